@@ -1,0 +1,55 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+using System.Text;
+
+namespace Fathom.Graphs;
+
+/// <summary>
+/// A network as data: nodes in an order in which each comes after its inputs, and the values that it is asked for.
+/// Immutable, so that theory, execution, diagnosis and repair can share it.
+/// </summary>
+public sealed class Graph
+{
+    private readonly FrozenDictionary<string, Node> byName;
+
+    internal Graph(ImmutableArray<Node> nodes, ImmutableArray<Value> outputs)
+    {
+        Nodes = nodes;
+        Outputs = outputs;
+        byName = nodes.ToFrozenDictionary(node => node.Name);
+    }
+
+    public ImmutableArray<Node> Nodes { get; }
+
+    public ImmutableArray<Value> Outputs { get; }
+
+    /// <summary>The first output; the prediction of a network.</summary>
+    public Value Output => Outputs[0];
+
+    public IEnumerable<Node> Inputs => Nodes.Where(node => node.Op is Ops.Input);
+
+    public IEnumerable<Node> Parameters => Nodes.Where(node => node.Op is Ops.Parameter);
+
+    /// <summary>Number of trainable scalars.</summary>
+    public long ParameterCount => Parameters.Where(node => ((Ops.Parameter)node.Op).Trainable).Sum(node => node.Outputs[0].Shape.ElementsPerSample);
+
+    public Node this[string name] => Find(name) ?? throw new GraphException($"no node is named '{name}'");
+
+    public Node? Find(string name) => byName.GetValueOrDefault(name);
+
+    /// <summary>One line per node: name, op, inputs, shapes, and for a gradient node the forward node it belongs to.</summary>
+    public override string ToString()
+    {
+        StringBuilder text = new();
+        foreach (Node node in Nodes)
+        {
+            text.Append(node);
+            if (node.Forward is { } forward)
+            {
+                text.Append("   ← gradient of ").Append(forward.Name);
+            }
+            text.Append('\n');
+        }
+        return text.ToString();
+    }
+}

@@ -1,0 +1,118 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Fathom.Graphs.Initializers;
+using Fathom.Graphs.Ops;
+
+namespace Fathom.Graphs;
+
+/// <summary>Collects nodes into a <see cref="Graph"/>; each is shape-checked when it is added.</summary>
+public sealed class GraphBuilder
+{
+    private readonly List<Node> nodes = [];
+    private readonly HashSet<string> names = [];
+    private readonly Dictionary<string, int> counters = [];
+
+    public GraphBuilder()
+    {
+    }
+
+    /// <summary>Goes on from an existing graph, whose nodes are kept as they are.</summary>
+    public GraphBuilder(Graph graph)
+    {
+        nodes.AddRange(graph.Nodes);
+        names.UnionWith(graph.Nodes.Select(node => node.Name));
+    }
+
+    public Value Input(string name, TensorType type) => Add(name, new Input(type), []);
+
+    public Value Parameter(string name, Shape shape, Initializer initializer, bool trainable = true) =>
+        Add(name, new Parameter(shape, initializer, trainable), []);
+
+    /// <summary>Adds a node with all its inputs given.</summary>
+    /// <param name="name">Unique name; null for the op's kind with a running number.</param>
+    /// <param name="op">What the node does.</param>
+    /// <param name="inputs">All inputs, parameters included.</param>
+    /// <param name="forward">For a node of the backward pass, the node that it differentiates.</param>
+    public Value Add(string? name, Op op, ReadOnlySpan<Value> inputs, Node? forward = null)
+    {
+        string unique = Claim(name, op);
+        TensorType[] types = new TensorType[inputs.Length];
+        for (int i = 0; i < inputs.Length; i++)
+        {
+            types[i] = inputs[i].Type;
+        }
+        ImmutableArray<TensorType> outputs = op.Infer(new ShapeScope(unique, op, types));
+        Node node = new(unique, op, [.. inputs], outputs, forward);
+        nodes.Add(node);
+        return node.Output;
+    }
+
+    /// <summary>Adds a layer: the op, and the parameters that it needs, named <c>layer.slot</c>.</summary>
+    /// <param name="op">What the layer does.</param>
+    /// <param name="name">Unique name; null for the op's kind with a running number.</param>
+    /// <param name="inputs">The data inputs.</param>
+    /// <param name="initializers">Initializers by slot name, in place of the op's own.</param>
+    public Value Layer(Op op, string? name, ReadOnlySpan<Value> inputs, IReadOnlyDictionary<string, Initializer>? initializers = null)
+    {
+        string unique = Claim(name, op);
+        names.Remove(unique);
+        TensorType[] types = new TensorType[inputs.Length];
+        for (int i = 0; i < inputs.Length; i++)
+        {
+            types[i] = inputs[i].Type;
+        }
+        ImmutableArray<ParameterSlot> slots = SlotsOf(op, unique, types);
+        List<Value> all = [.. inputs];
+        foreach (ParameterSlot slot in slots)
+        {
+            Initializer initializer = initializers?.GetValueOrDefault(slot.Name) ?? slot.Initializer;
+            all.Add(Parameter($"{unique}.{slot.Name}", slot.Shape, initializer, slot.Trainable));
+        }
+        return Add(unique, op, all.ToArray());
+    }
+
+    /// <summary>Closes the graph over everything added so far.</summary>
+    public Graph Build(params ReadOnlySpan<Value> outputs)
+    {
+        Graph graph = new([.. nodes], [.. outputs]);
+        GraphVerifier.Verify(graph);
+        return graph;
+    }
+
+    private static ImmutableArray<ParameterSlot> SlotsOf(Op op, string name, TensorType[] types)
+    {
+        // A wrong input must be reported by the shape rule, which knows how to say it, so let that speak first.
+        try
+        {
+            return op.Slots(types);
+        }
+        catch (IndexOutOfRangeException)
+        {
+            op.Infer(new ShapeScope(name, op, types));
+            throw;
+        }
+    }
+
+    private string Claim(string? name, Op op)
+    {
+        if (name is null)
+        {
+            int number = counters.GetValueOrDefault(op.Kind);
+            do
+            {
+                name = $"{op.Kind}_{(++number).ToString(CultureInfo.InvariantCulture)}";
+            }
+            while (names.Contains(name));
+            counters[op.Kind] = number;
+        }
+        else if (name.Length == 0)
+        {
+            throw new GraphException($"a node ({op.Kind}) has an empty name");
+        }
+        if (!names.Add(name))
+        {
+            throw new GraphException($"{name} ({op.Kind}): the name is taken by another node; names must be unique");
+        }
+        return name;
+    }
+}

@@ -1,0 +1,53 @@
+using System.Collections.Immutable;
+
+namespace Fathom.Graphs;
+
+/// <summary>One application of an op. Immutable; its inputs exist before it, so a graph of nodes cannot be circular.</summary>
+public sealed class Node
+{
+    internal Node(string name, Op op, ImmutableArray<Value> inputs, ImmutableArray<TensorType> outputs, Node? forward)
+    {
+        Name = name;
+        Op = op;
+        Inputs = inputs;
+        Outputs = outputs;
+        Forward = forward;
+    }
+
+    /// <summary>Unique in its graph, and the same every time that the same network is built.</summary>
+    public string Name { get; }
+
+    public Op Op { get; }
+
+    public ImmutableArray<Value> Inputs { get; }
+
+    public ImmutableArray<TensorType> Outputs { get; }
+
+    /// <summary>For a node of the backward pass: the forward node whose gradient it helps to compute.</summary>
+    public Node? Forward { get; }
+
+    /// <summary>The first output, which for most ops is the only one.</summary>
+    public Value Output => new(this, 0);
+
+    /// <summary>The inputs that are computed from data, without the parameters that the node owns.</summary>
+    public IEnumerable<Value> DataInputs => Inputs.Where(input => input.Node.Op is not Ops.Parameter);
+
+    /// <summary>The parameters that feed this node directly.</summary>
+    public IEnumerable<Node> Parameters => Inputs.Select(input => input.Node).Where(node => node.Op is Ops.Parameter);
+
+    public override string ToString() =>
+        $"{Name} = {Op.Kind}({string.Join(", ", Inputs)}) : {string.Join(", ", Outputs.Select(type => type.ToString()))}";
+}
+
+/// <summary>One output of a node.</summary>
+public readonly record struct Value(Node Node, int Index)
+{
+    public TensorType Type => Node.Outputs[Index];
+
+    public Shape Shape => Type.Shape;
+
+    /// <summary>The node's name, with the output's index if the node has several outputs.</summary>
+    public string Name => Node.Outputs.Length == 1 || Index == 0 ? Node.Name : $"{Node.Name}:{Index}";
+
+    public override string ToString() => Name;
+}

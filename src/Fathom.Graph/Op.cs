@@ -1,0 +1,57 @@
+using System.Collections.Immutable;
+using System.Numerics;
+
+namespace Fathom.Graphs;
+
+/// <summary>
+/// A kind of node: its shape rule, its kernel, its gradient, and what theory needs to know of it. An op is a value:
+/// two ops with equal attributes are equal. One file per op; adding one means adding its file, a line in
+/// <see cref="OpCatalog"/> if a model file may name it, and its test.
+/// </summary>
+public abstract record Op
+{
+    /// <summary>The name in model files, messages and node names, such as <c>dense</c>.</summary>
+    public abstract string Kind { get; }
+
+    /// <summary>
+    /// The parameters that a layer of this op owns; they follow the data inputs in the order given here.
+    /// </summary>
+    public virtual ImmutableArray<ParameterSlot> Slots(ReadOnlySpan<TensorType> dataInputs) => [];
+
+    /// <summary>The types of the outputs, or a <see cref="GraphException"/> that says what is wrong with the inputs.</summary>
+    public abstract ImmutableArray<TensorType> Infer(ShapeScope scope);
+
+    /// <summary>Computes the outputs from the inputs. Must not allocate, and must not depend on the thread count.</summary>
+    public abstract void Run<T>(in KernelContext<T> context) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
+
+    /// <summary>Adds the nodes that carry the gradient from the outputs to the inputs.</summary>
+    public virtual void Differentiate(GradientScope scope) =>
+        throw new GraphException($"{scope.Node.Name} ({Kind}): this op has no gradient");
+
+    /// <summary>Elements of scratch memory that <see cref="Run{T}"/> wants, for the bound shapes.</summary>
+    public virtual int ScratchElements(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) => 0;
+
+    /// <summary>True if output 0 is input 0 with another shape, so that both can share their memory.</summary>
+    public virtual bool IsView => false;
+
+    /// <summary>True for losses and other nodes whose outputs are not activations of the network.</summary>
+    public virtual bool IsLoss => false;
+
+    /// <summary>Outputs at or beyond these bounds count as saturated; null if the op cannot saturate.</summary>
+    public virtual SaturationRegion? Saturation => null;
+
+    /// <summary>
+    /// Values that this op assigns to parameters after a training step, such as running statistics: pairs of an input
+    /// index (the parameter) and an output index (its new value).
+    /// </summary>
+    public virtual ImmutableArray<(int Input, int Output)> Updates => [];
+
+    /// <summary>How theory carries moments through this op, or null if it has to sample.</summary>
+    public virtual MomentRule? Moments => null;
+}
+
+/// <summary>A parameter that a layer creates for itself.</summary>
+public sealed record ParameterSlot(string Name, Shape Shape, Initializers.Initializer Initializer, bool Trainable = true);
+
+/// <summary>The outputs that count as saturated: at or below <paramref name="Low"/>, at or above <paramref name="High"/>.</summary>
+public sealed record SaturationRegion(double Low, double High);

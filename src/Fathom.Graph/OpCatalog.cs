@@ -1,0 +1,18 @@
+using System.Collections.Frozen;
+using Fathom.Graphs.Ops;
+
+namespace Fathom.Graphs;
+
+/// <summary>
+/// The ops that a model file may name: the one list to add a line to. The key is the op's kind; the value has default
+/// attributes, which a file overrides by the names of the record's parameters in snake_case.
+/// </summary>
+public static class OpCatalog
+{
+    public static readonly FrozenDictionary<string, Op> ByKind = new Op[]
+    {
+        new Dense(1),
+        new Add(),
+        new Sigmoid(),
+    }.ToFrozenDictionary(op => op.Kind);
+}

@@ -1,0 +1,178 @@
+using System.Collections.Immutable;
+using System.Numerics;
+using Fathom.Compute;
+using Fathom.Graphs.Initializers;
+
+namespace Fathom.Graphs.Ops;
+
+/// <summary>
+/// Fully connected layer y = x·Wᵀ + b. Inputs: x (…, in), weight (units, in), bias (units) if there is one.
+/// Output: (…, units).
+/// </summary>
+/// <param name="Units">Number of outputs; at least 1.</param>
+/// <param name="Bias">Whether a bias is added.</param>
+public sealed record Dense(int Units, bool Bias = true) : Op
+{
+    public override string Kind => "dense";
+
+    public override MomentRule? Moments => new(Propagate, PullBack);
+
+    public override ImmutableArray<ParameterSlot> Slots(ReadOnlySpan<TensorType> dataInputs)
+    {
+        Shape x = dataInputs[0].Shape;
+        if (Units < 1 || x.Rank < 1 || x[^1].PerSample)
+        {
+            return [];
+        }
+        ParameterSlot weight = new("weight", Shape.Of(Units, x[^1]), VarianceScaling.XavierUniform);
+        return Bias ? [weight, new ParameterSlot("bias", Shape.Of(Units), ConstantInitializer.Zeros)] : [weight];
+    }
+
+    public override ImmutableArray<TensorType> Infer(ShapeScope scope)
+    {
+        if (Units < 1)
+        {
+            throw scope.BadAttribute("units", Units, "1 or more");
+        }
+        if (scope.Inputs.Length > 0)
+        {
+            scope.RequireKind(0, ElementKind.Real);
+            scope.RequireRank(0, 1);
+            if (scope.Shape(0)[^1].PerSample)
+            {
+                throw scope.Error("an input whose last axis has a fixed size (…, in)", $"shape {scope.Shape(0)}");
+            }
+        }
+        scope.RequireCount(Bias ? 3 : 2);
+        scope.RequireShape(1, Shape.Of(Units, scope.Shape(0)[^1]));
+        if (Bias)
+        {
+            scope.RequireShape(2, Shape.Of(Units));
+        }
+        return [new TensorType(scope.Shape(0).WithLast(Units))];
+    }
+
+    public override void Run<T>(in KernelContext<T> context)
+    {
+        (int rows, int width) = KernelContext<T>.Fold(context.InputShape(0));
+        Gemm.Multiply(false, true, rows, Units, width, context.Input(0), width, context.Input(1), width,
+            context.Output(0), Units, accumulate: false, Bias ? context.Input(2) : default, context.Pool);
+    }
+
+    public override void Differentiate(GradientScope scope)
+    {
+        Value upstream = scope.Upstream;
+        if (scope.Needs(0))
+        {
+            scope.Contribute(0, scope.Emit(new DenseInputGradient(), "input", upstream, scope.Input(1)));
+        }
+        if (scope.Needs(1))
+        {
+            scope.Contribute(1, scope.Emit(new DenseWeightGradient(), "weight", upstream, scope.Input(0)));
+        }
+        if (Bias && scope.Needs(2))
+        {
+            scope.Contribute(2, scope.Emit(new ColumnSum(), "bias", upstream));
+        }
+    }
+
+    /// <summary>q' = fan_in · E[w²] · E[x²] + Var(b); the cross moment follows the same map (Poole et al. 2016).</summary>
+    private Moments Propagate(MomentScope scope)
+    {
+        (Moments x, Moments weight) = (scope.Inputs[0], scope.Inputs[1]);
+        Moments bias = Bias ? scope.Inputs[2] : default;
+        double fanIn = scope.Node.Inputs[1].Shape[1].Size;
+        double mean = fanIn * weight.Mean * x.Mean + bias.Mean;
+        double spread = fanIn * weight.Variance + fanIn * fanIn * weight.Mean * weight.Mean;
+        double q = spread * x.SecondMoment + bias.SecondMoment;
+        double cross = spread * x.SecondMoment * x.Correlation + bias.SecondMoment;
+        return new Moments(mean, q, q > 0 ? cross / q : 1);
+    }
+
+    /// <summary>Each input element gathers from all units: E[g_x²] = units · E[w²] · E[g_y²].</summary>
+    private double PullBack(MomentScope scope, int input) =>
+        input == 0 ? Units * scope.Inputs[1].SecondMoment : double.NaN;
+}
+
+/// <summary>The verb of <see cref="Dense"/>.</summary>
+public static class DenseLayer
+{
+    /// <param name="network">Where to go on.</param>
+    /// <param name="units">Number of outputs.</param>
+    /// <param name="weight">Weight initializer; null for Xavier uniform, as in Keras.</param>
+    /// <param name="bias">Bias initializer; null for zeros.</param>
+    /// <param name="useBias">False for no bias.</param>
+    /// <param name="name">Node name.</param>
+    public static NetworkCursor Dense(this NetworkCursor network, int units, Initializer? weight = null, Initializer? bias = null, bool useBias = true, string? name = null)
+    {
+        Dictionary<string, Initializer> initializers = [];
+        if (weight is not null)
+        {
+            initializers["weight"] = weight;
+        }
+        if (bias is not null)
+        {
+            initializers["bias"] = bias;
+        }
+        return network.Then(new Dense(units, useBias), name, initializers);
+    }
+}
+
+/// <summary>dx = dy · W. Inputs: dy (…, units), weight (units, in).</summary>
+public sealed record DenseInputGradient : Op
+{
+    public override string Kind => "dense_input_gradient";
+
+    public override ImmutableArray<TensorType> Infer(ShapeScope scope)
+    {
+        scope.RequireCount(2);
+        return [new TensorType(scope.Shape(0).WithLast(scope.Shape(1)[1]))];
+    }
+
+    public override void Run<T>(in KernelContext<T> context)
+    {
+        (int rows, int units) = KernelContext<T>.Fold(context.InputShape(0));
+        int width = context.InputShape(1)[1];
+        Gemm.Multiply(false, false, rows, width, units, context.Input(0), units, context.Input(1), width,
+            context.Output(0), width, accumulate: false, default, context.Pool);
+    }
+}
+
+/// <summary>dW = dyᵀ · x. Inputs: dy (…, units), x (…, in).</summary>
+public sealed record DenseWeightGradient : Op
+{
+    public override string Kind => "dense_weight_gradient";
+
+    public override ImmutableArray<TensorType> Infer(ShapeScope scope)
+    {
+        scope.RequireCount(2);
+        return [new TensorType(Shape.Of(scope.Shape(0)[^1], scope.Shape(1)[^1]))];
+    }
+
+    public override void Run<T>(in KernelContext<T> context)
+    {
+        (int rows, int units) = KernelContext<T>.Fold(context.InputShape(0));
+        int width = context.InputShape(1)[^1];
+        Gemm.Multiply(true, false, units, width, rows, context.Input(0), units, context.Input(1), width,
+            context.Output(0), width, accumulate: false, default, context.Pool);
+    }
+}
+
+/// <summary>Sum over all axes but the last: the gradient of a bias. Input (…, units), output (units).</summary>
+public sealed record ColumnSum : Op
+{
+    public override string Kind => "column_sum";
+
+    public override ImmutableArray<TensorType> Infer(ShapeScope scope)
+    {
+        scope.RequireCount(1);
+        scope.RequireRank(0, 1);
+        return [new TensorType(Shape.Of(scope.Shape(0)[^1]))];
+    }
+
+    public override void Run<T>(in KernelContext<T> context)
+    {
+        (int rows, int columns) = KernelContext<T>.Fold(context.InputShape(0));
+        Reductions.ColumnSums(rows, columns, context.Input(0), context.Output(0), accumulate: false, context.Pool);
+    }
+}

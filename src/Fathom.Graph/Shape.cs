@@ -1,0 +1,73 @@
+using System.Collections.Immutable;
+
+namespace Fathom.Graphs;
+
+/// <summary>The extents of a tensor, outermost first; elements lie in row-major order.</summary>
+public sealed class Shape : IEquatable<Shape>
+{
+    /// <summary>A tensor of one element.</summary>
+    public static readonly Shape Scalar = new([]);
+
+    public Shape(ImmutableArray<Dim> dims)
+    {
+        foreach (Dim dim in dims)
+        {
+            if (dim.Size < 0)
+            {
+                throw new GraphException($"a shape has the extent {dim}; an extent must be 0 or more");
+            }
+        }
+        Dims = dims;
+    }
+
+    public ImmutableArray<Dim> Dims { get; }
+
+    public int Rank => Dims.Length;
+
+    public Dim this[Index index] => Dims[index];
+
+    /// <summary>True if an extent grows with the batch.</summary>
+    public bool HasBatch => Dims.Any(dim => dim.PerSample);
+
+    /// <summary>Number of elements with the batch size taken as 1.</summary>
+    public long ElementsPerSample => Dims.Aggregate(1L, (product, dim) => checked(product * dim.Size));
+
+    public static Shape Of(params ReadOnlySpan<Dim> dims) => new([.. dims]);
+
+    /// <summary>The shape (N, features…) of a batch of samples.</summary>
+    public static Shape OfSamples(params ReadOnlySpan<int> features)
+    {
+        ImmutableArray<Dim>.Builder dims = ImmutableArray.CreateBuilder<Dim>(features.Length + 1);
+        dims.Add(Dim.Batch);
+        foreach (int feature in features)
+        {
+            dims.Add(feature);
+        }
+        return new Shape(dims.MoveToImmutable());
+    }
+
+    /// <summary>The extents for a given batch size.</summary>
+    public int[] Bind(int batch) => [.. Dims.Select(dim => dim.Bind(batch))];
+
+    /// <summary>Number of elements for a given batch size.</summary>
+    public int Elements(int batch) => Dims.Aggregate(1, (product, dim) => checked(product * dim.Bind(batch)));
+
+    /// <summary>The same shape with the last extent replaced.</summary>
+    public Shape WithLast(Dim last) => new(Dims.SetItem(Rank - 1, last));
+
+    public bool Equals(Shape? other) => other is not null && Dims.AsSpan().SequenceEqual(other.Dims.AsSpan());
+
+    public override bool Equals(object? obj) => Equals(obj as Shape);
+
+    public override int GetHashCode()
+    {
+        HashCode hash = default;
+        foreach (Dim dim in Dims)
+        {
+            hash.Add(dim);
+        }
+        return hash.ToHashCode();
+    }
+
+    public override string ToString() => Rank == 0 ? "()" : $"({string.Join(", ", Dims)})";
+}

@@ -1,0 +1,122 @@
+using System.Numerics;
+using Fathom.Compute;
+using Fathom.Graphs;
+using Fathom.Graphs.Ops;
+
+namespace Fathom.Training.Execution;
+
+/// <summary>
+/// A graph made ready to run at one batch size: the schedule, the place of every tensor, and the bindings of every
+/// kernel, all computed once. Running it allocates nothing.
+/// </summary>
+public sealed class ExecutionPlan<T> : IDisposable where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    private readonly AlignedMemory<T> arena;
+    private readonly AlignedMemory<int> indices;
+    private readonly AlignedMemory<T> scratch;
+    private readonly Kernel[] kernels;
+    private readonly (Buffer<T> From, Buffer<T> To)[] updates;
+    private readonly Dictionary<Value, TensorBinding<T>> bindings;
+    private readonly WorkerPool pool;
+
+    internal ExecutionPlan(PlanBuilder<T> builder)
+    {
+        pool = builder.Pool;
+        Batch = builder.Batch;
+        arena = builder.Arena;
+        indices = builder.Indices;
+        bindings = builder.Bindings;
+        kernels = builder.Kernels;
+        updates = builder.Updates;
+        scratch = new AlignedMemory<T>(builder.ScratchElements);
+        PeakAliveElements = builder.Memory.PeakAlive;
+    }
+
+    /// <summary>Samples per batch.</summary>
+    public int Batch { get; }
+
+    /// <summary>Elements of the arena for activations and their gradients.</summary>
+    public int ArenaElements => arena.Length;
+
+    /// <summary>The most elements alive at once, which no plan can go below.</summary>
+    public int PeakAliveElements { get; }
+
+    /// <summary>The nodes in the order in which they run.</summary>
+    public IEnumerable<Node> Schedule => kernels.Select(kernel => kernel.Node);
+
+    /// <summary>Makes a plan.</summary>
+    /// <param name="graph">The graph.</param>
+    /// <param name="batch">Samples per batch; at least 1.</param>
+    /// <param name="store">The parameters.</param>
+    /// <param name="pool">The workers.</param>
+    /// <param name="wanted">Values to compute and to keep until the end of the run.</param>
+    /// <param name="gradients">Parameter gradients to write into the store: parameter node's name to gradient value.</param>
+    /// <param name="watched">Values to compute even if nobody needs them; they live only until they have been seen.</param>
+    public static ExecutionPlan<T> Create(Graph graph, int batch, ParameterStore<T> store, WorkerPool pool,
+        IReadOnlyCollection<Value> wanted, IReadOnlyDictionary<string, Value>? gradients = null, IReadOnlyCollection<Value>? watched = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
+        return new ExecutionPlan<T>(new PlanBuilder<T>(graph, batch, store, pool, wanted, gradients ?? new Dictionary<string, Value>(), watched ?? []));
+    }
+
+    /// <summary>The elements of an input, or of a value that the plan was asked to keep.</summary>
+    public Buffer<T> Real(Value value) => bindings[value].Real;
+
+    /// <summary>The elements of an input of indices.</summary>
+    public Buffer<int> Index(Value value) => bindings[value].Index;
+
+    /// <summary>Runs every node once.</summary>
+    /// <param name="training">True in a training step: running statistics are updated too.</param>
+    /// <param name="seed">Seed of the run.</param>
+    /// <param name="step">Step number, which keys the random numbers.</param>
+    /// <param name="probe">Sees each watched tensor directly after it has been written; null for none.</param>
+    public void Run(bool training, ulong seed, long step, ProbeSet<T>? probe = null)
+    {
+        foreach (ref readonly Kernel kernel in kernels.AsSpan())
+        {
+            KernelContext<T> context = new()
+            {
+                Inputs = kernel.Inputs,
+                Outputs = kernel.Outputs,
+                Pool = pool,
+                Training = training,
+                Random = new RandomKey(seed, kernel.Stream, (ulong)step),
+                Scratch = scratch.Buffer,
+            };
+            kernel.Node.Op.Run(in context);
+            probe?.Observe(kernel.ProbeIds, kernel.Outputs, pool);
+        }
+        if (training)
+        {
+            foreach ((Buffer<T> from, Buffer<T> to) in updates)
+            {
+                from.Span.CopyTo(to);
+            }
+        }
+    }
+
+    /// <summary>Tells each kernel which probe its outputs belong to.</summary>
+    internal void AttachProbes(IReadOnlyDictionary<Value, int> probes)
+    {
+        for (int i = 0; i < kernels.Length; i++)
+        {
+            Kernel kernel = kernels[i];
+            int[] ids = new int[kernel.Node.Outputs.Length];
+            for (int output = 0; output < ids.Length; output++)
+            {
+                ids[output] = probes.TryGetValue(new Value(kernel.Node, output), out int id) ? id : -1;
+            }
+            kernels[i] = kernel with { ProbeIds = ids };
+        }
+    }
+
+    public void Dispose()
+    {
+        arena.Dispose();
+        indices.Dispose();
+        scratch.Dispose();
+    }
+
+    /// <summary>A node with its tensors.</summary>
+    internal readonly record struct Kernel(Node Node, uint Stream, TensorBinding<T>[] Inputs, TensorBinding<T>[] Outputs, int[] ProbeIds);
+}

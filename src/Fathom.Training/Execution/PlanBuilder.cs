@@ -1,0 +1,196 @@
+using System.Numerics;
+using Fathom.Compute;
+using Fathom.Graphs;
+using Fathom.Graphs.Ops;
+
+namespace Fathom.Training.Execution;
+
+/// <summary>Works out schedule and memory for an <see cref="ExecutionPlan{T}"/>.</summary>
+internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    private readonly Graph graph;
+    private readonly ParameterStore<T> store;
+    private readonly HashSet<Value> wanted;
+    private readonly Dictionary<Value, ParameterSlice> gradientSlots = [];
+    private readonly List<(Value From, ParameterSlice To)> gradientCopies = [];
+    private readonly Dictionary<Value, int> offsets = [];
+    private readonly List<Node> schedule = [];
+
+    public PlanBuilder(Graph graph, int batch, ParameterStore<T> store, WorkerPool pool,
+        IReadOnlyCollection<Value> wanted, IReadOnlyDictionary<string, Value> gradients, IReadOnlyCollection<Value> watched)
+    {
+        (this.graph, Batch, this.store, Pool) = (graph, batch, store, pool);
+        this.wanted = [.. wanted];
+        AssignGradients(gradients);
+        Order([.. wanted, .. gradients.Values, .. watched]);
+        Place();
+        Arena = new AlignedMemory<T>(Memory.Length);
+        Indices = new AlignedMemory<int>(IndexLength);
+        Bind();
+    }
+
+    public int Batch { get; }
+
+    public WorkerPool Pool { get; }
+
+    public MemoryPlan Memory { get; } = new();
+
+    public AlignedMemory<T> Arena { get; }
+
+    public AlignedMemory<int> Indices { get; }
+
+    public Dictionary<Value, TensorBinding<T>> Bindings { get; } = [];
+
+    public ExecutionPlan<T>.Kernel[] Kernels { get; private set; } = [];
+
+    public (Buffer<T> From, Buffer<T> To)[] Updates { get; private set; } = [];
+
+    public int ScratchElements { get; private set; }
+
+    private int IndexLength { get; set; }
+
+    /// <summary>
+    /// A parameter's gradient is written straight into the store, unless the same value serves twice or is also a
+    /// tensor of another kind; then it is copied at the end.
+    /// </summary>
+    private void AssignGradients(IReadOnlyDictionary<string, Value> gradients)
+    {
+        foreach ((string name, Value gradient) in gradients)
+        {
+            ParameterSlice slice = store.Find(name);
+            bool direct = gradient.Node.Op is not Source && !gradient.Node.Op.IsView && gradientSlots.TryAdd(gradient, slice);
+            if (!direct)
+            {
+                gradientCopies.Add((gradient, slice));
+                wanted.Add(gradient);
+            }
+        }
+    }
+
+    /// <summary>Keeps the nodes that something asks for, in the graph's own order.</summary>
+    private void Order(List<Value> roots)
+    {
+        HashSet<Node> needed = new(ReferenceEqualityComparer.Instance);
+        Stack<Node> open = new(roots.Select(value => value.Node));
+        while (open.TryPop(out Node? node))
+        {
+            if (needed.Add(node))
+            {
+                foreach (Value input in node.Inputs)
+                {
+                    open.Push(input.Node);
+                }
+            }
+        }
+        // Inputs keep their place in every plan, so that a caller may feed them whether or not they are read.
+        schedule.AddRange(graph.Nodes.Where(node => needed.Contains(node) || node.Op is Input));
+    }
+
+    private void Place()
+    {
+        Dictionary<Value, int> lastRead = LastReads();
+        // Inputs are written before the first node runs, so they get memory that nothing else uses.
+        foreach (Node input in schedule.Where(node => node.Op is Input && node.Outputs[0].Kind == ElementKind.Real))
+        {
+            offsets[input.Output] = Memory.Place(input.Outputs[0].Shape.Elements(Batch), 0, int.MaxValue);
+        }
+        for (int i = 0; i < schedule.Count; i++)
+        {
+            Node node = schedule[i];
+            for (int output = 0; output < node.Outputs.Length; output++)
+            {
+                Value value = new(node, output);
+                if (offsets.ContainsKey(value) || node.Op is Parameter || gradientSlots.ContainsKey(value) || (node.Op.IsView && output == 0))
+                {
+                    continue;
+                }
+                int elements = value.Shape.Elements(Batch);
+                if (value.Type.Kind == ElementKind.Index)
+                {
+                    offsets[value] = IndexLength;
+                    IndexLength += elements;
+                }
+                else
+                {
+                    int end = wanted.Contains(value) ? int.MaxValue : lastRead.GetValueOrDefault(value, i);
+                    offsets[value] = Memory.Place(elements, i, end);
+                }
+            }
+        }
+    }
+
+    /// <summary>The last step that reads each value; reading a view reads what it looks at.</summary>
+    private Dictionary<Value, int> LastReads()
+    {
+        Dictionary<Value, int> last = [];
+        for (int i = schedule.Count - 1; i >= 0; i--)
+        {
+            Node node = schedule[i];
+            for (int k = 0; k < node.Inputs.Length; k++)
+            {
+                int use = i;
+                if (node.Op.IsView && k == 0)
+                {
+                    use = wanted.Contains(node.Output) ? int.MaxValue : Math.Max(i, last.GetValueOrDefault(node.Output, i));
+                }
+                last[node.Inputs[k]] = Math.Max(use, last.GetValueOrDefault(node.Inputs[k], 0));
+            }
+            foreach ((int _, int output) in node.Op.Updates)
+            {
+                last[new Value(node, output)] = int.MaxValue;
+            }
+        }
+        return last;
+    }
+
+    private void Bind()
+    {
+        List<ExecutionPlan<T>.Kernel> kernels = [];
+        List<(Buffer<T>, Buffer<T>)> updates = [];
+        foreach (Node node in schedule)
+        {
+            TensorBinding<T>[] inputs = [.. node.Inputs.Select(input => Bindings[input])];
+            TensorBinding<T>[] outputs = new TensorBinding<T>[node.Outputs.Length];
+            for (int output = 0; output < outputs.Length; output++)
+            {
+                Value value = new(node, output);
+                Bindings[value] = outputs[output] = BindingOf(value, inputs);
+            }
+            if (node.Op is Parameter or Input)
+            {
+                continue;
+            }
+            kernels.Add(new ExecutionPlan<T>.Kernel(node, RandomKey.StreamOf(node.Name), inputs, outputs, []));
+            foreach ((int input, int output) in node.Op.Updates)
+            {
+                updates.Add((outputs[output].Real, inputs[input].Real));
+            }
+            int scratch = node.Op.ScratchElements([.. inputs.Select(binding => binding.Shape)], [.. outputs.Select(binding => binding.Shape)]);
+            ScratchElements = Math.Max(ScratchElements, scratch);
+        }
+        foreach ((Value from, ParameterSlice to) in gradientCopies)
+        {
+            updates.Add((Bindings[from].Real, store.Gradient(to)));
+        }
+        Kernels = [.. kernels];
+        Updates = [.. updates];
+    }
+
+    private TensorBinding<T> BindingOf(Value value, TensorBinding<T>[] inputs)
+    {
+        int[] shape = value.Shape.Bind(Batch);
+        int elements = value.Shape.Elements(Batch);
+        if (value.Type.Kind == ElementKind.Index)
+        {
+            return new TensorBinding<T>(default, Indices.Buffer.Slice(offsets[value], elements), shape);
+        }
+        Buffer<T> memory = value switch
+        {
+            { Node.Op: Parameter } => store.Value(store.Find(value.Node.Name)),
+            { Node.Op.IsView: true, Index: 0 } => inputs[0].Real,
+            _ when gradientSlots.TryGetValue(value, out ParameterSlice? slice) => store.Gradient(slice),
+            _ => Arena.Buffer.Slice(offsets[value], elements),
+        };
+        return new TensorBinding<T>(memory, default, shape);
+    }
+}

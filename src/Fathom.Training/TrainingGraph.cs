@@ -1,0 +1,51 @@
+using Fathom.Graphs;
+using Fathom.Graphs.Ops;
+
+namespace Fathom.Training;
+
+/// <summary>A network with its loss and its backward pass, ready to be planned.</summary>
+public sealed class TrainingGraph
+{
+    public const string TargetName = "target";
+
+    private TrainingGraph(DifferentiatedGraph differentiated, Value prediction, Value loss, Value input, Value target)
+    {
+        Graph = differentiated.Graph;
+        Gradients = differentiated.Gradients;
+        (Prediction, Loss, Input, Target) = (prediction, loss, input, target);
+        ParameterGradients = Graph.Parameters
+            .Where(node => ((Parameter)node.Op).Trainable && Gradients.ContainsKey(node.Output))
+            .ToDictionary(node => node.Name, node => Gradients[node.Output]);
+    }
+
+    /// <summary>Forward pass, loss and backward pass.</summary>
+    public Graph Graph { get; }
+
+    /// <summary>Gradient of the loss by each value on its way back.</summary>
+    public IReadOnlyDictionary<Value, Value> Gradients { get; }
+
+    /// <summary>Gradients of the trainable parameters by parameter name.</summary>
+    public IReadOnlyDictionary<string, Value> ParameterGradients { get; }
+
+    public Value Prediction { get; }
+
+    public Value Loss { get; }
+
+    public Value Input { get; }
+
+    public Value Target { get; }
+
+    public static TrainingGraph Build(Graph network, Losses.Loss loss)
+    {
+        Node[] inputs = [.. network.Inputs];
+        if (inputs.Length != 1)
+        {
+            throw new TrainingException($"the network has {inputs.Length} inputs ({string.Join(", ", inputs.Select(node => node.Name))}); training takes exactly 1");
+        }
+        GraphBuilder builder = new(network);
+        Value target = builder.Input(TargetName, loss.TargetType(network.Output));
+        Value scalar = loss.Attach(builder, network.Output, target);
+        Graph forward = builder.Build(network.Output, scalar);
+        return new TrainingGraph(Autodiff.Differentiate(forward, scalar), network.Output, scalar, inputs[0].Output, target);
+    }
+}
