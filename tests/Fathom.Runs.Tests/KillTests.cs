@@ -28,33 +28,8 @@ public sealed class KillTests : IDisposable
         }
     }
 
-    [Fact]
-    public async Task AKilledRunIsReadFromAFolderWhereNothingMayBeWritten()
-    {
-        // Root may write anywhere, so for root this tests the ordinary way only.
-        long printed = await WriteUntilKilled(_folder.File(), linesToWaitFor: 300, spins: 0);
-        File.Delete(_folder.File() + "-shm");
-        if (!OperatingSystem.IsWindows())
-        {
-            File.SetUnixFileMode(_folder.Root, UnixFileMode.UserRead | UnixFileMode.UserExecute);
-        }
-
-        try
-        {
-            using RunReader reader = RunReader.Open(_folder.File());
-            Assert.True(reader.LastStep >= printed);
-        }
-        finally
-        {
-            if (!OperatingSystem.IsWindows())
-            {
-                File.SetUnixFileMode(_folder.Root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            }
-        }
-    }
-
     /// <summary>Returns the last step that the writer said it had committed.</summary>
-    private static async Task<long> WriteUntilKilled(string path, int linesToWaitFor, int spins)
+    internal static async Task<long> WriteUntilKilled(string path, int linesToWaitFor, int spins)
     {
         ProcessStartInfo start = new("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (string argument in (string[])[typeof(SampleRun).Assembly.Location, "write", path, $"{ColumnCount}", "2000000"])
