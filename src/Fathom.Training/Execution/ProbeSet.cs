@@ -67,7 +67,7 @@ public sealed class ProbeSet<T> where T : unmanaged, IBinaryFloatingPointIeee754
 
     /// <summary>Measures one tensor.</summary>
     public void Measure(int probe, Buffer<T> tensor, WorkerPool pool) =>
-        Compute.Statistics.Measure(tensor, saturation[probe].Low, saturation[probe].High, ref statistics[probe], pool);
+        Compute.Statistics.Measure(tensor, saturation[probe].Low, saturation[probe].High, inclusive: true, ref statistics[probe], pool);
 
     /// <summary>
     /// Records an update, of which no tensor is kept: its norm, its largest element, and how many weights it left
