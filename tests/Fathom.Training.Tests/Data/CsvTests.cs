@@ -120,10 +120,13 @@ public sealed class CsvTests : IDisposable
         Assert.EndsWith("is a folder, but a file is needed.", Message($"csv:{folder.Path}"));
         Assert.StartsWith("The spec names no file", Message("csv:"));
         File.WriteAllText(folder["plain.csv.gz"], "1,0\n2,1\n");
-        Assert.EndsWith("is not a valid gzip file: it is damaged or cut short.", Message($"csv:{folder["plain.csv.gz"]}"));
+        Assert.EndsWith("is not one whole gzip file: it is damaged, cut short, or joined from several.", Message($"csv:{folder["plain.csv.gz"]}"));
+        folder.Text("empty.csv", "");
+        File.Move(folder["empty.csv"], folder["empty.csv.gz"]);
+        Assert.EndsWith("cut short, or joined from several.", Message($"csv:{folder["empty.csv.gz"]}"));
         byte[] whole = File.ReadAllBytes(folder.Bytes("whole.csv.gz", Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("1.25,0\n2,1\n", 5000)))));
         File.WriteAllBytes(folder["cut.csv.gz"], whole[..(whole.Length / 2)]);
-        Assert.EndsWith("is not a valid gzip file: it is damaged or cut short.", Message($"csv:{folder["cut.csv.gz"]}"));
+        Assert.EndsWith("is not one whole gzip file: it is damaged, cut short, or joined from several.", Message($"csv:{folder["cut.csv.gz"]}"));
         File.WriteAllText(folder["wide.csv"], "1,0\n2,1\n", Encoding.Unicode);
         Assert.EndsWith("is UTF-16 text; save it as UTF-8.", Message($"csv:{folder["wide.csv"]}"));
     }
