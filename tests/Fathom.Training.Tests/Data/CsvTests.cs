@@ -101,6 +101,9 @@ public sealed class CsvTests : IDisposable
             Refused("1,1\n2,0.5\n", new DataOptions { Target = TargetKind.Label }));
         Assert.Equal("d.csv, line 3, column 2: 'c' is one class name more than the 2 allowed; the file must have at most 2.",
             Refused("1,a\n2,b\n3,c\n", new DataOptions { Classes = 2 }));
+        Assert.Equal("d.csv names 2 classes, but 3 were asked for; ask for 2, or number the classes.",
+            Refused("1,a\n2,b\n3,a\n", new DataOptions { Classes = 3 }));
+        Assert.Contains("Real targets have no classes", Refused("1,0\n2,1\n", new DataOptions { Classes = 3, Target = TargetKind.Real }));
         Assert.Equal("d.csv has no column 'lable'. Did you mean 'label'? Its 3 columns are a, b, label.",
             Refused("a,b,label\n1,2,0\n3,4,1\n", new DataOptions { LabelColumn = "lable" }));
         Assert.Equal("d.csv has no header, so that no column is called 'label'; add a header, or put the label last.",
