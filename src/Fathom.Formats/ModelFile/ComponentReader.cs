@@ -57,7 +57,7 @@ internal sealed class ComponentReader(YamlText source)
             {
                 values[setting.Name] = YamlValue.Read(source, setting.Name, node, setting.Type);
             }
-            else if (setting.Required && !(defaults is VarianceScaling && kind != "variance_scaling"))
+            else if (setting.Required && defaults is not VarianceScaling)
             {
                 throw source.KeyError(at, kind, $"'{setting.Name}' is missing", YamlValue.Allowed(setting.Type));
             }
