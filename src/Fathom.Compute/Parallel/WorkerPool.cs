@@ -1,0 +1,375 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
+
+namespace Fathom.Compute;
+
+/// <summary>
+/// A fixed set of threads that share out the parts of one job at a time. A hand-over allocates nothing and takes well
+/// under a microsecond while the workers spin; they spin only briefly and then block. The caller takes parts too, and
+/// takes them all if no worker wakes up in time, so a busy neighbour on the machine cannot stall it.
+/// </summary>
+public sealed unsafe class WorkerPool : IDisposable
+{
+    private static readonly long SpinTicks = Stopwatch.Frequency / 50_000; // 20 µs
+
+    [ThreadStatic]
+    private static AlignedMemory<byte>? singleScratch;
+
+    private readonly Thread[] workers;
+    private readonly long[] allocated;
+    private readonly AlignedMemory<byte>?[] scratch;
+    private readonly SemaphoreSlim wake = new(0);
+    private readonly Lock failureLock = new();
+
+    private Shared shared;
+    private void* job;
+    private delegate*<void*, int, int, void> invoke;
+    private int parts;
+    private int running;
+    private int reportRequest;
+    private int reportsPending;
+    private volatile bool stopping;
+    private Exception? failure;
+    private int failedPart;
+
+    /// <param name="threads">Number of threads, the caller included: 1 starts no thread at all.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Fewer than one thread.</exception>
+    public WorkerPool(int threads)
+    {
+        if (threads < 1)
+        {
+            throw new ArgumentOutOfRangeException(nameof(threads), threads, $"A worker pool needs at least 1 thread (the caller), but {threads} were asked for.");
+        }
+        Threads = threads;
+        allocated = new long[threads];
+        scratch = new AlignedMemory<byte>?[threads];
+        workers = new Thread[threads - 1];
+        for (int i = 0; i < workers.Length; i++)
+        {
+            int worker = i + 1;
+            workers[i] = new Thread(() => Work(worker)) { IsBackground = true, Name = $"Fathom worker {worker}" };
+            workers[i].Start();
+        }
+    }
+
+    /// <summary>
+    /// One thread and no workers. May be used by any number of threads at once: its scratch belongs to the calling
+    /// thread. Disposing it does nothing.
+    /// </summary>
+    public static WorkerPool Single { get; } = new(1);
+
+    /// <summary>Number of threads, the caller included.</summary>
+    public int Threads { get; }
+
+    /// <summary>
+    /// Executes parts 0 … <paramref name="parts"/> − 1 of the job, each exactly once, and returns when all are done.
+    /// If parts fail, the exception of the one with the lowest number is rethrown here, after all others have ended.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">A job is already running on this pool.</exception>
+    /// <exception cref="ObjectDisposedException">The pool has been disposed.</exception>
+    public void Run<TJob>(ref TJob job, int parts) where TJob : struct, IParallelJob
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(parts);
+        if (workers.Length == 0)
+        {
+            for (int part = 0; part < parts; part++)
+            {
+                job.Execute(part, 0);
+            }
+            return;
+        }
+        Enter();
+        try
+        {
+            if (parts == 1)
+            {
+                job.Execute(0, 0);
+            }
+            else if (parts > 1)
+            {
+#pragma warning disable CS8500 // The job is pinned for as long as anyone holds the pointer, whatever it contains.
+                fixed (TJob* pointer = &job)
+#pragma warning restore CS8500
+                {
+                    Share(pointer, &Invoke<TJob>, parts);
+                }
+            }
+        }
+        finally
+        {
+            Volatile.Write(ref running, 0);
+        }
+    }
+
+    /// <summary>Memory that only this worker touches while a job runs. Its contents do not outlive the part.</summary>
+    public Buffer<byte> Scratch(int worker)
+    {
+        AlignedMemory<byte>? memory = Threads == 1 && this == Single ? singleScratch : scratch[worker];
+        return memory is null ? default : memory.Buffer;
+    }
+
+    /// <summary>
+    /// Makes every worker's scratch at least this large. Call it when a plan is made, so that no step allocates.
+    /// Growing discards the contents. For <see cref="Single"/> it reserves the calling thread's scratch.
+    /// </summary>
+    public void ReserveScratch(int bytesPerWorker)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(bytesPerWorker);
+        if (this == Single)
+        {
+            Grow(ref singleScratch, bytesPerWorker);
+            return;
+        }
+        if (bytesPerWorker <= Scratch(0).Length)
+        {
+            return;
+        }
+        Enter();
+        try
+        {
+            for (int worker = 0; worker < Threads; worker++)
+            {
+                Grow(ref scratch[worker], bytesPerWorker);
+            }
+        }
+        finally
+        {
+            Volatile.Write(ref running, 0);
+        }
+    }
+
+    /// <summary>
+    /// Managed bytes allocated so far by the workers, each counted on its own thread; the caller is not counted.
+    /// A difference of two readings proves (or disproves) that what ran between them allocated nothing.
+    /// </summary>
+    public long AllocatedBytes()
+    {
+        if (workers.Length == 0)
+        {
+            return 0;
+        }
+        Enter();
+        try
+        {
+            Volatile.Write(ref reportsPending, workers.Length);
+            Interlocked.Increment(ref reportRequest);
+            WakeSleepers(workers.Length);
+            SpinWait spinner = default;
+            while (Volatile.Read(ref reportsPending) != 0)
+            {
+                spinner.SpinOnce(-1);
+            }
+            long sum = 0;
+            foreach (long bytes in allocated)
+            {
+                sum += bytes;
+            }
+            return sum;
+        }
+        finally
+        {
+            Volatile.Write(ref running, 0);
+        }
+    }
+
+    /// <summary>Ends the workers and frees their scratch.</summary>
+    public void Dispose()
+    {
+        if (this == Single || stopping)
+        {
+            return;
+        }
+        stopping = true;
+        wake.Release(Threads);
+        foreach (Thread worker in workers)
+        {
+            worker.Join();
+        }
+        foreach (AlignedMemory<byte>? memory in scratch)
+        {
+            memory?.Dispose();
+        }
+        wake.Dispose();
+    }
+
+    private static void Grow(ref AlignedMemory<byte>? memory, int bytes)
+    {
+        if (memory is null || memory.Length < bytes)
+        {
+            memory?.Dispose();
+            memory = new AlignedMemory<byte>(bytes);
+        }
+    }
+
+#pragma warning disable CS8500
+    private static void Invoke<TJob>(void* job, int part, int worker) where TJob : struct, IParallelJob =>
+        ((TJob*)job)->Execute(part, worker);
+#pragma warning restore CS8500
+
+    private void Enter()
+    {
+        if (Interlocked.CompareExchange(ref running, 1, 0) != 0)
+        {
+            throw new InvalidOperationException("A job is already running on this worker pool. A pool runs one job at a time: do not start one from within a part, and give each concurrent caller a pool of its own.");
+        }
+        if (stopping)
+        {
+            throw new ObjectDisposedException(nameof(WorkerPool));
+        }
+    }
+
+    private void Share(void* pointer, delegate*<void*, int, int, void> function, int count)
+    {
+        job = pointer;
+        invoke = function;
+        parts = count;
+        failure = null;
+        failedPart = int.MaxValue;
+        shared.Done = 0;
+        // One word holds the job's number and the parts left, so that a worker that wakes up late can never take a
+        // part of a job other than the one whose fields it has read: its compare-and-swap fails.
+        long epoch = (shared.State >> 32) + 1;
+        Interlocked.Exchange(ref shared.State, (epoch << 32) | (uint)count);
+        WakeSleepers(Math.Min(workers.Length, count - 1));
+
+        TakeParts(0);
+        SpinWait spinner = default;
+        while (Volatile.Read(ref shared.Done) != count)
+        {
+            spinner.SpinOnce(-1); // A part is in another thread's hands: let that thread run, but do not sleep.
+        }
+        job = null;
+        if (failure is not null)
+        {
+            Exception surfaced = failure;
+            failure = null;
+            ExceptionDispatchInfo.Throw(surfaced);
+        }
+    }
+
+    private bool TakeParts(int worker)
+    {
+        int taken = 0;
+        while (true)
+        {
+            long state = Volatile.Read(ref shared.State);
+            int left = (int)(uint)state;
+            if (left == 0)
+            {
+                break;
+            }
+            void* currentJob = job;
+            delegate*<void*, int, int, void> currentInvoke = invoke;
+            int part = parts - left;
+            if (Interlocked.CompareExchange(ref shared.State, state - 1, state) != state)
+            {
+                continue;
+            }
+            try
+            {
+                currentInvoke(currentJob, part, worker);
+            }
+            catch (Exception exception)
+            {
+                KeepFailure(part, exception);
+            }
+            taken++;
+        }
+        if (taken > 0)
+        {
+            Interlocked.Add(ref shared.Done, taken);
+        }
+        return taken > 0;
+    }
+
+    private void KeepFailure(int part, Exception exception)
+    {
+        lock (failureLock)
+        {
+            if (part < failedPart)
+            {
+                failedPart = part;
+                failure = exception;
+            }
+        }
+    }
+
+    private void Work(int worker)
+    {
+        int reported = 0;
+        long deadline = Stopwatch.GetTimestamp() + SpinTicks;
+        while (true)
+        {
+            bool busy = TakeParts(worker);
+            int request = Volatile.Read(ref reportRequest);
+            if (request != reported)
+            {
+                reported = request;
+                allocated[worker] = GC.GetAllocatedBytesForCurrentThread();
+                Interlocked.Decrement(ref reportsPending);
+            }
+            if (stopping)
+            {
+                return;
+            }
+            if (busy)
+            {
+                deadline = Stopwatch.GetTimestamp() + SpinTicks;
+            }
+            else if (Stopwatch.GetTimestamp() < deadline)
+            {
+                Thread.SpinWait(4);
+            }
+            else
+            {
+                Sleep(reported);
+                deadline = Stopwatch.GetTimestamp() + SpinTicks;
+            }
+        }
+    }
+
+    /// <summary>Announce, look once more, block: whoever publishes work afterwards sees the announcement.</summary>
+    private void Sleep(int reported)
+    {
+        Interlocked.Increment(ref shared.Sleepers);
+        bool called = (int)(uint)Volatile.Read(ref shared.State) != 0 || stopping || Volatile.Read(ref reportRequest) != reported;
+        if (called && TakeBackSleepers(1) == 1)
+        {
+            return;
+        }
+        wake.Wait();
+    }
+
+    private void WakeSleepers(int most)
+    {
+        int count = TakeBackSleepers(most);
+        if (count > 0)
+        {
+            wake.Release(count);
+        }
+    }
+
+    private int TakeBackSleepers(int most)
+    {
+        while (true)
+        {
+            int sleepers = Volatile.Read(ref shared.Sleepers);
+            int taken = Math.Min(sleepers, most);
+            if (taken == 0 || Interlocked.CompareExchange(ref shared.Sleepers, sleepers - taken, sleepers) == sleepers)
+            {
+                return taken;
+            }
+        }
+    }
+
+    /// <summary>What several threads write, each on cache lines of its own.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 512)]
+    private struct Shared
+    {
+        [FieldOffset(128)] public long State;
+        [FieldOffset(256)] public int Done;
+        [FieldOffset(384)] public int Sleepers;
+    }
+}

@@ -1,0 +1,109 @@
+using System.Runtime.CompilerServices;
+
+namespace Fathom.Compute;
+
+/// <summary>
+/// What one pass over a tensor tells (see <see cref="Statistics"/>). Plain data without references.
+/// Mean, variance, norm and largest magnitude are over the finite elements.
+/// </summary>
+public struct TensorStatistics
+{
+    /// <summary>Number of elements, of any kind.</summary>
+    public long Count;
+
+    /// <summary>Mean of the finite elements; 0 if there are none.</summary>
+    public double Mean;
+
+    /// <summary>Biased variance (divided by the number of finite elements).</summary>
+    public double Variance;
+
+    /// <summary>Euclidean norm.</summary>
+    public double L2;
+
+    /// <summary>Largest magnitude.</summary>
+    public double MaxAbs;
+
+    public long Zeros;
+
+    public long NaN;
+
+    public long PositiveInfinity;
+
+    public long NegativeInfinity;
+
+    /// <summary>Elements at or beyond the saturation bounds.</summary>
+    public long Saturated;
+
+    /// <summary>Nonzero elements below the smallest normal number of the tensor's own format.</summary>
+    public long Denormals;
+
+    /// <summary>Counts by binary exponent.</summary>
+    public ExponentHistogram Exponents;
+
+    /// <summary>Number of elements that are neither infinite nor NaN.</summary>
+    public readonly long Finite => Count - NaN - PositiveInfinity - NegativeInfinity;
+
+    /// <summary>√<see cref="Variance"/>.</summary>
+    public readonly double StandardDeviation => Math.Sqrt(Variance);
+
+    /// <summary>Share of the nonzero finite elements whose magnitude is below a power of two; 0 if there are none.</summary>
+    /// <param name="magnitude">A power of two in [2⁻¹²⁶, 2¹²⁷]: the histogram resolves no others.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Not a power of two in that range.</exception>
+    public readonly double ShareBelow(double magnitude)
+    {
+        int exponent = Math.ILogB(magnitude);
+        if (!(magnitude > 0) || magnitude != Math.ScaleB(1, exponent) || exponent < -126 || exponent > 127)
+        {
+            throw new ArgumentOutOfRangeException(nameof(magnitude), magnitude, $"The histogram counts by powers of two from 2^-126 to 2^127; {magnitude} is not one of them.");
+        }
+        return Share(0, exponent + ExponentHistogram.Bias);
+    }
+
+    /// <summary>
+    /// Share of the nonzero finite elements that a cast to the format would certainly flush to zero or make denormal:
+    /// those below its smallest normal magnitude.
+    /// </summary>
+    public readonly double UnderflowShare(NumberFormat format) =>
+        Share(0, ExponentHistogram.BinOf(format.MinNormal));
+
+    /// <summary>
+    /// Share of the nonzero finite elements whose binary exponent is above that of the format's largest number: they
+    /// overflow for certain (those between that number and the next power of two are not counted).
+    /// </summary>
+    public readonly double OverflowShare(NumberFormat format) =>
+        Share(ExponentHistogram.BinOf(format.Max) + 1, ExponentHistogram.Length - 1);
+
+    /// <summary>Share of the nonzero finite elements in bins [from, to).</summary>
+    private readonly double Share(int from, int to)
+    {
+        long nonzero = Finite - Zeros;
+        if (nonzero <= 0)
+        {
+            return 0;
+        }
+        long count = 0;
+        for (int bin = from; bin < to; bin++)
+        {
+            count += Exponents[bin];
+        }
+        return (double)count / nonzero;
+    }
+}
+
+/// <summary>
+/// Counts of elements by the biased exponent of binary32: bin b holds magnitudes in [2^(b−127), 2^(b−126)); bin 0
+/// everything nonzero below 2⁻¹²⁶; bin 254 every finite magnitude from 2¹²⁷ up; bin 255 infinities and NaN. Zeros are
+/// in no bin. Doubles are counted in the same bins, their exponents clamped to 0 … 254.
+/// </summary>
+[InlineArray(Length)]
+public struct ExponentHistogram
+{
+    public const int Length = 256;
+
+    public const int Bias = 127;
+
+    private long element;
+
+    /// <summary>The bin of a nonzero finite magnitude.</summary>
+    public static int BinOf(double magnitude) => Math.Clamp(Math.ILogB(magnitude) + Bias, 0, Length - 2);
+}
