@@ -63,6 +63,11 @@ internal static class RunPath
                 application = 0;
             }
 
+            if (application == 0 && IsEmptyDatabase(database))
+            {
+                return;
+            }
+
             if (application != RunFile.ApplicationId)
             {
                 throw new RunFileException($"'{path}' exists and is not a Fathom run, so it is not overwritten; choose another path.");
@@ -74,6 +79,19 @@ internal static class RunPath
             }
 
             RequireUnused(database);
+        }
+    }
+
+    /// <summary>A creation that was killed half-way leaves a database without a page, once SQLite has rolled it back.</summary>
+    private static bool IsEmptyDatabase(SqliteDatabase database)
+    {
+        try
+        {
+            return database.QueryLong("PRAGMA page_count") == 0;
+        }
+        catch (RunFileException)
+        {
+            return false;
         }
     }
 
