@@ -1,0 +1,84 @@
+using Fathom.Compute;
+using Fathom.Graphs;
+using Fathom.Theory;
+using Fathom.Training;
+using Fathom.Training.Execution;
+
+namespace Fathom.Diagnosis.Monitoring;
+
+/// <summary>What rules see at one step: the network, what theory expects, and what has been measured so far.</summary>
+public sealed class Observation
+{
+    private readonly TrainingSession session;
+
+    internal Observation(TrainingSession session, PropagationPrediction? prediction, IReadOnlyList<LayerTrace> layers)
+    {
+        this.session = session;
+        (Prediction, Layers) = (prediction, layers);
+    }
+
+    public ModelDefinition Model => session.Model;
+
+    public Graph Network => session.Model.Graph;
+
+    /// <summary>What theory expects at initialisation; null if it was not asked.</summary>
+    public PropagationPrediction? Prediction { get; }
+
+    /// <summary>Layers with weights, from the input to the output.</summary>
+    public IReadOnlyList<LayerTrace> Layers { get; }
+
+    /// <summary>The step just done.</summary>
+    public StepResult Step { get; internal set; }
+
+    public long TotalSteps => session.TotalSteps;
+
+    /// <summary>Loss of step 0.</summary>
+    public double FirstLoss { get; internal set; } = double.NaN;
+
+    /// <summary>Smoothed loss.</summary>
+    public double Loss { get; internal set; } = double.NaN;
+
+    /// <summary>Smallest smoothed loss so far.</summary>
+    public double BestLoss { get; internal set; } = double.PositiveInfinity;
+
+    public IReadOnlyList<Probe> Probes => session.Probes;
+
+    /// <summary>This step's raw statistics, in the order of <see cref="Probes"/>.</summary>
+    public ReadOnlySpan<TensorStatistics> Statistics => session.Watch!.Statistics;
+
+    /// <summary>Units that no sample activates, by elementwise layer; measured at inspections when asked for.</summary>
+    public IReadOnlyList<UnitActivity> Units() => session.MeasureUnits(session.Data.Training);
+
+    /// <summary>Slope and fit of log10 gradient norm over depth.</summary>
+    public DepthFit GradientOverDepth => DepthFit.Of(Layers);
+}
+
+/// <summary>
+/// A straight line through log10 ‖∂L/∂u‖ over depth by least squares.
+/// </summary>
+/// <param name="DecadesPerLayer">Slope towards the output: positive if gradients vanish towards the input.</param>
+/// <param name="Decades">log10 of last over first, by the line's end points.</param>
+/// <param name="Fit">Coefficient of determination.</param>
+/// <param name="Layers">Layers that took part.</param>
+public readonly record struct DepthFit(double DecadesPerLayer, double Decades, double Fit, int Layers)
+{
+    /// <summary>Factor by which the gradient's norm changes per layer on its way back.</summary>
+    public double FactorPerLayer => Math.Pow(10, -DecadesPerLayer);
+
+    public static DepthFit Of(IReadOnlyList<LayerTrace> layers)
+    {
+        (double X, double Y)[] points = [.. layers.Where(layer => double.IsFinite(layer.LogGradient)).Select(layer => ((double)layer.Depth, layer.LogGradient))];
+        if (points.Length < 3)
+        {
+            return new DepthFit(0, 0, 0, points.Length);
+        }
+        double meanX = points.Average(point => point.X);
+        double meanY = points.Average(point => point.Y);
+        double xx = points.Sum(point => (point.X - meanX) * (point.X - meanX));
+        double xy = points.Sum(point => (point.X - meanX) * (point.Y - meanY));
+        double yy = points.Sum(point => (point.Y - meanY) * (point.Y - meanY));
+        double slope = xx > 0 ? xy / xx : 0;
+        double fit = xx > 0 && yy > 0 ? xy * xy / (xx * yy) : 1;
+        return new DepthFit(slope, slope * (points[^1].X - points[0].X), fit, points.Length);
+    }
+}

@@ -1,0 +1,41 @@
+using Fathom.Diagnosis.Monitoring;
+
+namespace Fathom.Diagnosis.Rules;
+
+/// <summary>
+/// A pure function from prediction and measurements to a finding. Never an accuracy gate: a rule looks at gradients,
+/// activations, updates and losses. One file per rule; <see cref="RuleCatalog"/> lists them.
+/// </summary>
+public abstract class Rule
+{
+    /// <summary>Stable identifier, such as <c>FTH001</c>; its page is <c>docs/rules/ID.md</c>.</summary>
+    public abstract string Id { get; }
+
+    /// <summary>The problem in a few words.</summary>
+    public abstract string Problem { get; }
+
+    /// <summary>The threshold and where it comes from.</summary>
+    public abstract string Threshold { get; }
+
+    /// <summary>True for a rule that must see every step, not only the inspected ones.</summary>
+    public virtual bool EveryStep => false;
+
+    /// <summary>Inspections in a row at which the rule must speak before its finding is certain.</summary>
+    public virtual int Persistence => 3;
+
+    /// <summary>A finding, or null if nothing is wrong.</summary>
+    public abstract Finding? Inspect(Observation observation);
+}
+
+/// <summary>All rules; the list to add a line to.</summary>
+public static class RuleCatalog
+{
+    public static IReadOnlyList<Rule> All { get; } =
+    [
+        new NonFiniteValue(),
+        new ExplodingGradient(),
+        new VanishingGradient(),
+        new SaturatedActivation(),
+        new DeadRelu(),
+    ];
+}

@@ -1,0 +1,92 @@
+using Fathom.Graphs;
+using Fathom.Training.Data;
+using Fathom.Training.Execution;
+using Fathom.Training.Losses;
+
+namespace Fathom.Training;
+
+/// <summary>Copies rows of a data set into a plan's inputs, in the form that the loss wants.</summary>
+internal sealed class BatchFeed
+{
+    private readonly TrainingGraph graph;
+    private readonly DataSet data;
+    private readonly Loss loss;
+    private readonly int width;
+
+    /// <exception cref="TrainingException">The data do not fit the network or the loss.</exception>
+    public BatchFeed(TrainingGraph graph, DataSet data, Loss loss)
+    {
+        (this.graph, this.data, this.loss) = (graph, data, loss);
+        Shape input = graph.Input.Shape;
+        if (input.ElementsPerSample != data.Features)
+        {
+            throw new TrainingException($"the network's input {input} takes {input.ElementsPerSample} values per sample; '{data.Name}' has {data.Features}");
+        }
+        width = checked((int)graph.Prediction.Shape.ElementsPerSample);
+        CheckTargets();
+    }
+
+    public void Fill(ExecutionPlan<float> plan, ReadOnlySpan<int> rows)
+    {
+        data.CopyInputs(rows, plan.Real(graph.Input).Span);
+        if (loss.Target == TargetForm.Index)
+        {
+            data.CopyLabels(rows, plan.Index(graph.Target).Span);
+            return;
+        }
+        Span<float> target = plan.Real(graph.Target);
+        if (data.Kind == TargetKind.Real)
+        {
+            data.CopyTargets(rows, target);
+        }
+        else if (width == 1)
+        {
+            data.CopyLabels(rows, target);
+        }
+        else
+        {
+            FillOneHot(rows, target);
+        }
+        if (loss.Output == OutputMeaning.Margin && data.Kind == TargetKind.Label)
+        {
+            // Margins are learnt against -1 and 1.
+            System.Numerics.Tensors.TensorPrimitives.MultiplyAdd(target, 2f, -1f, target);
+        }
+    }
+
+    private void FillOneHot(ReadOnlySpan<int> rows, Span<float> target)
+    {
+        target.Clear();
+        ReadOnlySpan<int> labels = data.Labels;
+        for (int i = 0; i < rows.Length; i++)
+        {
+            target[i * width + labels[rows[i]]] = 1;
+        }
+    }
+
+    private void CheckTargets()
+    {
+        string name = graph.Prediction.Name;
+        if (data.Kind == TargetKind.Real)
+        {
+            if (loss.Target == TargetForm.Index)
+            {
+                throw new TrainingException($"the loss {loss.Kind} needs class labels; '{data.Name}' has real-valued targets: use a regression loss such as mse");
+            }
+            if (data.TargetWidth != width)
+            {
+                throw new TrainingException($"the output {name} has {width} values per sample; '{data.Name}' has {data.TargetWidth} target values");
+            }
+            return;
+        }
+        ReadOnlySpan<int> labels = data.Labels;
+        int classes = width == 1 && loss.Target == TargetForm.Real ? (loss.Output == OutputMeaning.Values ? int.MaxValue : 2) : width;
+        for (int i = 0; i < labels.Length; i++)
+        {
+            if ((uint)labels[i] >= (uint)classes)
+            {
+                throw new TrainingException($"'{data.Name}', row {i + 1}: label {labels[i]} is out of range; the output {name} of width {width} with the loss {loss.Kind} takes labels 0 to {classes - 1}");
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+using Fathom.Graphs;
+using Fathom.Graphs.Ops;
+using Fathom.Training.Data;
+using Fathom.Training.Execution;
+using Fathom.Training.Losses;
+
+namespace Fathom.Training;
+
+/// <summary>How a network does on a data set.</summary>
+/// <param name="Loss">Mean loss.</param>
+/// <param name="Metric">Accuracy (share) or R².</param>
+/// <param name="MetricKind">Which of the two.</param>
+public readonly record struct Evaluation(double Loss, double Metric, MetricKind MetricKind);
+
+/// <summary>Units of a layer that are 0 for every sample looked at.</summary>
+/// <param name="Layer">The elementwise layer.</param>
+/// <param name="Units">Units in the layer.</param>
+/// <param name="Dead">Units that no sample activates.</param>
+/// <param name="Samples">Samples looked at.</param>
+public sealed record UnitActivity(Node Layer, int Units, int Dead, int Samples);
+
+/// <summary>Forward passes without gradients, over whole data sets.</summary>
+internal sealed class Evaluator(TrainingSession session) : IDisposable
+{
+    private const int BatchSize = 256;
+
+    private readonly Dictionary<int, ExecutionPlan<float>> plans = [];
+
+    public Evaluation Evaluate(DataSet data)
+    {
+        Loss loss = session.Model.Plan.Loss;
+        BatchFeed feed = new(session.Graph, data, loss);
+        Score score = new(data, loss);
+        double total = 0;
+        foreach (int[] rows in Batches(data.Count))
+        {
+            ExecutionPlan<float> plan = Run(feed, rows);
+            total += (double)plan.Real(session.Graph.Loss).Span[0] * rows.Length;
+            score.Add(rows, plan.Real(session.Graph.Prediction).Span);
+        }
+        return new Evaluation(total / data.Count, score.Result, score.Kind);
+    }
+
+    public IReadOnlyList<UnitActivity> MeasureUnits(DataSet data, int samples)
+    {
+        BatchFeed feed = new(session.Graph, data, session.Model.Plan.Loss);
+        Node[] layers = [.. ActivationLayers];
+        bool[][] active = [.. layers.Select(layer => new bool[layer.Outputs[0].Shape.ElementsPerSample])];
+        int count = Math.Min(samples, data.Count);
+        foreach (int[] rows in Batches(count))
+        {
+            ExecutionPlan<float> plan = Run(feed, rows);
+            for (int i = 0; i < layers.Length; i++)
+            {
+                Span<float> output = plan.Real(layers[i].Output);
+                for (int k = 0; k < output.Length; k++)
+                {
+                    active[i][k % active[i].Length] |= output[k] != 0;
+                }
+            }
+        }
+        return [.. layers.Select((layer, i) => new UnitActivity(layer, active[i].Length, active[i].Count(unit => !unit), count))];
+    }
+
+    public void Dispose()
+    {
+        foreach (ExecutionPlan<float> plan in plans.Values)
+        {
+            plan.Dispose();
+        }
+    }
+
+    private IEnumerable<Node> ActivationLayers => session.Model.Graph.Nodes.Where(node => node.Op is Activation && node.Outputs[0].Shape.HasBatch);
+
+    private static IEnumerable<int[]> Batches(int count) => Enumerable.Range(0, count).Chunk(BatchSize);
+
+    private ExecutionPlan<float> Run(BatchFeed feed, int[] rows)
+    {
+        if (!plans.TryGetValue(rows.Length, out ExecutionPlan<float>? plan))
+        {
+            Value[] wanted = [session.Graph.Loss, session.Graph.Prediction, .. ActivationLayers.Select(layer => layer.Output)];
+            plan = ExecutionPlan<float>.Create(session.Graph.Graph, rows.Length, session.Parameters, session.Pool, wanted);
+            plans.Add(rows.Length, plan);
+        }
+        feed.Fill(plan, rows);
+        plan.Run(training: false, session.Model.Plan.Seed, session.NextStep);
+        return plan;
+    }
+}

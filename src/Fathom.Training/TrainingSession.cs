@@ -1,0 +1,212 @@
+using System.Diagnostics;
+using Fathom.Compute;
+using Fathom.Graphs;
+using Fathom.Training.Data;
+using Fathom.Training.Execution;
+using Fathom.Training.Optimizers;
+
+namespace Fathom.Training;
+
+/// <summary>One training step as numbers.</summary>
+/// <param name="Step">Step, counted from 0.</param>
+/// <param name="Epoch">Epoch, counted from 0.</param>
+/// <param name="Loss">Mean loss over the batch, before the update.</param>
+/// <param name="LearningRate">Learning rate that was applied.</param>
+/// <param name="GradientNorm">L2 norm over all parameter gradients before clipping.</param>
+/// <param name="ClippedNorm">The same after clipping.</param>
+/// <param name="Milliseconds">Wall time.</param>
+public readonly record struct StepResult(long Step, int Epoch, double Loss, double LearningRate, double GradientNorm, double ClippedNorm, double Milliseconds);
+
+/// <summary>
+/// A network in training: parameters, optimizer state, data order. A step's outcome depends on model, data, seed and
+/// step number only, never on the number of threads or on whether anybody watches.
+/// </summary>
+public sealed class TrainingSession : IDisposable
+{
+    private readonly Dictionary<int, ExecutionPlan<float>> plans = [];
+    private readonly BatchFeed feed;
+    private readonly BatchOrder order;
+    private readonly UpdateSize[] updates;
+    private readonly Evaluator evaluator;
+
+    /// <param name="model">Network and plan.</param>
+    /// <param name="data">Training and validation data.</param>
+    /// <param name="pool">Workers; not disposed by the session.</param>
+    /// <param name="watch">Whether every tensor is measured in each step.</param>
+    /// <exception cref="TrainingException">Plan or data do not fit.</exception>
+    public TrainingSession(ModelDefinition model, DataSplit data, WorkerPool pool, bool watch = true)
+    {
+        model.Plan.Validate();
+        (Model, Data, Pool) = (model, data, pool);
+        Graph = TrainingGraph.Build(model.Graph, model.Plan.Loss);
+        feed = new BatchFeed(Graph, data.Training, model.Plan.Loss);
+        evaluator = new Evaluator(this);
+        order = new BatchOrder(data.Training.Count, Math.Min(model.Plan.BatchSize, data.Training.Count), model.Plan.Seed);
+        Parameters = new ParameterStore<float>(Graph.Graph);
+        Parameters.Initialize(model.Plan.Seed);
+        Optimizer = new OptimizerState<float>(Parameters, model.Plan.Optimizer);
+        updates = new UpdateSize[Parameters.Slices.Count(slice => slice.Trainable)];
+        Probes = ProbeTable.For(model.Graph, Graph);
+        Watch = watch ? new ProbeSet<float>(Probes) : null;
+    }
+
+    public ModelDefinition Model { get; }
+
+    public DataSplit Data { get; }
+
+    public WorkerPool Pool { get; }
+
+    public TrainingGraph Graph { get; }
+
+    public ParameterStore<float> Parameters { get; }
+
+    public OptimizerState<float> Optimizer { get; }
+
+    /// <summary>What is watched, in a fixed order.</summary>
+    public IReadOnlyList<Probe> Probes { get; }
+
+    /// <summary>The measurements of the last step; null if nothing is watched.</summary>
+    public ProbeSet<float>? Watch { get; }
+
+    /// <summary>The step that comes next, counted from 0.</summary>
+    public long NextStep { get; private set; }
+
+    public int StepsPerEpoch => order.StepsPerEpoch;
+
+    public long TotalSteps => (long)StepsPerEpoch * Model.Plan.Epochs;
+
+    public bool Finished => NextStep >= TotalSteps;
+
+    /// <summary>Factor on the learning rate beside the schedule's.</summary>
+    public double LearningRateScale { get; set; } = 1;
+
+    /// <summary>Zero gradients, forward, backward, clip, update; all watched tensors are measured on the way.</summary>
+    public StepResult Step()
+    {
+        long started = Stopwatch.GetTimestamp();
+        TrainingPlan plan = Model.Plan;
+        ReadOnlySpan<int> rows = order.Rows(NextStep);
+        ExecutionPlan<float> execution = PlanFor(rows.Length);
+        feed.Fill(execution, rows);
+        execution.Run(training: true, plan.Seed, NextStep, Watch);
+        double loss = execution.Real(Graph.Loss).Span[0];
+        double norm = Optimizer.GradientNorm(Pool);
+        double clipped = norm;
+        if (plan.Clipping is { } clipping)
+        {
+            clipping.Apply(Parameters, norm);
+            clipped = Optimizer.GradientNorm(Pool);
+        }
+        double rate = plan.Optimizer.LearningRate * LearningRateScale * plan.Schedule.Factor(NextStep, StepsPerEpoch, TotalSteps);
+        MeasureParameters();
+        Optimizer.Step(plan.Optimizer, rate, NextStep + 1, updates, Pool);
+        RecordUpdates();
+        StepResult result = new(NextStep, (int)(NextStep / StepsPerEpoch), loss, rate, norm, clipped, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+        NextStep++;
+        return result;
+    }
+
+    /// <summary>Loss and metric over a whole data set, in evaluation mode.</summary>
+    public Evaluation Evaluate(DataSet data) => evaluator.Evaluate(data);
+
+    /// <summary>For each elementwise layer the number of units that no sample makes other than 0.</summary>
+    public IReadOnlyList<UnitActivity> MeasureUnits(DataSet data, int samples = 512) => evaluator.MeasureUnits(data, samples);
+
+    /// <summary>Everything needed to go on from here: parameters, optimizer state, step.</summary>
+    public Checkpoint Capture()
+    {
+        Dictionary<string, (int[] Shape, float[] Elements)> tensors = [];
+        foreach (ParameterSlice slice in Parameters.Slices)
+        {
+            tensors[slice.Name] = (slice.Shape.Bind(1), Parameters.Value(slice).Span.ToArray());
+        }
+        foreach ((string name, float[] state) in Optimizer.Export())
+        {
+            tensors[name] = ([state.Length], state);
+        }
+        return new Checkpoint(NextStep, LearningRateScale, tensors);
+    }
+
+    /// <exception cref="TrainingException">The checkpoint belongs to another network or optimizer.</exception>
+    public void Restore(Checkpoint checkpoint)
+    {
+        foreach (ParameterSlice slice in Parameters.Slices)
+        {
+            if (!checkpoint.Tensors.TryGetValue(slice.Name, out (int[] Shape, float[] Elements) tensor))
+            {
+                throw new TrainingException($"the checkpoint has no tensor '{slice.Name}'; it belongs to another network");
+            }
+            if (tensor.Elements.Length != slice.Length)
+            {
+                throw new TrainingException($"the checkpoint's '{slice.Name}' has shape ({string.Join(", ", tensor.Shape)}); the network's has {slice.Shape}");
+            }
+        }
+        foreach (ParameterSlice slice in Parameters.Slices)
+        {
+            checkpoint.Tensors[slice.Name].Elements.CopyTo(Parameters.Value(slice).Span);
+        }
+        Optimizer.Import(checkpoint.Tensors.ToDictionary(pair => pair.Key, pair => pair.Value.Elements));
+        NextStep = checkpoint.NextStep;
+        LearningRateScale = checkpoint.LearningRateScale;
+    }
+
+    public void Dispose()
+    {
+        foreach (ExecutionPlan<float> plan in plans.Values)
+        {
+            plan.Dispose();
+        }
+        evaluator.Dispose();
+        Optimizer.Dispose();
+        Parameters.Dispose();
+    }
+
+    /// <summary>The plan for a batch size; the last batch of an epoch may be smaller than the others.</summary>
+    private ExecutionPlan<float> PlanFor(int batch)
+    {
+        if (!plans.TryGetValue(batch, out ExecutionPlan<float>? plan))
+        {
+            IReadOnlyCollection<Value> watched = Watch is null ? [] : [.. Probes.Where(probe => probe.Value is not null).Select(probe => probe.Value!.Value)];
+            plan = ExecutionPlan<float>.Create(Graph.Graph, batch, Parameters, Pool, [Graph.Loss, Graph.Prediction], Graph.ParameterGradients, watched);
+            if (Watch is not null)
+            {
+                plan.AttachProbes(Watch.ByValue);
+            }
+            plans.Add(batch, plan);
+        }
+        return plan;
+    }
+
+    private void MeasureParameters()
+    {
+        if (Watch is null)
+        {
+            return;
+        }
+        Watch.CompleteStep();
+        for (int i = 0; i < Probes.Count; i++)
+        {
+            if (Probes[i].Kind == ProbeKind.Parameter)
+            {
+                Watch.Measure(i, Parameters.Value(Parameters.Find(Probes[i].Node.Name)), Pool);
+            }
+        }
+    }
+
+    private void RecordUpdates()
+    {
+        if (Watch is null)
+        {
+            return;
+        }
+        for (int i = 0; i < Probes.Count; i++)
+        {
+            if (Probes[i].Kind == ProbeKind.ParameterUpdate)
+            {
+                ref readonly UpdateSize size = ref updates[Optimizer.IndexOf(Probes[i].Node.Name)];
+                ParameterSlice slice = Parameters.Find(Probes[i].Node.Name);
+                Watch.SetUpdate(i, slice.Length, size.L2, size.MaxAbs, size.Unchanged);
+            }
+        }
+    }
+}
