@@ -123,6 +123,7 @@ public sealed class SignalPropagationTests
         string text = prediction.Explain(sigmoid);
         Assert.Matches(@"^sigmoid: φ' ≤ 1/4; E\[φ'²\] = 0\.0\d+ at q = 0\.2\d*; fan-in·Var\(w\)·E\[φ'²\] = 0\.0\d+, so the gradient's norm shrinks ×0\.2\d+ per layer$", text);
         Assert.All(graph.Nodes, node => Assert.NotEqual("", prediction.Explain(node)));
+        Assert.Contains("; then sigmoid: φ' ≤ 1/4", prediction.Explain(prediction.Depth.Layers[0].Layer), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -134,6 +135,7 @@ public sealed class SignalPropagationTests
         NetworkCursor he = Network.Input(30).Repeat(5, cursor => cursor.Dense(30, VarianceScaling.HeNormal).Then(TestActivations.Relu));
         DepthProfile critical = SignalPropagation.Predict(he.Dense(2).Build(), Digits).Depth;
         Assert.Equal(double.PositiveInfinity, critical.TrainableDepth);
+        Assert.Equal(double.PositiveInfinity, SignalPropagation.Predict(he.Dense(2).Then(new Softmax()).Build(), Digits).Depth.TrainableDepth);
         VarianceScaling ordered = new(1.2, FanMode.In, WeightDistribution.Normal);
         NetworkCursor tanh = Network.Input(30).Repeat(5, cursor => cursor.Dense(30, ordered, new NormalInitializer(0, Math.Sqrt(0.05))).Then(TestActivations.Tanh));
         PredictionOptions options = new() { TrainableDepthMultiplier = 2 };
