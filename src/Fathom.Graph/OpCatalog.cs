@@ -12,7 +12,36 @@ public static class OpCatalog
     public static readonly FrozenDictionary<string, Op> ByKind = new Op[]
     {
         new Dense(1),
-        new Add(),
+        new MatMul(),
+
         new Sigmoid(),
+        new Tanh(),
+        new Relu(),
+        new LeakyRelu(),
+        new PRelu(),
+        new Elu(),
+        new Selu(),
+        new Gelu(),
+        new Silu(),
+        new Swish(),
+        new Softplus(),
+        new Softsign(),
+        new Mish(),
+        new HardTanh(),
+        new Relu6(),
+        new Erf(),
+        new Linear(),
+        new Softmax(),
+        new LogSoftmax(),
+        new Maxout(),
+
+        new BatchNorm(),
+        new Dropout(),
+
+        new Add(),
+        new Multiply(),
+        new Concat(),
+        new Flatten(),
+        new Reshape([-1]),
     }.ToFrozenDictionary(op => op.Kind);
 }

@@ -23,7 +23,7 @@ public sealed class LayerTrace
     private readonly int weightGradientProbe;
     private readonly int updateProbe;
     private readonly int activationProbe;
-    private bool started;
+    private long steps;
 
     internal LayerTrace(Node layer, int depth, IReadOnlyList<Probe> probes, Node? activation)
     {
@@ -48,6 +48,9 @@ public sealed class LayerTrace
     /// <summary>log10 of the L2 norm of the gradient by the layer's output, over a batch.</summary>
     public double LogGradient { get; private set; } = double.NaN;
 
+    /// <summary>Mean of log10 of that norm over all steps so far.</summary>
+    public double MeanLogGradient { get; private set; } = double.NaN;
+
     /// <summary>log10 of the L2 norm of the gradient by the weights.</summary>
     public double LogWeightGradient { get; private set; } = double.NaN;
 
@@ -65,9 +68,14 @@ public sealed class LayerTrace
 
     internal void Add(ReadOnlySpan<TensorStatistics> statistics)
     {
-        double share = started ? NewShare : 1;
-        started = true;
-        LogGradient = Blend(LogGradient, Log(statistics, gradientProbe), share);
+        double share = steps == 0 ? 1 : NewShare;
+        steps++;
+        double gradient = Log(statistics, gradientProbe);
+        LogGradient = Blend(LogGradient, gradient, share);
+        if (double.IsFinite(gradient))
+        {
+            MeanLogGradient = Blend(MeanLogGradient, gradient, 1.0 / steps);
+        }
         LogWeightGradient = Blend(LogWeightGradient, Log(statistics, weightGradientProbe), share);
         if (weightProbe >= 0 && updateProbe >= 0)
         {

@@ -1,5 +1,3 @@
-using System.IO.Compression;
-
 namespace Fathom.Training.Data;
 
 /// <summary>Opens data files, through gzip where they are compressed, with messages that say which file and why.</summary>
@@ -19,12 +17,12 @@ internal static class DataFile
             {
                 return read(file, file.Length);
             }
-            using var plain = new GZipStream(file, CompressionMode.Decompress);
+            using var plain = new GzipReader(file);
             return read(plain, null);
         }
         catch (InvalidDataException error)
         {
-            throw new DataException($"{path} is not a valid gzip file: it is damaged or cut short.", error);
+            throw new DataException($"{path} is not one whole gzip file: it is damaged, cut short, or joined from several.", error);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

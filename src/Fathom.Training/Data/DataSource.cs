@@ -78,6 +78,10 @@ public static class DataSource
         {
             throw new DataException($"Samples and noise can be given for built-in data only, but the data are '{spec}'.");
         }
+        if (options.Target == TargetKind.Real && options.Classes is not null)
+        {
+            throw new DataException("Real targets have no classes: give a number of classes or ask for real targets, not both.");
+        }
         if (options.Classes < 1)
         {
             throw new DataException($"The number of classes must be at least 1, but {options.Classes} was given.");

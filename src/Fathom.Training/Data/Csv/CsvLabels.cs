@@ -111,6 +111,10 @@ internal sealed class CsvLabels(CsvPlace place, int column, DataOptions options,
     private DataSet FinishNames(float[] inputs, int features, ImmutableArray<string> featureNames)
     {
         ImmutableArray<string> sorted = knownNames.IsEmpty ? [.. seen.Keys.Order(StringComparer.Ordinal)] : knownNames;
+        if (sorted.Length < options.Classes)
+        {
+            throw new DataException($"{place.File} names {sorted.Length} classes, but {options.Classes} were asked for; ask for {sorted.Length}, or number the classes.");
+        }
         var label = new int[seen.Count];
         foreach ((string name, int index) in seen)
         {

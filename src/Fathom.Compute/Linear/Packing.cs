@@ -1,0 +1,139 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+
+namespace Fathom.Compute;
+
+/// <summary>Copies blocks of matrices into the order in which <see cref="GemmKernel"/> reads them.</summary>
+internal static unsafe class Packing
+{
+    /// <summary>
+    /// destination[p·width + j] = source[p·stride + j] for p &lt; depth, j &lt; columns, and 0 for columns ≤ j &lt; width.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Panel<T, V>(int depth, int columns, T* source, nint stride, T* destination, int width)
+        where T : unmanaged, IFloatingPointIeee754<T> where V : struct, ISimd<V, T>
+    {
+        for (int p = 0; p < depth; p++)
+        {
+            int j = 0;
+            for (; j <= columns - V.Count; j += V.Count)
+            {
+                V.Load(source + j).Store(destination + j);
+            }
+            for (; j < width; j += V.Count)
+            {
+                V.LoadPartial(source + j, Math.Clamp(columns - j, 0, V.Count)).Store(destination + j);
+            }
+            source += stride;
+            destination += width;
+        }
+    }
+
+    /// <summary>
+    /// destination[p·width + j] = source[j·stride + p] for p &lt; depth, j &lt; columns, and 0 for columns ≤ j &lt; width.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void TransposedPanel<T>(int depth, int columns, T* source, nint stride, T* destination, int width)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        int j = 0;
+        if (typeof(T) == typeof(float) && Avx.IsSupported)
+        {
+            for (; j <= columns - 8; j += 8)
+            {
+                int p = 0;
+                for (; p <= depth - 8; p += 8)
+                {
+                    Transpose8x8((float*)source + j * stride + p, stride, (float*)destination + p * width + j, width);
+                }
+                TransposeRest(p, depth, 8, source + j * stride, stride, destination + j, width);
+            }
+        }
+        if (typeof(T) == typeof(float) && (Sse.IsSupported || AdvSimd.Arm64.IsSupported))
+        {
+            for (; j <= columns - 4; j += 4)
+            {
+                int p = 0;
+                for (; p <= depth - 4; p += 4)
+                {
+                    Transpose4x4((float*)source + j * stride + p, stride, (float*)destination + p * width + j, width);
+                }
+                TransposeRest(p, depth, 4, source + j * stride, stride, destination + j, width);
+            }
+        }
+        TransposeRest(0, depth, columns - j, source + j * stride, stride, destination + j, width);
+        if (columns < width)
+        {
+            for (int p = 0; p < depth; p++)
+            {
+                new Span<T>(destination + p * width + columns, width - columns).Clear();
+            }
+        }
+    }
+
+    private static void TransposeRest<T>(int from, int depth, int columns, T* source, nint stride, T* destination, int width)
+        where T : unmanaged
+    {
+        for (int j = 0; j < columns; j++)
+        {
+            for (int p = from; p < depth; p++)
+            {
+                destination[p * width + j] = source[j * stride + p];
+            }
+        }
+    }
+
+    /// <summary>Interleave pairs of rows, then pairs of pairs, then exchange 128-bit halves.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Transpose8x8(float* source, nint stride, float* destination, nint width)
+    {
+        Vector256<float> r0 = Vector256.Load(source), r1 = Vector256.Load(source + stride);
+        Vector256<float> r2 = Vector256.Load(source + 2 * stride), r3 = Vector256.Load(source + 3 * stride);
+        Vector256<float> r4 = Vector256.Load(source + 4 * stride), r5 = Vector256.Load(source + 5 * stride);
+        Vector256<float> r6 = Vector256.Load(source + 6 * stride), r7 = Vector256.Load(source + 7 * stride);
+        Vector256<float> t0 = Avx.UnpackLow(r0, r1), t1 = Avx.UnpackHigh(r0, r1);
+        Vector256<float> t2 = Avx.UnpackLow(r2, r3), t3 = Avx.UnpackHigh(r2, r3);
+        Vector256<float> t4 = Avx.UnpackLow(r4, r5), t5 = Avx.UnpackHigh(r4, r5);
+        Vector256<float> t6 = Avx.UnpackLow(r6, r7), t7 = Avx.UnpackHigh(r6, r7);
+        r0 = Avx.Shuffle(t0, t2, 0x44);
+        r1 = Avx.Shuffle(t0, t2, 0xEE);
+        r2 = Avx.Shuffle(t1, t3, 0x44);
+        r3 = Avx.Shuffle(t1, t3, 0xEE);
+        r4 = Avx.Shuffle(t4, t6, 0x44);
+        r5 = Avx.Shuffle(t4, t6, 0xEE);
+        r6 = Avx.Shuffle(t5, t7, 0x44);
+        r7 = Avx.Shuffle(t5, t7, 0xEE);
+        Avx.Permute2x128(r0, r4, 0x20).Store(destination);
+        Avx.Permute2x128(r1, r5, 0x20).Store(destination + width);
+        Avx.Permute2x128(r2, r6, 0x20).Store(destination + 2 * width);
+        Avx.Permute2x128(r3, r7, 0x20).Store(destination + 3 * width);
+        Avx.Permute2x128(r0, r4, 0x31).Store(destination + 4 * width);
+        Avx.Permute2x128(r1, r5, 0x31).Store(destination + 5 * width);
+        Avx.Permute2x128(r2, r6, 0x31).Store(destination + 6 * width);
+        Avx.Permute2x128(r3, r7, 0x31).Store(destination + 7 * width);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Transpose4x4(float* source, nint stride, float* destination, nint width)
+    {
+        Vector128<float> r0 = Vector128.Load(source), r1 = Vector128.Load(source + stride);
+        Vector128<float> r2 = Vector128.Load(source + 2 * stride), r3 = Vector128.Load(source + 3 * stride);
+        Vector128<float> t0 = InterleaveLow(r0, r2), t1 = InterleaveHigh(r0, r2);
+        Vector128<float> t2 = InterleaveLow(r1, r3), t3 = InterleaveHigh(r1, r3);
+        InterleaveLow(t0, t2).Store(destination);
+        InterleaveHigh(t0, t2).Store(destination + width);
+        InterleaveLow(t1, t3).Store(destination + 2 * width);
+        InterleaveHigh(t1, t3).Store(destination + 3 * width);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> InterleaveLow(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackLow(a, b) : AdvSimd.Arm64.ZipLow(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> InterleaveHigh(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackHigh(a, b) : AdvSimd.Arm64.ZipHigh(a, b);
+}

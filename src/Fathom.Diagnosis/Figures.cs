@@ -1,0 +1,27 @@
+using System.Globalization;
+using Fathom.Diagnosis.Monitoring;
+
+namespace Fathom.Diagnosis;
+
+/// <summary>How numbers and lists of layers are written in sentences.</summary>
+public static class Figures
+{
+    /// <summary>Three digits; powers of ten where the number is very small or large.</summary>
+    public static string Number(double value) => value switch
+    {
+        double.NaN => "NaN",
+        0 => "0",
+        double.PositiveInfinity => "∞",
+        double.NegativeInfinity => "-∞",
+        _ => Math.Abs(value) is >= 0.01 and < 10_000
+            ? value.ToString(Math.Abs(value) >= 100 ? "0" : "0.###", CultureInfo.InvariantCulture)
+            : value.ToString("0.#e+0", CultureInfo.InvariantCulture),
+    };
+
+    public static string Percent(double share) => (100 * share).ToString("0.#", CultureInfo.InvariantCulture) + " %";
+
+    /// <summary>«dense_1», or «dense_1 to dense_9 (9 layers)».</summary>
+    public static string Span(IReadOnlyList<LayerTrace> layers) => layers.Count == 1
+        ? layers[0].Layer.Name
+        : $"{layers[0].Layer.Name} to {layers[^1].Layer.Name} ({layers.Count} layers)";
+}

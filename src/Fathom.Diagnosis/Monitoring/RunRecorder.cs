@@ -1,0 +1,85 @@
+using Fathom.Compute;
+using Fathom.Runs;
+using Fathom.Training;
+using Fathom.Training.Execution;
+
+namespace Fathom.Diagnosis.Monitoring;
+
+/// <summary>Writes a session into a run file, one row a step.</summary>
+public sealed class RunRecorder : IDisposable
+{
+    private readonly TrainingSession session;
+    private readonly RunWriter writer;
+    private readonly TensorRow[] rows;
+
+    private RunRecorder(TrainingSession session, RunWriter writer)
+    {
+        (this.session, this.writer) = (session, writer);
+        rows = new TensorRow[session.Probes.Count];
+    }
+
+    /// <summary>The columns of a session's run: its probes in their order.</summary>
+    public static IReadOnlyList<TensorColumn> Columns(TrainingSession session) =>
+    [
+        .. session.Probes.Select(probe => new TensorColumn(probe.Layer.Name, probe.ToString(), RoleOf(probe.Kind), probe.Depth, probe.Node.Op.Kind,
+            probe.Node.Outputs[0].Shape.ElementsPerSample)),
+    ];
+
+    /// <summary>Starts a run file.</summary>
+    /// <exception cref="RunFileException">The file cannot be written, or is something else.</exception>
+    public static RunRecorder Create(string path, RunHeader header, TrainingSession session, bool overwrite) =>
+        new(session, RunWriter.Create(path, header, Columns(session), overwrite));
+
+    /// <summary>Goes on with a run file after a resume; steps that the session will do again are removed.</summary>
+    public static RunRecorder Append(string path, TrainingSession session) =>
+        new(session, RunWriter.Append(path, session.NextStep - 1, Columns(session)));
+
+    /// <summary>Appends the step just done. Allocates nothing.</summary>
+    public void Step(in StepResult step)
+    {
+        ReadOnlySpan<TensorStatistics> statistics = session.Watch!.Statistics;
+        for (int i = 0; i < rows.Length; i++)
+        {
+            ref readonly TensorStatistics from = ref statistics[i];
+            rows[i] = new TensorRow
+            {
+                Mean = from.Mean,
+                Std = Math.Sqrt(from.Variance),
+                L2 = from.L2,
+                MaxAbs = from.MaxAbs,
+                Count = (uint)from.Count,
+                Zeros = (uint)from.Zeros,
+                Saturated = (uint)from.Saturated,
+                NaNs = (uint)from.NaN,
+                PositiveInfinities = (uint)from.PositiveInfinity,
+                NegativeInfinities = (uint)from.NegativeInfinity,
+                Denormals = (uint)from.Denormals,
+            };
+        }
+        writer.AppendStep(new StepRow(step.Step, step.Epoch, step.Loss, step.LearningRate, step.GradientNorm, step.ClippedNorm, step.Milliseconds), rows);
+    }
+
+    public void Evaluation(long step, int epoch, string split, Evaluation evaluation) =>
+        writer.AppendEvaluation(step, epoch, split, evaluation.Loss, evaluation.Metric, evaluation.MetricKind == Training.Losses.MetricKind.R2 ? "r2" : "accuracy");
+
+    public void Finding(Finding finding)
+    {
+        writer.AppendFinding(finding.Step, finding.Rule, finding.Severity.ToString().ToLowerInvariant(), finding.Cause, finding.Confidence, FindingJson.Write(finding));
+        writer.Pin(finding.Step, radius: 50);
+    }
+
+    public void Event(long step, string kind, string text) => writer.AppendEvent(step, kind, text);
+
+    public void Complete(string status) => writer.Complete(status);
+
+    public void Dispose() => writer.Dispose();
+
+    private static TensorRole RoleOf(ProbeKind kind) => kind switch
+    {
+        ProbeKind.Activation => TensorRole.Activation,
+        ProbeKind.ActivationGradient => TensorRole.ActivationGradient,
+        ProbeKind.Parameter => TensorRole.Parameter,
+        ProbeKind.ParameterGradient => TensorRole.ParameterGradient,
+        _ => TensorRole.ParameterUpdate,
+    };
+}

@@ -1,0 +1,40 @@
+using Fathom.Graphs;
+using Fathom.Graphs.Ops;
+
+namespace Fathom.Diagnosis.Remedies;
+
+/// <summary>What remedies look for in a graph.</summary>
+internal static class HiddenLayers
+{
+    /// <summary>Elementwise functions between layers; not the one that makes the output.</summary>
+    public static IEnumerable<Node> Activations(Graph graph)
+    {
+        HashSet<Node> output = OutputChain(graph);
+        return graph.Nodes.Where(node => node.Op is Activation and not Linear && !output.Contains(node));
+    }
+
+    /// <summary>The elementwise function that reads a layer, if exactly one does.</summary>
+    public static Node? ActivationAfter(Graph graph, Node layer)
+    {
+        Node[] readers = [.. Readers(graph, layer)];
+        while (readers is [{ Op: BatchNorm or Flatten or Dropout } between])
+        {
+            readers = [.. Readers(graph, between)];
+        }
+        return readers is [{ Op: Activation } only] ? only : null;
+    }
+
+    public static IEnumerable<Node> Readers(Graph graph, Node node) => graph.Nodes.Where(reader => reader.Inputs.Any(input => input.Node == node));
+
+    /// <summary>The nodes after the last layer with weights: changing them would change what the network says.</summary>
+    private static HashSet<Node> OutputChain(Graph graph)
+    {
+        HashSet<Node> chain = new(ReferenceEqualityComparer.Instance);
+        Node node = graph.Output.Node;
+        while (!node.Parameters.Any(parameter => parameter.Outputs[0].Shape.Rank >= 2) && chain.Add(node) && node.DataInputs.Count() == 1)
+        {
+            node = node.DataInputs.First().Node;
+        }
+        return chain;
+    }
+}

@@ -1,0 +1,47 @@
+using Fathom.Graphs;
+using Fathom.Graphs.Initializers;
+using Fathom.Graphs.Ops;
+using Fathom.Training;
+
+namespace Fathom.Diagnosis.Remedies;
+
+/// <summary>
+/// Draws each layer's weights at the variance that suits the function that reads it: He for the ReLU family, LeCun for
+/// SELU, Xavier otherwise; biases at 0.
+/// </summary>
+public sealed class MatchedInitialization : Remedy
+{
+    public override string Kind => "initialization";
+
+    public override Safety Safety => Safety.Reinitializes;
+
+    public override string Effect => "weights drawn so that fan-in · Var(w) · E[φ'²] is near 1 keep the gradient's norm from layer to layer";
+
+    public override IEnumerable<Prescription> Propose(ModelDefinition model, IReadOnlyList<Finding> findings)
+    {
+        ModelDefinition matched = Rewrite(model);
+        if (!SameInitializers(matched.Graph, model.Graph))
+        {
+            yield return new Prescription(this, "initialization matched to activation", Rewrite);
+        }
+    }
+
+    /// <summary>The initializer for weights that a given function reads.</summary>
+    public static Initializer For(Op? activation) => activation switch
+    {
+        Relu or Relu6 or Gelu or Silu or Elu or Softplus or Mish => VarianceScaling.HeNormal,
+        LeakyRelu leaky => new VarianceScaling(2 / (1 + leaky.Slope * leaky.Slope), FanMode.In, WeightDistribution.Normal),
+        Selu => VarianceScaling.LeCunNormal,
+        _ => VarianceScaling.XavierNormal,
+    };
+
+    internal static ModelDefinition Rewrite(ModelDefinition model) => model with
+    {
+        Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => node.Op is Dense
+            ? rewriter.Copy(node, initializer: (slot, _) => slot == "weight" ? For(HiddenLayers.ActivationAfter(model.Graph, node)?.Op) : ConstantInitializer.Zeros)
+            : null),
+    };
+
+    private static bool SameInitializers(Graph a, Graph b) =>
+        a.Parameters.Select(node => ((Parameter)node.Op).Initializer).SequenceEqual(b.Parameters.Select(node => ((Parameter)node.Op).Initializer));
+}

@@ -1,0 +1,100 @@
+using System.Collections.Immutable;
+using Fathom.Diagnosis.Remedies;
+using Fathom.Training;
+
+namespace Fathom.Diagnosis.Repair;
+
+/// <summary>How thorough the doctor is.</summary>
+public sealed record DoctorOptions
+{
+    /// <summary>Seeds over which control and mended network are compared at full budget; at least 1.</summary>
+    public int Seeds { get; init; } = 3;
+
+    /// <summary>Shares of the budget after which the weaker candidates are dropped.</summary>
+    public ImmutableArray<double> Rungs { get; init; } = [0.1, 0.3];
+
+    /// <summary>Candidates that are run to the end.</summary>
+    public int Finalists { get; init; } = 3;
+
+    /// <summary>Combinations of two remedies that are tried.</summary>
+    public int Combinations { get; init; } = 6;
+}
+
+/// <summary>What the doctor is doing.</summary>
+public enum DoctorStage
+{
+    Control,
+    Trials,
+    Finals,
+    Ablation,
+    Confirmation,
+}
+
+/// <summary>How far the doctor has come.</summary>
+/// <param name="Stage">What is going on.</param>
+/// <param name="Text">Such as the candidate's name.</param>
+/// <param name="Share">Share of this stage's steps that are done.</param>
+/// <param name="Step">The control's step, so that its loss can be shown; null in other stages.</param>
+public readonly record struct DoctorProgress(DoctorStage Stage, string Text, double Share, StepResult? Step = null);
+
+/// <summary>One candidate and how it fared.</summary>
+public sealed record Trial
+{
+    public required ImmutableArray<Prescription> Remedies { get; init; }
+
+    /// <summary>log10 of first over last layer's gradient that theory predicts; NaN if it could not.</summary>
+    public required double PredictedDecades { get; init; }
+
+    /// <summary>Steps that were run.</summary>
+    public long Steps { get; set; }
+
+    /// <summary>Validation accuracy or R² after them; NaN if it was not run.</summary>
+    public double Metric { get; set; } = double.NaN;
+
+    public double Loss { get; set; } = double.NaN;
+
+    /// <summary>What became of it.</summary>
+    public string Fate { get; set; } = "";
+
+    public string Name => string.Join(" + ", Remedies.Select(remedy => remedy.Name));
+
+    /// <summary>How deep it cuts: mild remedies count 1, structural ones 4.</summary>
+    public int Invasiveness => Remedies.Sum(remedy => (int)remedy.Remedy.Safety + 1);
+}
+
+/// <summary>Control and mended network, trained at full budget from one seed and in one data order.</summary>
+public sealed record Pair(ulong Seed, double Control, double Mended);
+
+/// <summary>What a remedy of a combination contributed: the metric without it.</summary>
+public sealed record Contribution(Prescription Remedy, double MetricWithout);
+
+/// <summary>What the doctor found and did.</summary>
+public sealed record DoctorReport
+{
+    public required ModelDefinition Model { get; init; }
+
+    public required RunOutcome Control { get; init; }
+
+    /// <summary>The control's findings, most severe first.</summary>
+    public required ImmutableArray<Finding> Findings { get; init; }
+
+    public ImmutableArray<Trial> Trials { get; init; } = [];
+
+    /// <summary>The accepted cure; null if there is none or none is needed.</summary>
+    public Trial? Cure { get; init; }
+
+    /// <summary>The mended model; null without a cure.</summary>
+    public ModelDefinition? Mended { get; init; }
+
+    /// <summary>The mended network's run with the control's seed.</summary>
+    public RunOutcome? MendedOutcome { get; init; }
+
+    public ImmutableArray<Pair> Pairs { get; init; } = [];
+
+    public ImmutableArray<Contribution> Contributions { get; init; } = [];
+
+    /// <summary>Why the cure was accepted, or why nothing was changed.</summary>
+    public required string Verdict { get; init; }
+
+    public bool Sick => Findings.Any(finding => finding.Severity == Severity.Error);
+}

@@ -1,0 +1,56 @@
+using System.Collections.Immutable;
+using Fathom.Diagnosis.Monitoring;
+using Fathom.Graphs.Ops;
+using Fathom.Training;
+using static Fathom.Diagnosis.Figures;
+
+namespace Fathom.Diagnosis.Rules;
+
+/// <summary>
+/// Half or more of a ReLU layer's units give 0 for every sample: no gradient reaches their weights, and they never come
+/// back. Units are counted over up to 512 training samples; a layer's share of zeros decides cheaply whether to count.
+/// </summary>
+public sealed class DeadRelu : Rule
+{
+    /// <summary>Share of dead units; SageMaker Debugger's layer threshold.</summary>
+    private const double Share = 0.5;
+
+    public override string Id => "FTH004";
+
+    public override string Problem => "dead ReLU units";
+
+    public override string Threshold => "half of a layer's units give 0 for each of 512 samples (SageMaker Debugger: more than 50 % of a layer)";
+
+    public override Finding? Inspect(Observation observation)
+    {
+        if (!observation.Layers.Any(layer => layer.Activation?.Op is Relu && layer.Zeros > Share))
+        {
+            return null;
+        }
+        UnitActivity[] dead = [.. observation.Units().Where(layer => layer.Layer.Op is Relu && layer.Dead >= Share * layer.Units)];
+        if (dead.Length == 0)
+        {
+            return null;
+        }
+        UnitActivity worst = dead.MaxBy(layer => (double)layer.Dead / layer.Units)!;
+        double share = (double)worst.Dead / worst.Units;
+        return new Finding
+        {
+            Rule = Id,
+            Problem = Problem,
+            Severity = Severity.Error,
+            Cause = Causes.DeadRelu,
+            Layers = [.. dead.Select(layer => layer.Layer.Name)],
+            Step = observation.Step.Step,
+            Confidence = Math.Round(0.6 + 0.35 * (share - Share) / (1 - Share), 3),
+            Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
+                .Add("dead_share", new Evidence(share, 0))
+                .Add("samples", new Evidence(worst.Samples, double.NaN))
+                .Add("dead_layers", new Evidence(dead.Length, 0)),
+            Explanation =
+                $"{worst.Dead} of {worst.Units} units of {worst.Layer.Name} give 0 for each of {worst.Samples} samples; {dead.Length} layer(s) have {Percent(Share)} or more dead units. " +
+                "A dead unit gets no gradient and stays dead. Use a leaky activation, a smaller learning rate, or He initialisation with zero biases.",
+            Remedies = ["activation", "initialization", "batch_norm", "learning_rate"],
+        };
+    }
+}

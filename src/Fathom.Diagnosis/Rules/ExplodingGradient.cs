@@ -1,0 +1,71 @@
+using System.Collections.Immutable;
+using Fathom.Diagnosis.Monitoring;
+using static Fathom.Diagnosis.Figures;
+
+namespace Fathom.Diagnosis.Rules;
+
+/// <summary>
+/// The gradient grows out of proportion: over depth (each layer multiplies it by more than 1 on its way back), or at once
+/// (steps so large that they replace a layer's weights), while the loss does not fall. Both measures are free of scale.
+/// </summary>
+public sealed class ExplodingGradient : Rule
+{
+    /// <summary>First over last layer's gradient norm; the mirror image of <see cref="VanishingGradient"/>'s threshold.</summary>
+    private const double Decades = 3;
+
+    /// <summary>
+    /// log10 ‖Δw‖/‖w‖ of a step that replaces a good part of a layer's weights; 300 times the 1e-3 of healthy training.
+    /// </summary>
+    private const double Violent = -0.5;
+
+    public override string Id => "FTH002";
+
+    public override string Problem => "exploding gradient";
+
+    public override string Threshold => "fitted gradient norm grows by 10³ or more towards the input, or a layer's step is 30 % of its weights, while the loss is not falling";
+
+    public override Finding? Inspect(Observation observation)
+    {
+        DepthFit fit = observation.GradientOverDepth;
+        LayerTrace[] violent = [.. observation.Layers.Where(layer => layer.LogRelativeUpdate > Violent)];
+        bool overDepth = fit.Layers >= 3 && fit.Decades <= -Decades;
+        bool stuck = !(observation.Loss < 0.9 * observation.FirstLoss);
+        if (!stuck || (violent.Length == 0 && !(overDepth && observation.Layers.Any(layer => layer.LogRelativeUpdate > -2))))
+        {
+            return null;
+        }
+        return Describe(observation, fit, violent, overDepth);
+    }
+
+    private Finding Describe(Observation observation, DepthFit fit, LayerTrace[] violent, bool overDepth)
+    {
+        LayerTrace worst = observation.Layers.MaxBy(layer => layer.LogRelativeUpdate)!;
+        double step = Math.Pow(10, worst.LogRelativeUpdate);
+        string cause = overDepth ? Causes.Exploding : Causes.LearningRateTooLarge;
+        LayerTrace[] layers = violent.Length > 0 ? violent : [.. observation.Layers];
+        string depth = overDepth
+            ? $"The gradient's norm grows by ×{Number(fit.FactorPerLayer)} per layer on its way back, to {Number(Math.Pow(10, -fit.Decades))} times its size at the output. "
+            : "";
+        return new Finding
+        {
+            Rule = Id,
+            Problem = Problem,
+            Severity = Severity.Error,
+            Cause = cause,
+            Layers = [.. layers.Select(layer => layer.Layer.Name)],
+            Step = observation.Step.Step,
+            Confidence = overDepth ? 0.9 : 0.8,
+            Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
+                .Add("gradient_factor_per_layer", new Evidence(fit.FactorPerLayer, 1))
+                .Add("largest_relative_update", new Evidence(step, 1e-3))
+                .Add("gradient_norm", new Evidence(observation.Step.GradientNorm, double.NaN))
+                .Add("loss_over_first", new Evidence(observation.Loss / observation.FirstLoss, 1)),
+            Explanation =
+                $"{depth}A step changes {worst.Layer.Name} by {Percent(step)} of its weights, where about 0.1 % is healthy, and the loss ({Number(observation.Loss)}) " +
+                $"does not fall below its start ({Number(observation.FirstLoss)}). " +
+                (overDepth ? "Smaller initial weights or normalisation mend the cause; clipping and a smaller learning rate bound the effect." : "Lower the learning rate or clip the gradient's norm."),
+            RuledOut = overDepth ? [] : [$"explosion over depth: the gradient changes by only ×{Number(fit.FactorPerLayer)} per layer"],
+            Remedies = overDepth ? ["initialization", "batch_norm", "clip_norm", "learning_rate"] : ["learning_rate", "clip_norm", "optimizer"],
+        };
+    }
+}

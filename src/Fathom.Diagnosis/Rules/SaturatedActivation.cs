@@ -1,0 +1,52 @@
+using System.Collections.Immutable;
+using Fathom.Diagnosis.Monitoring;
+using static Fathom.Diagnosis.Figures;
+
+namespace Fathom.Diagnosis.Rules;
+
+/// <summary>
+/// Most outputs of a sigmoid, tanh or other bounded function lie where its slope is below 6 % of its maximum, so that it
+/// passes on hardly any gradient. The function at the network's output is exempt: there, saturation means certainty.
+/// </summary>
+public sealed class SaturatedActivation : Rule
+{
+    /// <summary>Share of outputs; at a half, the layer's mean squared slope has fallen by half or more.</summary>
+    internal const double Share = 0.5;
+
+    public override string Id => "FTH003";
+
+    public override string Problem => "saturated activation";
+
+    public override string Threshold => "half of a hidden layer's outputs where the slope is below 6 % of its maximum (|tanh| > 0.97, as practitioners use it)";
+
+    public override Finding? Inspect(Observation observation)
+    {
+        LayerTrace[] saturated = [.. observation.Layers.Where(layer => layer.Saturated > Share && layer.Activation!.Output != observation.Network.Output)];
+        if (saturated.Length == 0)
+        {
+            return null;
+        }
+        LayerTrace worst = saturated.MaxBy(layer => layer.Saturated)!;
+        bool hurts = saturated.Length * 2 >= observation.Layers.Count || observation.Layers[0].LogRelativeUpdate < -5;
+        double expected = observation.Prediction?.Depth.Layers.FirstOrDefault(layer => layer.Activation == worst.Activation)?.SaturatedShare ?? double.NaN;
+        bool fromStart = expected > Share / 2;
+        return new Finding
+        {
+            Rule = Id,
+            Problem = Problem,
+            Severity = hurts ? Severity.Error : Severity.Warning,
+            Cause = Causes.Saturation,
+            Layers = [.. saturated.Select(layer => layer.Activation!.Name)],
+            Step = observation.Step.Step,
+            Confidence = Math.Round(0.6 + 0.35 * (worst.Saturated - Share) / (1 - Share), 3),
+            Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
+                .Add("saturated_share", new Evidence(worst.Saturated, double.IsNaN(expected) ? Share : expected))
+                .Add("saturated_layers", new Evidence(saturated.Length, 0)),
+            Explanation =
+                $"{Percent(worst.Saturated)} of the outputs of {worst.Activation!.Name} ({worst.Activation.Op.Kind}) are saturated; {saturated.Length} hidden layer(s) are above {Percent(Share)}. " +
+                (fromStart ? $"Theory expects {Percent(expected)} from these initial weights: they are too large. Initialise for this activation." : "The weights have grown into saturation: lower the learning rate, or normalise."),
+            RuledOut = fromStart || double.IsNaN(expected) ? [] : [$"initialisation: at the start theory expects only {Percent(expected)} saturated"],
+            Remedies = ["initialization", "activation", "batch_norm", "learning_rate"],
+        };
+    }
+}

@@ -1,0 +1,142 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+using Fathom.Compute;
+using Fathom.Diagnosis.Monitoring;
+using Fathom.Runs;
+using Fathom.Theory;
+using Fathom.Training;
+using Fathom.Training.Data;
+
+namespace Fathom.Diagnosis;
+
+/// <summary>Gradient norm at one layer, for tables and sparklines.</summary>
+/// <param name="Layer">The layer with weights.</param>
+/// <param name="Depth">Its depth.</param>
+/// <param name="LogGradient">log10 of the gradient's norm by its output, mean over the steps.</param>
+/// <param name="LogExpected">log10 of what theory expects at the start, relative to the last layer; NaN if not asked.</param>
+public sealed record LayerGradient(string Layer, int Depth, double LogGradient, double LogExpected);
+
+/// <summary>What came out of a run.</summary>
+public sealed record RunOutcome
+{
+    /// <summary>One of <see cref="RunStatus"/>.</summary>
+    public required string Status { get; init; }
+
+    public required long Steps { get; init; }
+
+    public required int Epochs { get; init; }
+
+    public required Evaluation Training { get; init; }
+
+    public required Evaluation Validation { get; init; }
+
+    /// <summary>Findings that hold at the end.</summary>
+    public required ImmutableArray<Finding> Findings { get; init; }
+
+    public required ImmutableArray<LayerGradient> Gradients { get; init; }
+
+    /// <summary>Gradient factor per layer over the last steps.</summary>
+    public required DepthFit Fit { get; init; }
+
+    public required double Seconds { get; init; }
+
+    /// <summary>First over last layer's gradient norm.</summary>
+    public double GradientRatio => Gradients.Length < 2 ? 1 : Math.Pow(10, Gradients[0].LogGradient - Gradients[^1].LogGradient);
+}
+
+/// <summary>
+/// A session with monitor and, on request, a run file. It can be carried on in portions: the doctor runs candidates a
+/// little at a time.
+/// </summary>
+public sealed class WatchedRun : IDisposable
+{
+    private readonly PropagationPrediction prediction;
+    private string? ended;
+    private double seconds;
+
+    public WatchedRun(ModelDefinition model, DataSplit data, WorkerPool pool)
+    {
+        Session = new TrainingSession(model, data, pool);
+        prediction = Predict(model, data.Training);
+        Monitor = new Monitor(Session, prediction);
+        Monitor.Found += finding => Recorder?.Finding(finding);
+        Monitor.Withdrawn += (finding, step) => Recorder?.Event(step, "withdrawn", $"{finding.Rule} {finding.Problem} no longer holds");
+    }
+
+    public TrainingSession Session { get; }
+
+    public Monitor Monitor { get; }
+
+    /// <summary>Where the run is written; null for nowhere. Disposed with the run.</summary>
+    public RunRecorder? Recorder { get; set; }
+
+    /// <summary>True when nothing is left to do: all steps done, or the loss is no longer a number.</summary>
+    public bool Ended => ended is not null || Session.Finished;
+
+    /// <summary>Called after each step.</summary>
+    public Action<StepResult>? Stepped { get; set; }
+
+    /// <summary>Called after each epoch with the validation result.</summary>
+    public Action<int, Evaluation>? EpochEnded { get; set; }
+
+    /// <summary>What theory expects of a model on its data.</summary>
+    public static PropagationPrediction Predict(ModelDefinition model, DataSet data) =>
+        SignalPropagation.Predict(model.Graph, DataMoments.Measure(data.Inputs, data.Features), PredictionOptions.Default with { BatchSize = model.Plan.BatchSize });
+
+    /// <summary>Trains on, up to a step, the end, a failure or an interruption.</summary>
+    /// <param name="until">Step to stop before.</param>
+    /// <param name="cancellation">Ends the run after the step in hand.</param>
+    public void Advance(long until = long.MaxValue, CancellationToken cancellation = default)
+    {
+        long started = Stopwatch.GetTimestamp();
+        while (!Ended && Session.NextStep < until)
+        {
+            if (cancellation.IsCancellationRequested)
+            {
+                ended = RunStatus.Interrupted;
+                break;
+            }
+            StepResult step = Session.Step();
+            Monitor.Observe(step);
+            Recorder?.Step(step);
+            Stepped?.Invoke(step);
+            if (!double.IsFinite(step.Loss) || !double.IsFinite(step.GradientNorm))
+            {
+                ended = RunStatus.Diverged;
+                Recorder?.Event(step.Step, "diverged", $"the loss is {Figures.Number(step.Loss)}, the gradient's norm {Figures.Number(step.GradientNorm)}");
+            }
+            else if (Session.NextStep % Session.StepsPerEpoch == 0)
+            {
+                Evaluation validation = Session.Evaluate(Session.Data.Validation);
+                Recorder?.Evaluation(step.Step, step.Epoch, "validation", validation);
+                EpochEnded?.Invoke(step.Epoch, validation);
+            }
+        }
+        seconds += Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    /// <summary>Where the run stands now.</summary>
+    public RunOutcome Outcome()
+    {
+        double last = prediction.Depth.Layers.IsEmpty ? double.NaN : prediction.Depth.Layers[^1].Log10GradientNorm;
+        return new RunOutcome
+        {
+            Status = ended ?? (Session.Finished ? RunStatus.Completed : RunStatus.Unfinished),
+            Steps = Session.NextStep,
+            Epochs = (int)(Session.NextStep / Session.StepsPerEpoch),
+            Training = Session.Evaluate(Session.Data.Training),
+            Validation = Session.Evaluate(Session.Data.Validation),
+            Findings = [.. Monitor.Findings],
+            Gradients = [.. Monitor.Observation.Layers.Select(layer => new LayerGradient(layer.Layer.Name, layer.Depth, layer.MeanLogGradient,
+                prediction.Depth.Layers.FirstOrDefault(expected => expected.Layer == layer.Layer)?.Log10GradientNorm - last ?? double.NaN))],
+            Fit = Monitor.Observation.GradientOverDepth,
+            Seconds = seconds,
+        };
+    }
+
+    public void Dispose()
+    {
+        Recorder?.Dispose();
+        Session.Dispose();
+    }
+}

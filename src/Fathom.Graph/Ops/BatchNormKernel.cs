@@ -1,0 +1,326 @@
+using System.Numerics;
+using Fathom.Compute;
+
+namespace Fathom.Graphs.Ops;
+
+/// <summary>
+/// Channels, cut into parts by shape alone. Where a channel is one number per sample, a vector holds several channels
+/// and walks down the batch (columns); elsewhere it runs along a channel's plane and is summed at the end (planes).
+/// </summary>
+internal static class ChannelParts
+{
+    private const int ColumnsPerPart = 64;
+    private const int ElementsPerPart = 16384;
+
+    public static int ChannelsPerPart(AxisSplit split) =>
+        split.Inner == 1 ? ColumnsPerPart : Math.Max(1, ElementsPerPart / Math.Max(1, split.Outer * split.Inner));
+
+    public static int Parts(AxisSplit split) => (split.Length + ChannelsPerPart(split) - 1) / ChannelsPerPart(split);
+}
+
+/// <summary>Statistics and normalization. Two passes for the variance, so that a mean of 1000 costs no digits.</summary>
+internal unsafe struct BatchNormForward<T> : IParallelJob, IVectorKernel<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    private T* x, weight, bias, oldMean, oldVariance, y, mean, inverse, newMean, newVariance;
+    private AxisSplit split;
+    private bool training;
+    private double momentum, eps;
+    private int first;
+
+    public static void Run(in KernelContext<T> context, AxisSplit split, BatchNorm op)
+    {
+        int running = op.Affine ? 3 : 1;
+        BatchNormForward<T> job = new()
+        {
+            x = context.Input(0).Pointer,
+            weight = op.Affine ? context.Input(1).Pointer : null,
+            bias = op.Affine ? context.Input(2).Pointer : null,
+            oldMean = context.Input(running).Pointer,
+            oldVariance = context.Input(running + 1).Pointer,
+            y = context.Output(0).Pointer,
+            mean = context.Output(1).Pointer,
+            inverse = context.Output(2).Pointer,
+            newMean = context.Output(3).Pointer,
+            newVariance = context.Output(4).Pointer,
+            split = split,
+            training = context.Training,
+            momentum = op.Momentum,
+            eps = op.Eps,
+        };
+        context.Pool.Run(ref job, ChannelParts.Parts(split));
+    }
+
+    public readonly void Execute(int part, int worker)
+    {
+        BatchNormForward<T> mine = this;
+        mine.first = part * ChannelParts.ChannelsPerPart(split);
+        VectorKernel.Run<T, BatchNormForward<T>>(ref mine);
+    }
+
+    public readonly void Invoke<V>() where V : struct, ISimd<V, T>
+    {
+        int last = Math.Min(split.Length, first + ChannelParts.ChannelsPerPart(split));
+        if (split.Inner == 1)
+        {
+            for (int channel = first; channel < last; channel += V.Count)
+            {
+                Columns<V>(channel, last - channel);
+            }
+            return;
+        }
+        for (int channel = first; channel < last; channel++)
+        {
+            Plane<V>(channel);
+        }
+    }
+
+    private readonly void Columns<V>(int channel, int count) where V : struct, ISimd<V, T>
+    {
+        V oldM = VectorKernel.Read<V, T>(oldMean + channel, count);
+        V oldV = VectorKernel.Read<V, T>(oldVariance + channel, count);
+        (V center, V variance) = training ? ColumnMoments<V>(channel, count) : (oldM, oldV);
+        V scale = V.Constant(1) / V.Sqrt(variance + V.Constant(eps));
+        VectorKernel.Write(center, mean + channel, count);
+        VectorKernel.Write(scale, inverse + channel, count);
+        V share = V.Constant(training ? momentum : 0);
+        V unbiased = training ? variance * V.Constant(split.Outer / (split.Outer - 1.0)) : variance;
+        VectorKernel.Write(V.Select(V.Equal(share, V.Zero), oldM, oldM * (V.Constant(1) - share) + share * center), newMean + channel, count);
+        VectorKernel.Write(V.Select(V.Equal(share, V.Zero), oldV, oldV * (V.Constant(1) - share) + share * unbiased), newVariance + channel, count);
+        V gain = weight == null ? scale : scale * VectorKernel.Read<V, T>(weight + channel, count);
+        V offset = bias == null ? V.Zero : VectorKernel.Read<V, T>(bias + channel, count);
+        for (int n = 0; n < split.Outer; n++)
+        {
+            long at = (long)n * split.Length + channel;
+            VectorKernel.Write(V.Fma(VectorKernel.Read<V, T>(x + at, count) - center, gain, offset), y + at, count);
+        }
+    }
+
+    /// <summary>A first mean, then the moments about it, which correct it.</summary>
+    private readonly (V Mean, V Variance) ColumnMoments<V>(int channel, int count) where V : struct, ISimd<V, T>
+    {
+        V sum = V.Zero;
+        for (int n = 0; n < split.Outer; n++)
+        {
+            sum += VectorKernel.Read<V, T>(x + (long)n * split.Length + channel, count);
+        }
+        V samples = V.Constant(split.Outer);
+        V start = sum / samples;
+        V shift = V.Zero;
+        V squares = V.Zero;
+        for (int n = 0; n < split.Outer; n++)
+        {
+            V deviation = VectorKernel.Read<V, T>(x + (long)n * split.Length + channel, count) - start;
+            shift += deviation;
+            squares = V.Fma(deviation, deviation, squares);
+        }
+        shift /= samples;
+        return (start + shift, V.Max(squares / samples - shift * shift, V.Zero));
+    }
+
+    private readonly void Plane<V>(int channel) where V : struct, ISimd<V, T>
+    {
+        double oldM = double.CreateTruncating(oldMean[channel]);
+        double oldV = double.CreateTruncating(oldVariance[channel]);
+        (double center, double variance) = training ? PlaneMoments<V>(channel) : (oldM, oldV);
+        double scale = 1 / Math.Sqrt(variance + eps);
+        double samples = (double)split.Outer * split.Inner;
+        mean[channel] = T.CreateTruncating(center);
+        inverse[channel] = T.CreateTruncating(scale);
+        newMean[channel] = training ? T.CreateTruncating((1 - momentum) * oldM + momentum * center) : oldMean[channel];
+        newVariance[channel] = training ? T.CreateTruncating((1 - momentum) * oldV + momentum * variance * samples / (samples - 1)) : oldVariance[channel];
+        V about = V.Broadcast(mean[channel]);
+        V gain = weight == null ? V.Constant(scale) : V.Constant(scale) * V.Broadcast(weight[channel]);
+        V offset = bias == null ? V.Zero : V.Broadcast(bias[channel]);
+        for (int n = 0; n < split.Outer; n++)
+        {
+            long plane = ((long)n * split.Length + channel) * split.Inner;
+            for (int i = 0; i < split.Inner; i += V.Count)
+            {
+                V value = VectorKernel.Read<V, T>(x + plane + i, split.Inner - i);
+                VectorKernel.Write(V.Fma(value - about, gain, offset), y + plane + i, split.Inner - i);
+            }
+        }
+    }
+
+    /// <summary>The same two passes; the sums of a plane are added up in double.</summary>
+    private readonly (double Mean, double Variance) PlaneMoments<V>(int channel) where V : struct, ISimd<V, T>
+    {
+        double samples = (double)split.Outer * split.Inner;
+        double total = 0;
+        for (int n = 0; n < split.Outer; n++)
+        {
+            T* plane = x + ((long)n * split.Length + channel) * split.Inner;
+            V sum = V.Zero;
+            for (int i = 0; i < split.Inner; i += V.Count)
+            {
+                sum += VectorKernel.Read<V, T>(plane + i, split.Inner - i);
+            }
+            total += double.CreateTruncating(V.Sum(sum));
+        }
+        T start = T.CreateTruncating(total / samples);
+        double shift = 0;
+        double squares = 0;
+        for (int n = 0; n < split.Outer; n++)
+        {
+            T* plane = x + ((long)n * split.Length + channel) * split.Inner;
+            (T planeShift, T planeSquares) = Deviations<V>(plane, start);
+            shift += double.CreateTruncating(planeShift);
+            squares += double.CreateTruncating(planeSquares);
+        }
+        shift /= samples;
+        return (double.CreateTruncating(start) + shift, Math.Max(squares / samples - shift * shift, 0));
+    }
+
+    private readonly (T Sum, T Squares) Deviations<V>(T* plane, T start) where V : struct, ISimd<V, T>
+    {
+        V about = V.Broadcast(start);
+        V sum = V.Zero;
+        V squares = V.Zero;
+        int i = 0;
+        for (; i <= split.Inner - V.Count; i += V.Count)
+        {
+            V deviation = V.Load(plane + i) - about;
+            sum += deviation;
+            squares = V.Fma(deviation, deviation, squares);
+        }
+        (T rest, T restSquares) = (T.Zero, T.Zero);
+        for (; i < split.Inner; i++)
+        {
+            T deviation = plane[i] - start; // not a partial vector: its empty lanes would count as −start
+            rest += deviation;
+            restSquares += deviation * deviation;
+        }
+        return (V.Sum(sum) + rest, V.Sum(squares) + restSquares);
+    }
+}
+
+/// <summary>Two sums per channel, then dx.</summary>
+internal unsafe struct BatchNormBackward<T> : IParallelJob, IVectorKernel<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    private T* upstream, x, mean, inverse, weight, dx, weightGradient, biasGradient;
+    private AxisSplit split;
+    private bool training;
+    private int first;
+
+    public static void Run(in KernelContext<T> context, AxisSplit split, bool affine)
+    {
+        BatchNormBackward<T> job = new()
+        {
+            upstream = context.Input(0).Pointer,
+            x = context.Input(1).Pointer,
+            mean = context.Input(2).Pointer,
+            inverse = context.Input(3).Pointer,
+            weight = affine ? context.Input(4).Pointer : null,
+            dx = context.Output(0).Pointer,
+            weightGradient = context.Output(1).Pointer,
+            biasGradient = context.Output(2).Pointer,
+            split = split,
+            training = context.Training,
+        };
+        context.Pool.Run(ref job, ChannelParts.Parts(split));
+    }
+
+    public readonly void Execute(int part, int worker)
+    {
+        BatchNormBackward<T> mine = this;
+        mine.first = part * ChannelParts.ChannelsPerPart(split);
+        VectorKernel.Run<T, BatchNormBackward<T>>(ref mine);
+    }
+
+    public readonly void Invoke<V>() where V : struct, ISimd<V, T>
+    {
+        int last = Math.Min(split.Length, first + ChannelParts.ChannelsPerPart(split));
+        if (split.Inner == 1)
+        {
+            for (int channel = first; channel < last; channel += V.Count)
+            {
+                Columns<V>(channel, last - channel);
+            }
+            return;
+        }
+        for (int channel = first; channel < last; channel++)
+        {
+            Plane<V>(channel);
+        }
+    }
+
+    private readonly void Columns<V>(int channel, int count) where V : struct, ISimd<V, T>
+    {
+        V center = VectorKernel.Read<V, T>(mean + channel, count);
+        V scale = VectorKernel.Read<V, T>(inverse + channel, count);
+        V sum = V.Zero;
+        V product = V.Zero;
+        for (int n = 0; n < split.Outer; n++)
+        {
+            long at = (long)n * split.Length + channel;
+            V dy = VectorKernel.Read<V, T>(upstream + at, count);
+            sum += dy;
+            product = V.Fma(dy, (VectorKernel.Read<V, T>(x + at, count) - center) * scale, product);
+        }
+        VectorKernel.Write(product, weightGradient + channel, count);
+        VectorKernel.Write(sum, biasGradient + channel, count);
+        V samples = V.Constant(split.Outer);
+        V gain = weight == null ? scale : scale * VectorKernel.Read<V, T>(weight + channel, count);
+        Channel<V> constants = new(center, scale, gain, sum / samples, product / samples);
+        for (int n = 0; n < split.Outer; n++)
+        {
+            Apply(constants, (long)n * split.Length + channel, count);
+        }
+    }
+
+    private readonly void Plane<V>(int channel) where V : struct, ISimd<V, T>
+    {
+        V center = V.Broadcast(mean[channel]);
+        V scale = V.Broadcast(inverse[channel]);
+        double sum = 0;
+        double product = 0;
+        for (int n = 0; n < split.Outer; n++)
+        {
+            long plane = ((long)n * split.Length + channel) * split.Inner;
+            V planeSum = V.Zero;
+            V planeProduct = V.Zero;
+            for (int i = 0; i < split.Inner; i += V.Count)
+            {
+                V dy = VectorKernel.Read<V, T>(upstream + plane + i, split.Inner - i);
+                planeSum += dy;
+                planeProduct = V.Fma(dy, (VectorKernel.Read<V, T>(x + plane + i, split.Inner - i) - center) * scale, planeProduct);
+            }
+            sum += double.CreateTruncating(V.Sum(planeSum));
+            product += double.CreateTruncating(V.Sum(planeProduct));
+        }
+        weightGradient[channel] = T.CreateTruncating(product);
+        biasGradient[channel] = T.CreateTruncating(sum);
+        double samples = (double)split.Outer * split.Inner;
+        V gain = weight == null ? scale : scale * V.Broadcast(weight[channel]);
+        Channel<V> constants = new(center, scale, gain, V.Constant(sum / samples), V.Constant(product / samples));
+        for (int n = 0; n < split.Outer; n++)
+        {
+            long plane = ((long)n * split.Length + channel) * split.Inner;
+            for (int i = 0; i < split.Inner; i += V.Count)
+            {
+                Apply(constants, plane + i, split.Inner - i);
+            }
+        }
+    }
+
+    private readonly void Apply<V>(in Channel<V> constants, long at, int count) where V : struct, ISimd<V, T>
+    {
+        V dy = VectorKernel.Read<V, T>(upstream + at, count);
+        if (training)
+        {
+            V normalized = (VectorKernel.Read<V, T>(x + at, count) - constants.Mean) * constants.Inverse;
+            dy = dy - constants.MeanGradient - normalized * constants.MeanProduct;
+        }
+        VectorKernel.Write(dy * constants.Gain, dx + at, count);
+    }
+
+    /// <summary>What stays the same along a channel.</summary>
+    private readonly struct Channel<V>(V mean, V inverse, V gain, V meanGradient, V meanProduct) where V : struct
+    {
+        public readonly V Mean = mean;
+        public readonly V Inverse = inverse;
+        public readonly V Gain = gain;
+        public readonly V MeanGradient = meanGradient;
+        public readonly V MeanProduct = meanProduct;
+    }
+}

@@ -1,0 +1,63 @@
+using System.Collections.Immutable;
+using Fathom.Compute;
+
+namespace Fathom.Graphs.Ops;
+
+/// <summary>
+/// In training each element is set to 0 with probability <paramref name="Rate"/> and the others are divided by 1 − rate,
+/// so that evaluation is the identity (inverted dropout). Srivastava et al. (2014). Outputs: y, and the mask of 0 and
+/// 1/(1 − rate), which the gradient is multiplied by; in evaluation the mask is 1.
+/// </summary>
+/// <param name="Rate">Probability of dropping an element: 0 or more, below 1.</param>
+public sealed record Dropout(double Rate = 0.5) : Op
+{
+    public override string Kind => "dropout";
+
+    private double Keep => 1 - Rate;
+
+    /// <summary>
+    /// The mean stays, the second moment grows by 1/keep; E[u1·u2] of two samples stays, as their masks are
+    /// independent. Schoenholz et al. (2017), section 5: dropout destroys the critical point.
+    /// </summary>
+    public override MomentRule? Moments => new(
+        scope => scope.Inputs[0] with { SecondMoment = scope.Inputs[0].SecondMoment / Keep, Correlation = scope.Inputs[0].Correlation * Keep },
+        (_, _) => 1 / Keep);
+
+    public override ImmutableArray<TensorType> Infer(ShapeScope scope)
+    {
+        if (!(Rate >= 0 && Rate < 1))
+        {
+            throw scope.BadAttribute("rate", Rate, "0 or more and below 1");
+        }
+        scope.RequireCount(1);
+        scope.RequireKind(0, ElementKind.Real);
+        return [scope[0], scope[0]];
+    }
+
+    public override void Run<T>(in KernelContext<T> context)
+    {
+        Buffer<T> mask = context.Output(1);
+        if (!context.Training || Rate == 0)
+        {
+            context.Input(0).Span.CopyTo(context.Output(0));
+            mask.Span.Fill(T.One);
+            return;
+        }
+        RandomFill.Bernoulli(context.Random, Keep, T.CreateTruncating(1 / Keep), mask);
+        Elementwise.Zip(default(Product<T>), context.Input(0), mask, context.Output(0), context.Pool);
+    }
+
+    public override void Differentiate(GradientScope scope)
+    {
+        if (scope.Needs(0))
+        {
+            scope.Contribute(0, scope.Emit(new Multiply(), "input", scope.Upstream, scope.Output(1)));
+        }
+    }
+}
+
+/// <summary>The verb of <see cref="Dropout"/>.</summary>
+public static class DropoutLayer
+{
+    public static NetworkCursor Dropout(this NetworkCursor network, double rate = 0.5, string? name = null) => network.Then(new Dropout(rate), name);
+}

@@ -1,0 +1,247 @@
+using System.Collections.Immutable;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using Fathom.Compute;
+using Fathom.Graphs.Initializers;
+
+namespace Fathom.Graphs.Ops;
+
+/// <summary>
+/// Leaky ReLU with a learnt slope: x where x &gt; 0, otherwise weight·x, also at 0. He et al. (2015). Inputs: x, and
+/// weight (1), or (channels) with one slope per index of axis 1. Output: y of x's shape.
+/// </summary>
+/// <param name="PerChannel">One slope per channel in place of one for all.</param>
+/// <param name="InitialSlope">Slope before step 1.</param>
+public sealed record PRelu(bool PerChannel = false, double InitialSlope = 0.25) : Op
+{
+    public override string Kind => "prelu";
+
+    /// <summary>What the op is before step 1, for a theory of networks at initialization.</summary>
+    public LeakyRelu AtInitialization => new(InitialSlope);
+
+    public override ImmutableArray<ParameterSlot> Slots(ReadOnlySpan<TensorType> dataInputs)
+    {
+        Shape x = dataInputs[0].Shape;
+        if (PerChannel && (x.Rank < 2 || x[1].PerSample))
+        {
+            return [];
+        }
+        return [new ParameterSlot("weight", Shape.Of(PerChannel ? x[1] : 1), new ConstantInitializer(InitialSlope))];
+    }
+
+    public override ImmutableArray<TensorType> Infer(ShapeScope scope)
+    {
+        if (scope.Inputs.Length > 0)
+        {
+            scope.RequireKind(0, ElementKind.Real);
+            if (PerChannel)
+            {
+                scope.RequireRank(0, 2);
+                if (scope.Shape(0)[1].PerSample)
+                {
+                    throw scope.Error("channels of a fixed size on axis 1 (N, channels, …)", $"shape {scope.Shape(0)}");
+                }
+            }
+        }
+        scope.RequireCount(2);
+        scope.RequireShape(1, Shape.Of(PerChannel ? scope.Shape(0)[1] : 1));
+        return [scope[0]];
+    }
+
+    public override void Run<T>(in KernelContext<T> context) =>
+        PReluJob<T>.Run(context.Input(0), context.Input(0), context.Input(1), context.Output(0), Split(context.InputShape(0), PerChannel), context.Pool);
+
+    public override void Differentiate(GradientScope scope)
+    {
+        if (scope.Needs(0))
+        {
+            scope.Contribute(0, scope.Emit(new PReluInputGradient(PerChannel), "input", scope.Upstream, scope.Input(0), scope.Input(1)));
+        }
+        if (scope.Needs(1))
+        {
+            scope.Contribute(1, scope.Emit(new PReluWeightGradient(PerChannel), "weight", scope.Upstream, scope.Input(0)));
+        }
+    }
+
+    internal static AxisSplit Split(int[] shape, bool perChannel)
+    {
+        if (perChannel)
+        {
+            return AxisSplit.Of(shape, 1);
+        }
+        int elements = 1;
+        foreach (int extent in shape)
+        {
+            elements *= extent;
+        }
+        return new AxisSplit(1, 1, elements);
+    }
+}
+
+/// <summary>dx = dy where x &gt; 0, otherwise weight·dy. Inputs: dy, x, weight. Output: dx.</summary>
+public sealed record PReluInputGradient(bool PerChannel) : Op
+{
+    public override string Kind => "prelu_input_gradient";
+
+    public override ImmutableArray<TensorType> Infer(ShapeScope scope)
+    {
+        scope.RequireCount(3);
+        return [scope[1]];
+    }
+
+    public override void Run<T>(in KernelContext<T> context) =>
+        PReluJob<T>.Run(context.Input(1), context.Input(0), context.Input(2), context.Output(0), PRelu.Split(context.InputShape(1), PerChannel), context.Pool);
+}
+
+/// <summary>dweight = Σ dy·x over the x that are not positive. Inputs: dy, x. Output: dweight (1 or channels).</summary>
+public sealed record PReluWeightGradient(bool PerChannel) : Op
+{
+    public override string Kind => "prelu_weight_gradient";
+
+    public override ImmutableArray<TensorType> Infer(ShapeScope scope)
+    {
+        scope.RequireCount(2);
+        return [new TensorType(Shape.Of(PerChannel ? scope.Shape(1)[1] : 1))];
+    }
+
+    public override void Run<T>(in KernelContext<T> context) =>
+        PReluSlopeJob<T>.Run(context.Input(0), context.Input(1), context.Output(0), PRelu.Split(context.InputShape(1), PerChannel), context.Pool);
+}
+
+/// <summary>The verb of <see cref="PRelu"/>.</summary>
+public static class PReluLayer
+{
+    public static NetworkCursor PRelu(this NetworkCursor network, bool perChannel = false, double initialSlope = 0.25, string? name = null) =>
+        network.Then(new PRelu(perChannel, initialSlope), name);
+}
+
+/// <summary>result = value where x &gt; 0, otherwise slope·value: forward with value = x, backward with value = dy.</summary>
+internal unsafe struct PReluJob<T> : IParallelJob, IVectorKernel<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    private T* x, value, slope, result;
+    private AxisSplit split;
+    private int first;
+
+    public static void Run(Buffer<T> x, Buffer<T> value, Buffer<T> slope, Buffer<T> result, AxisSplit split, WorkerPool pool)
+    {
+        if (split.Length == 1)
+        {
+            Elementwise.Zip(new Shared(slope.Pointer[0]), x, value, result, pool);
+            return;
+        }
+        PReluJob<T> job = new() { x = x.Pointer, value = value.Pointer, slope = slope.Pointer, result = result.Pointer, split = split };
+        pool.Run(ref job, split.Outer);
+    }
+
+    public readonly void Execute(int part, int worker)
+    {
+        PReluJob<T> mine = this;
+        mine.first = part;
+        VectorKernel.Run<T, PReluJob<T>>(ref mine);
+    }
+
+    public readonly void Invoke<V>() where V : struct, ISimd<V, T>
+    {
+        long sample = (long)first * split.Length * split.Inner;
+        if (split.Inner == 1)
+        {
+            for (int channel = 0; channel < split.Length; channel += V.Count)
+            {
+                Apply(VectorKernel.Read<V, T>(slope + channel, split.Length - channel), sample + channel, split.Length - channel);
+            }
+            return;
+        }
+        for (int channel = 0; channel < split.Length; channel++)
+        {
+            long plane = sample + (long)channel * split.Inner;
+            for (int i = 0; i < split.Inner; i += V.Count)
+            {
+                Apply(V.Broadcast(slope[channel]), plane + i, split.Inner - i);
+            }
+        }
+    }
+
+    private readonly void Apply<V>(V slopes, long at, int count) where V : struct, ISimd<V, T>
+    {
+        V values = VectorKernel.Read<V, T>(value + at, count);
+        V positive = V.GreaterThan(VectorKernel.Read<V, T>(x + at, count), V.Zero);
+        VectorKernel.Write(V.Select(positive, values, slopes * values), result + at, count);
+    }
+
+    private readonly struct Shared(T slope) : IBinaryOperator<T>
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public V Invoke<V>(V x, V value) where V : struct, ISimd<V, T> =>
+            V.Select(V.GreaterThan(x, V.Zero), value, V.Broadcast(slope) * value);
+    }
+}
+
+/// <summary>Σ dy·min(x, 0) per channel, summed in double over runs of a fixed length.</summary>
+internal unsafe struct PReluSlopeJob<T> : IParallelJob, IVectorKernel<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    private const int RunLength = 1024;
+
+    private T* upstream, x, result;
+    private AxisSplit split;
+    private int first;
+
+    public static void Run(Buffer<T> upstream, Buffer<T> x, Buffer<T> result, AxisSplit split, WorkerPool pool)
+    {
+        PReluSlopeJob<T> job = new() { upstream = upstream.Pointer, x = x.Pointer, result = result.Pointer, split = split };
+        pool.Run(ref job, ChannelParts.Parts(split));
+    }
+
+    public readonly void Execute(int part, int worker)
+    {
+        PReluSlopeJob<T> mine = this;
+        mine.first = part * ChannelParts.ChannelsPerPart(split);
+        VectorKernel.Run<T, PReluSlopeJob<T>>(ref mine);
+    }
+
+    public readonly void Invoke<V>() where V : struct, ISimd<V, T>
+    {
+        int last = Math.Min(split.Length, first + ChannelParts.ChannelsPerPart(split));
+        if (split.Inner == 1)
+        {
+            for (int channel = first; channel < last; channel += V.Count)
+            {
+                V sum = V.Zero;
+                for (int n = 0; n < split.Outer; n++)
+                {
+                    sum += Term<V>((long)n * split.Length + channel, last - channel);
+                }
+                VectorKernel.Write(sum, result + channel, last - channel);
+            }
+            return;
+        }
+        for (int channel = first; channel < last; channel++)
+        {
+            double total = 0;
+            for (int n = 0; n < split.Outer; n++)
+            {
+                long plane = ((long)n * split.Length + channel) * split.Inner;
+                for (int start = 0; start < split.Inner; start += RunLength)
+                {
+                    total += RunSum<V>(plane + start, Math.Min(RunLength, split.Inner - start));
+                }
+            }
+            result[channel] = T.CreateTruncating(total);
+        }
+    }
+
+    private readonly double RunSum<V>(long at, int length) where V : struct, ISimd<V, T>
+    {
+        V sum = V.Zero;
+        for (int i = 0; i < length; i += V.Count)
+        {
+            sum += Term<V>(at + i, length - i);
+        }
+        return double.CreateTruncating(V.Sum(sum));
+    }
+
+    private readonly V Term<V>(long at, int count) where V : struct, ISimd<V, T>
+    {
+        V values = VectorKernel.Read<V, T>(x + at, count);
+        return V.Select(V.GreaterThan(values, V.Zero), V.Zero, values * VectorKernel.Read<V, T>(upstream + at, count));
+    }
+}

@@ -1,0 +1,56 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Fathom.Compute;
+
+namespace Fathom.Graphs.Ops;
+
+/// <summary>A loop that is written once for all vector widths and is more than an elementwise function.</summary>
+internal interface IVectorKernel<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    void Invoke<V>() where V : struct, ISimd<V, T>;
+}
+
+/// <summary>Picks the widest vectors there are, and reads and writes the rest of a row.</summary>
+internal static unsafe class VectorKernel
+{
+    public static void Run<T, TKernel>(ref TKernel kernel)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> where TKernel : struct, IVectorKernel<T>
+    {
+        if (Vector512.IsHardwareAccelerated)
+        {
+            kernel.Invoke<Vec512<T>>();
+        }
+        else if (Vector256.IsHardwareAccelerated)
+        {
+            kernel.Invoke<Vec256<T>>();
+        }
+        else if (Vector128.IsHardwareAccelerated)
+        {
+            kernel.Invoke<Vec128<T>>();
+        }
+        else
+        {
+            kernel.Invoke<Vec1<T>>();
+        }
+    }
+
+    /// <summary>Loads up to a full vector; lanes from <paramref name="count"/> on are 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Read<V, T>(T* source, int count) where V : struct, ISimd<V, T> where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        count >= V.Count ? V.Load(source) : V.LoadPartial(source, count);
+
+    /// <summary>Stores up to a full vector.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Write<V, T>(V value, T* destination, int count) where V : struct, ISimd<V, T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (count >= V.Count)
+        {
+            value.Store(destination);
+        }
+        else
+        {
+            value.StorePartial(destination, count);
+        }
+    }
+}
