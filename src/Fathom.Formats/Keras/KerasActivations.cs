@@ -89,7 +89,7 @@ internal static class KerasActivations
     {
         JsonElement? axis = config.Find("axis");
         bool isList = axis?.ValueKind == JsonValueKind.Array && axis.Value.GetArrayLength() == 1;
-        if (isList && axis!.Value[0].TryGetInt32(out int only))
+        if (isList && axis!.Value[0] is { ValueKind: JsonValueKind.Number } first && first.TryGetInt32(out int only))
         {
             return new Softmax(only);
         }

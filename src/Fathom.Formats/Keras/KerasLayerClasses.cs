@@ -18,6 +18,8 @@ internal static class KerasLayerClasses
         ["LeakyReLU"] = ReadActivationLayer,
         ["ELU"] = ReadActivationLayer,
         ["Softmax"] = ReadActivationLayer,
+        ["PReLU"] = ReadPRelu,
+        ["BatchNormalization"] = ReadBatchNormalization,
         ["Flatten"] = ReadFlatten,
         ["Reshape"] = ReadReshape,
         ["Dropout"] = ReadDropout,
@@ -38,7 +40,7 @@ internal static class KerasLayerClasses
             string nearest = Spelling.Nearest(layer.ClassName, Names) is { } name ? $", nearest is '{name}'" : "";
             throw layer.Config.Error($"layers of the class {ModelFormatException.Quote(layer.ClassName)} are not supported{nearest}; supported: {Spelling.List(Names)}");
         }
-        if (!layer.Config.Flag("trainable", true) && layer.ClassName is "Dense" or "BatchNormalization" or "PReLU" or "LayerNormalization" && !layer.Config.Flag("trainable", true))
+        if (!layer.Config.Flag("trainable", true) && layer.ClassName is ("Dense" or "PReLU" or "BatchNormalization"))
         {
             throw layer.Config.KeyError("trainable", "frozen layers are not supported", "true");
         }
@@ -96,6 +98,57 @@ internal static class KerasLayerClasses
     }
 
     private static void ReadActivationLayer(KerasLayer layer) => layer.Emit(KerasActivations.FromClass(layer.ClassName, layer.Config)!);
+
+    /// <summary>Keras has a slope for each element of a sample, which for vectors is one for each index of axis 1.</summary>
+    private static void ReadPRelu(KerasLayer layer)
+    {
+        Initializer slope = KerasInitializers.Read(layer.Config, "alpha_initializer") ?? ConstantInitializer.Zeros;
+        layer.RefuseRegularizer("alpha_regularizer");
+        layer.RefuseIfSet("alpha_constraint", "a constraint on slopes");
+        layer.Config.Ignore("shared_axes");
+        double initial = slope is ConstantInitializer constant ? constant.Number : 0.25;
+        layer.Emit(new PRelu(PerChannel: true, initial), new Dictionary<string, Initializer> { ["weight"] = slope },
+            inputs => inputs[0].Shape.Rank == 2 ? null : $"PReLU is supported for inputs (N, features) only; {inputs[0].Shape} is given");
+    }
+
+    private static void ReadBatchNormalization(KerasLayer layer)
+    {
+        KerasJson config = layer.Config;
+        (bool center, bool scale) = (config.Flag("center", true), config.Flag("scale", true));
+        if (center != scale)
+        {
+            throw config.KeyError(center ? "scale" : "center", "only one of 'center' and 'scale' is set, which is not supported", "both true, or both false");
+        }
+        Dictionary<string, Initializer> initializers = new()
+        {
+            ["running_mean"] = KerasInitializers.Read(config, "moving_mean_initializer") ?? ConstantInitializer.Zeros,
+            ["running_var"] = KerasInitializers.Read(config, "moving_variance_initializer") ?? ConstantInitializer.Ones,
+        };
+        (Initializer? gamma, Initializer? beta) = (KerasInitializers.Read(config, "gamma_initializer"), KerasInitializers.Read(config, "beta_initializer"));
+        if (center)
+        {
+            initializers["weight"] = gamma ?? ConstantInitializer.Ones;
+            initializers["bias"] = beta ?? ConstantInitializer.Zeros;
+        }
+        foreach (string parameter in (ReadOnlySpan<string>)["gamma", "beta"])
+        {
+            layer.RefuseRegularizer(parameter + "_regularizer");
+            layer.RefuseIfSet(parameter + "_constraint", "a constraint on parameters");
+        }
+        config.Ignore("synchronized", "fused", "renorm", "virtual_batch_size");
+        int axis = Axis(config);
+        double momentum = config.Number("momentum", 0.99);
+        // 1 − 0.99 as it would be written, not as binary arithmetic leaves it.
+        layer.Emit(new BatchNorm((double)(1 - (decimal)Math.Clamp(momentum, -10, 10)), config.Number("epsilon", 1e-3), center), initializers,
+            inputs => axis == 1 || inputs[0].Shape.Rank + axis == 1 ? null
+                : $"key 'axis': {axis} of an input of shape {inputs[0].Shape} is not supported; allowed: the axis after the batch, 1");
+    }
+
+    /// <summary>An axis, which Keras 2 writes as a list of one.</summary>
+    private static int Axis(KerasJson config) =>
+        config.Find("axis") is { ValueKind: JsonValueKind.Array } list && list.GetArrayLength() == 1 && list[0].ValueKind == JsonValueKind.Number && list[0].TryGetInt32(out int only)
+            ? only
+            : config.Whole("axis", int.MinValue, -1);
 
     private static void ReadFlatten(KerasLayer layer)
     {
