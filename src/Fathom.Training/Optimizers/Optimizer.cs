@@ -53,7 +53,7 @@ public readonly ref struct UpdateScope<T> where T : unmanaged, IBinaryFloatingPo
     /// <summary>The parameter before the step; read only.</summary>
     public required ReadOnlySpan<T> Values { get; init; }
 
-    /// <summary>Its gradient, after clipping. May be overwritten as scratch.</summary>
+    /// <summary>A copy of its gradient, after clipping. May be overwritten as scratch.</summary>
     public required Span<T> Gradient { get; init; }
 
     /// <summary>Receives the change, which is then added to the parameter.</summary>

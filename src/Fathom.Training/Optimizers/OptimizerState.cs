@@ -62,7 +62,7 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
         ? index
         : throw new TrainingException($"no trainable parameter is named '{parameter}'");
 
-    /// <summary>One step over all trainable parameters. Allocates nothing. Gradients may be overwritten.</summary>
+    /// <summary>One step over all trainable parameters. Allocates nothing; the gradients stay as they are.</summary>
     /// <param name="optimizer">The rule; of the kind that the state was made for.</param>
     /// <param name="learningRate">Learning rate of this step.</param>
     /// <param name="step">Number of the step, counted from 1.</param>
@@ -173,12 +173,15 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
         {
             Piece piece = State.pieces[part];
             T* delta = stackalloc T[PieceLength];
+            T* gradient = stackalloc T[PieceLength];
             T* scratch = stackalloc T[PieceLength];
             Buffer<T> values = State.store.Values.Slice(piece.Offset, piece.Length);
+            // A copy, so that the gradients can still be looked at after the step.
+            State.store.Gradients.Slice(piece.Offset, piece.Length).Span.CopyTo(new Span<T>(gradient, piece.Length));
             UpdateScope<T> scope = new()
             {
                 Values = values,
-                Gradient = State.store.Gradients.Slice(piece.Offset, piece.Length),
+                Gradient = new Span<T>(gradient, piece.Length),
                 Delta = new Span<T>(delta, piece.Length),
                 Scratch = new Span<T>(scratch, piece.Length),
                 States = State.states,
