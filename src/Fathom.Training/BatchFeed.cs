@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Fathom.Graphs;
 using Fathom.Training.Data;
 using Fathom.Training.Execution;
@@ -50,7 +51,8 @@ internal sealed class BatchFeed
         if (loss.Output == OutputMeaning.Margin && data.Kind == TargetKind.Label)
         {
             // Margins are learnt against -1 and 1.
-            System.Numerics.Tensors.TensorPrimitives.MultiplyAdd(target, 2f, -1f, target);
+            TensorPrimitives.Multiply(target, 2f, target);
+            TensorPrimitives.Subtract(target, 1f, target);
         }
     }
 

@@ -28,7 +28,9 @@ public sealed record TrainingPlan
     /// <exception cref="TrainingException">A setting is out of its range.</exception>
     public void Validate()
     {
+        Loss.Validate();
         Optimizer.Validate();
+        Schedule.Validate();
         Clipping?.Validate();
         if (BatchSize < 1)
         {

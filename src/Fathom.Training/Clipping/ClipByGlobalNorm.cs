@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using Fathom.Training.Execution;
 
 namespace Fathom.Training.Clipping;
@@ -7,25 +6,23 @@ namespace Fathom.Training.Clipping;
 /// Scales all gradients by min(1, max / (norm + 1e-6)), norm over all parameters together, so that the direction stays
 /// (Pascanu et al. 2013; the 1e-6 is PyTorch's).
 /// </summary>
-public sealed record ClipByGlobalNorm(double MaxNorm = 1) : GradientClipping
+/// <param name="MaxNorm">Greater than 0.</param>
+/// <param name="NormType">p of the norm; 1 or more, 2 is the usual one.</param>
+public sealed record ClipByGlobalNorm(double MaxNorm = 1, double NormType = 2) : GradientClipping
 {
+    internal const double Slack = 1e-6;
+
     public override string Kind => "global_norm";
 
     public override void Apply<T>(ParameterStore<T> store, double globalNorm)
     {
-        double scale = Math.Min(1, MaxNorm / (globalNorm + 1e-6));
-        if (scale < 1 || double.IsNaN(scale))
-        {
-            Span<T> gradients = store.Gradients;
-            TensorPrimitives.Multiply(gradients, T.CreateTruncating(scale), gradients);
-        }
+        double norm = NormType == 2 ? globalNorm : GradientNorm.Of(store, NormType);
+        Shrink(store.Gradients.Span, MaxNorm / (norm + Slack));
     }
 
     public override void Validate()
     {
-        if (!(MaxNorm > 0))
-        {
-            throw new TrainingException($"clip {Kind}: max_norm is {FormattableString.Invariant($"{MaxNorm}")}; it must be greater than 0");
-        }
+        Require(MaxNorm > 0, "max_norm", MaxNorm, "greater than 0");
+        Require(NormType >= 1, "norm_type", NormType, "1 or more");
     }
 }

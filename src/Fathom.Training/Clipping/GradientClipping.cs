@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Numerics.Tensors;
 using Fathom.Training.Execution;
 
 namespace Fathom.Training.Clipping;
@@ -16,4 +17,21 @@ public abstract record GradientClipping
 
     /// <summary>Throws <see cref="TrainingException"/> if a setting is out of its range.</summary>
     public abstract void Validate();
+
+    protected void Require(bool holds, string setting, double value, string allowed)
+    {
+        if (!holds)
+        {
+            throw new TrainingException($"clip {Kind}: {setting} is {FormattableString.Invariant($"{value}")}; it must be {allowed}");
+        }
+    }
+
+    /// <summary>Multiplies by a factor; exactly nothing happens at 1 and above. NaN spoils every element, visibly.</summary>
+    protected static void Shrink<T>(Span<T> gradient, double factor) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (!(factor >= 1))
+        {
+            TensorPrimitives.Multiply(gradient, T.CreateTruncating(factor), gradient);
+        }
+    }
 }

@@ -49,8 +49,21 @@ public abstract record Loss
     /// <param name="target">The targets, of the type that <see cref="TargetType"/> gives.</param>
     public abstract Value Attach(GraphBuilder builder, Value prediction, Value target);
 
+    /// <exception cref="TrainingException">A setting is out of its range.</exception>
+    public virtual void Validate()
+    {
+    }
+
     /// <summary>The type of the targets for a prediction.</summary>
     public TensorType TargetType(Value prediction) => Target == TargetForm.Index
         ? new TensorType(new Shape(prediction.Shape.Dims.RemoveAt(prediction.Shape.Rank - 1)), ElementKind.Index)
         : prediction.Type;
+
+    protected void Require(bool holds, string setting, double value, string allowed)
+    {
+        if (!holds)
+        {
+            throw new TrainingException($"loss {Kind}: {setting} is {FormattableString.Invariant($"{value}")}; it must be {allowed}");
+        }
+    }
 }

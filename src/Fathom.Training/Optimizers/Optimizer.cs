@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Numerics.Tensors;
 using Fathom.Compute;
 
 namespace Fathom.Training.Optimizers;
@@ -18,6 +19,9 @@ public abstract record Optimizer
     /// <summary>Value of a state tensor before the first step.</summary>
     public virtual double InitialState(int state) => 0;
 
+    /// <summary>A number that depends on the step alone and is too dear to compute for each piece; see <see cref="UpdateScope{T}.StepNumber"/>.</summary>
+    public virtual double NumberForStep(long step) => 0;
+
     /// <summary>
     /// Computes the change of a piece of one parameter. Must be elementwise in the piece: a tensor is handed over in
     /// several pieces, small enough to stay in cache. Scalars such as bias corrections are computed in double.
@@ -25,13 +29,22 @@ public abstract record Optimizer
     public abstract void Update<T>(in UpdateScope<T> scope) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
     /// <summary>An error that names the setting, its value and what is allowed.</summary>
-    public virtual void Validate()
+    public virtual void Validate() =>
+        Require(LearningRate > 0 && !double.IsInfinity(LearningRate), "learning_rate", LearningRate, "greater than 0 and finite");
+
+    protected void Require(bool holds, string setting, double value, string allowed)
     {
-        if (!(LearningRate > 0) || double.IsInfinity(LearningRate))
+        if (!holds)
         {
-            throw new TrainingException($"{Kind}: learning_rate is {FormattableString.Invariant($"{LearningRate}")}; it must be greater than 0 and finite");
+            throw new TrainingException($"optimizer {Kind}: {setting} is {FormattableString.Invariant($"{value}")}; it must be {allowed}");
         }
     }
+
+    /// <summary>For the decay of a moving average, or a momentum.</summary>
+    protected void RequireShare(string setting, double value) => Require(value >= 0 && value < 1, setting, value, "at least 0 and below 1");
+
+    protected void RequireNotNegative(string setting, double value) =>
+        Require(value >= 0 && !double.IsInfinity(value), setting, value, "0 or more and finite");
 }
 
 /// <summary>A piece of one parameter and what belongs to it. All spans have the same length.</summary>
@@ -40,7 +53,7 @@ public readonly ref struct UpdateScope<T> where T : unmanaged, IBinaryFloatingPo
     /// <summary>The parameter before the step; read only.</summary>
     public required ReadOnlySpan<T> Values { get; init; }
 
-    /// <summary>Its gradient, after clipping. May be overwritten as scratch.</summary>
+    /// <summary>A copy of its gradient, after clipping. May be overwritten as scratch.</summary>
     public required Span<T> Gradient { get; init; }
 
     /// <summary>Receives the change, which is then added to the parameter.</summary>
@@ -61,6 +74,60 @@ public readonly ref struct UpdateScope<T> where T : unmanaged, IBinaryFloatingPo
     /// <summary>Number of this step, counted from 1.</summary>
     public required long Step { get; init; }
 
+    /// <summary>What <see cref="Optimizer.NumberForStep"/> gave for this step.</summary>
+    public double StepNumber { get; init; }
+
     /// <summary>This piece of a state tensor.</summary>
     public Span<T> State(int index) => States[index].Slice(Offset, Values.Length).Span;
+
+    /// <summary>The gradient plus <paramref name="weightDecay"/> times the parameter: L2 regularisation. Overwrites the gradient.</summary>
+    public Span<T> DecayedGradient(double weightDecay)
+    {
+        if (weightDecay != 0)
+        {
+            TensorPrimitives.MultiplyAdd(Values, T.CreateTruncating(weightDecay), Gradient, Gradient);
+        }
+        return Gradient;
+    }
+
+    /// <summary>Adds −rate · decay · parameter to the change: decay beside the gradient. Loshchilov and Hutter 2019.</summary>
+    public void DecayWeights(double weightDecay)
+    {
+        if (weightDecay != 0)
+        {
+            TensorPrimitives.MultiplyAdd(Values, T.CreateTruncating(-LearningRate * weightDecay), Delta, Delta);
+        }
+    }
+
+    /// <summary>average = decay · average + (1 − decay) · x.</summary>
+    public static void Average(Span<T> average, ReadOnlySpan<T> x, double decay)
+    {
+        TensorPrimitives.Multiply(average, T.CreateTruncating(decay), average);
+        TensorPrimitives.MultiplyAdd(x, T.CreateTruncating(1 - decay), average, average);
+    }
+
+    /// <summary>average = decay · average + (1 − decay) · x². Overwrites <see cref="Scratch"/>.</summary>
+    public void AverageSquares(Span<T> average, ReadOnlySpan<T> x, double decay)
+    {
+        TensorPrimitives.Multiply(x, x, Scratch);
+        Average(average, Scratch, decay);
+    }
+
+    /// <summary><see cref="Scratch"/> = √x · factor + epsilon.</summary>
+    public void RootIntoScratch(ReadOnlySpan<T> x, double factor, double epsilon)
+    {
+        TensorPrimitives.Sqrt(x, Scratch);
+        if (factor != 1)
+        {
+            TensorPrimitives.Multiply(Scratch, T.CreateTruncating(factor), Scratch);
+        }
+        TensorPrimitives.Add(Scratch, T.CreateTruncating(epsilon), Scratch);
+    }
+
+    /// <summary><see cref="Delta"/> = factor · x / <see cref="Scratch"/>.</summary>
+    public void QuotientIntoDelta(ReadOnlySpan<T> x, double factor)
+    {
+        TensorPrimitives.Divide(x, Scratch, Delta);
+        TensorPrimitives.Multiply(Delta, T.CreateTruncating(factor), Delta);
+    }
 }

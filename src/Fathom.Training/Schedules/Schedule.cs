@@ -11,14 +11,27 @@ public abstract record Schedule
     /// <param name="stepsPerEpoch">Steps in an epoch.</param>
     /// <param name="totalSteps">Steps in the whole run.</param>
     public abstract double Factor(long step, int stepsPerEpoch, long totalSteps);
-}
 
-/// <summary>The learning rate stays as it is.</summary>
-public sealed record ConstantSchedule : Schedule
-{
-    public static readonly ConstantSchedule Instance = new();
+    /// <summary>For a schedule that follows a metric: its state, whose factor comes on top of <see cref="Factor"/>; otherwise null.</summary>
+    public virtual PlateauState? CreateFeedback() => null;
 
-    public override string Kind => "constant";
+    /// <exception cref="TrainingException">A setting is out of its range.</exception>
+    public virtual void Validate()
+    {
+    }
 
-    public override double Factor(long step, int stepsPerEpoch, long totalSteps) => 1;
+    protected void Require(bool holds, string setting, double value, string allowed)
+    {
+        if (!holds)
+        {
+            throw new TrainingException($"schedule {Kind}: {setting} is {FormattableString.Invariant($"{value}")}; it must be {allowed}");
+        }
+    }
+
+    protected void RequireFactor(string setting, double value) => Require(value > 0 && value <= 1, setting, value, "greater than 0 and at most 1");
+
+    protected void RequireFloor(double value) => Require(value >= 0 && value <= 1, "floor", value, "from 0 to 1");
+
+    /// <summary>From <paramref name="start"/> at 0 to <paramref name="end"/> at 1 on half a period of a cosine.</summary>
+    protected static double CosineBetween(double start, double end, double progress) => end + (start - end) * (1 + Math.Cos(Math.PI * progress)) / 2;
 }

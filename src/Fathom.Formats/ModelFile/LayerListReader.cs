@@ -1,0 +1,166 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using Fathom.Graphs;
+using Fathom.Graphs.Initializers;
+using YamlDotNet.RepresentationModel;
+
+namespace Fathom.Formats.ModelFile;
+
+/// <summary>Reads the list under <c>layers</c>, with its repetitions written out.</summary>
+internal sealed class LayerListReader(YamlText source, ComponentReader components)
+{
+    private const int MostLayers = 100_000;
+    private const int DeepestRepetition = 16;
+
+    private static readonly ConcurrentDictionary<string, IReadOnlyCollection<string>> SlotNames = new();
+
+    private readonly List<LayerSpec> layers = [];
+
+    public IReadOnlyList<LayerSpec> Read(YamlNode node)
+    {
+        ReadList(node, []);
+        return layers;
+    }
+
+    private void ReadList(YamlNode node, ImmutableArray<int> rounds)
+    {
+        if (node is not YamlSequenceNode { Children.Count: > 0 } list)
+        {
+            throw source.KeyError(node, "layers", node is YamlSequenceNode ? "there is no layer" : $"{YamlValue.Describe(node)} is not a list", "a list of at least one layer");
+        }
+        foreach (YamlNode item in list.Children)
+        {
+            if (item is YamlScalarNode { Value: { } kind } && !YamlMapping.IsNull(item))
+            {
+                Add(kind, item, null, null, rounds);
+            }
+            else if (item is YamlMappingNode)
+            {
+                ReadMapping(new YamlMapping(source, item, "layers"), rounds);
+            }
+            else
+            {
+                throw source.KeyError(item, "layers", $"{(YamlMapping.IsNull(item) ? "an empty entry" : YamlValue.Describe(item))} is not a layer", "a layer's name, or a layer's name with its settings");
+            }
+        }
+    }
+
+    private void ReadMapping(YamlMapping mapping, ImmutableArray<int> rounds)
+    {
+        if (mapping.Has("repeat"))
+        {
+            ReadRepetition(mapping, rounds);
+            return;
+        }
+        string[] kinds = [.. mapping.Keys.Where(key => key is not ("name" or "from"))];
+        if (kinds.Length != 1)
+        {
+            // With several keys the one that is no layer is the likely mistake.
+            string? strange = kinds.FirstOrDefault(key => !OpCatalog.ByKind.ContainsKey(key));
+            throw strange is null
+                ? source.KeyError(mapping.Node, "layers", $"one layer is expected in an entry, {kinds.Length} are given", "one layer's name, and beside it 'name' and 'from'")
+                : source.KeyError(mapping.KeyNode(strange), strange, Spelling.Unknown("layer", strange, OpCatalog.ByKind.Keys), $"one layer's name, and beside it 'name' and 'from'; settings go under the layer's name, as in {{dense: {{units: 64}}}}");
+        }
+        Add(kinds[0], mapping.KeyNode(kinds[0]), mapping.Find(kinds[0]), mapping, rounds);
+    }
+
+    private void ReadRepetition(YamlMapping mapping, ImmutableArray<int> rounds)
+    {
+        mapping.Allow("key of a repetition", ["repeat", "layers"]);
+        int times = YamlValue.Whole(source, "repeat", mapping.Require("repeat", "a whole number of 1 or more"), 1);
+        YamlNode body = mapping.Require("layers", "a list of at least one layer");
+        if (rounds.Length == DeepestRepetition)
+        {
+            throw source.KeyError(mapping.Node, "repeat", $"repetitions are nested more than {DeepestRepetition} levels deep");
+        }
+        for (int round = 1; round <= times; round++)
+        {
+            ReadList(body, rounds.Add(round));
+        }
+    }
+
+    private void Add(string kind, YamlNode at, YamlNode? settings, YamlMapping? entry, ImmutableArray<int> rounds)
+    {
+        if (layers.Count == MostLayers)
+        {
+            throw source.KeyError(at, "layers", $"there are more than {MostLayers} layers, repetitions written out");
+        }
+        IReadOnlyCollection<string> slots = OpCatalog.ByKind.TryGetValue(kind, out Op? defaults) ? SlotNames.GetOrAdd(kind, _ => SlotsOf(defaults)) : [];
+        Component<Op> component = components.ReadKind(kind, at, settings, OpCatalog.ByKind, "layer", slots);
+        string? name = entry?.Find("name") is { } given ? YamlValue.Text(source, "name", given) : null;
+        YamlNode[] references = References(entry);
+        Dictionary<string, YamlNode> places = new(component.Settings);
+        layers.Add(new LayerSpec
+        {
+            Op = component.Value,
+            Name = name is null ? null : GraphAssembler.InRound(name, rounds.AsSpan()),
+            Rounds = rounds,
+            From = references.Length == 0 ? null : [.. references.Select(reference => YamlValue.Text(source, "from", reference))],
+            Initializers = ReadInitializers(component, settings, slots, places),
+            Origin = new YamlLayerOrigin(source, at, entry, places, references),
+        });
+    }
+
+    private Dictionary<string, Initializer> ReadInitializers(Component<Op> component, YamlNode? settings, IReadOnlyCollection<string> slots, Dictionary<string, YamlNode> places)
+    {
+        Dictionary<string, Initializer> initializers = [];
+        if (settings is YamlMappingNode)
+        {
+            YamlMapping mapping = new(source, settings, component.Kind);
+            foreach (string key in mapping.Keys.Where(key => slots.Contains(key) && !component.Settings.ContainsKey(key)))
+            {
+                places[key] = mapping.ValueNode(key);
+                initializers[key] = components.ReadInitializer(key, mapping.ValueNode(key));
+            }
+        }
+        return initializers;
+    }
+
+    private YamlNode[] References(YamlMapping? entry)
+    {
+        if (entry?.Find("from") is not { } from)
+        {
+            return [];
+        }
+        YamlNode[] references = from is YamlSequenceNode list ? [.. list.Children] : [from];
+        return references.Length > 0 ? references
+            : throw source.KeyError(from, "from", "there is no layer in the list", "the name of a layer, or a list of names");
+    }
+
+    /// <summary>The names of all parameters that an op can have, found by showing it inputs of several shapes.</summary>
+    private static IReadOnlyCollection<string> SlotsOf(Op op)
+    {
+        SortedSet<string> names = new(StringComparer.Ordinal);
+        foreach (ElementKind kind in Enum.GetValues<ElementKind>())
+        {
+            for (int rank = 1; rank <= 4; rank++)
+            {
+                for (int count = 1; count <= 3; count++)
+                {
+                    TensorType type = new(Shape.OfSamples([.. Enumerable.Repeat(4, rank - 1)]), kind);
+                    try
+                    {
+                        names.UnionWith(op.Slots([.. Enumerable.Repeat(type, count)]).Select(slot => slot.Name));
+                    }
+                    catch (Exception error) when (error is GraphException or IndexOutOfRangeException or ArgumentException or ArithmeticException or InvalidOperationException)
+                    {
+                        // This op does not take such an input.
+                    }
+                }
+            }
+        }
+        return names;
+    }
+}
+
+/// <summary>A layer's place in a YAML file.</summary>
+internal sealed class YamlLayerOrigin(YamlText source, YamlNode at, YamlMapping? entry, IReadOnlyDictionary<string, YamlNode> settings, YamlNode[] references) : LayerOrigin
+{
+    public override ModelFormatException Error(string problem) => source.Error(at, problem);
+
+    public override ModelFormatException SettingError(string setting, string problem, string allowed) =>
+        source.KeyError(settings.GetValueOrDefault(setting) ?? (setting == "name" ? entry?.Find(setting) : null) ?? at, setting, problem, allowed);
+
+    public override ModelFormatException ReferenceError(int index, string problem) =>
+        source.KeyError(index < references.Length ? references[index] : at, "from", problem);
+}

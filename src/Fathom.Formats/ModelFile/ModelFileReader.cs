@@ -1,0 +1,150 @@
+using System.Globalization;
+using Fathom.Graphs;
+using Fathom.Training;
+using Fathom.Training.Clipping;
+using Fathom.Training.Losses;
+using Fathom.Training.Optimizers;
+using Fathom.Training.Schedules;
+using YamlDotNet.RepresentationModel;
+
+namespace Fathom.Formats.ModelFile;
+
+/// <summary>Reads Fathom's own model file (YAML); docs/model-file.md describes it.</summary>
+public sealed class ModelFileReader
+{
+    /// <summary>The version of the format that this reader knows.</summary>
+    public const int Version = 1;
+
+    private static readonly string[] Keys =
+        ["fathom", "name", "data", "seed", "input", "layers", "output", "loss", "optimizer", "schedule", "clip", "batch", "epochs"];
+
+    private readonly string file;
+    private readonly YamlText source;
+    private readonly ComponentReader components;
+    private readonly YamlMapping root;
+
+    private ModelFileReader(string file, string text)
+    {
+        this.file = file;
+        source = YamlText.Parse(file, text);
+        components = new ComponentReader(source);
+        root = new YamlMapping(source, source.Root, null);
+    }
+
+    /// <summary>Reads a model.</summary>
+    /// <param name="file">Name of the file, for messages and as the name of a model without one.</param>
+    /// <param name="text">Its content.</param>
+    /// <exception cref="ModelFormatException">The first thing that is wrong, with line, column and key.</exception>
+    public static ModelDefinition Read(string file, string text) => new ModelFileReader(file, text).Read();
+
+    private ModelDefinition Read()
+    {
+        CheckVersion();
+        root.Allow("key", Keys);
+        IReadOnlyList<InputSpec> inputs = new InputReader(source).Read(root.Require("input", InputReader.Allowed));
+        IReadOnlyList<LayerSpec> layers = new LayerListReader(source, components).Read(root.Require("layers", "a list of at least one layer"));
+        Graph graph = Assemble(inputs, layers);
+        string name = root.Find("name") is { } node ? YamlValue.Text(source, "name", node) : Path.GetFileNameWithoutExtension(file);
+        return new ModelDefinition(name, graph, ReadPlan(graph), ReadData());
+    }
+
+    private void CheckVersion()
+    {
+        const string allowed = "1";
+        YamlNode node = root.Require("fathom", allowed);
+        if (YamlValue.Whole(source, "fathom", node, 1) is > Version and int version)
+        {
+            throw source.KeyError(node, "fathom", $"this is version {version} of the format, which is newer than this program", allowed);
+        }
+    }
+
+    private Graph Assemble(IReadOnlyList<InputSpec> inputs, IReadOnlyList<LayerSpec> layers)
+    {
+        if (root.Find("output") is not { } node)
+        {
+            return GraphAssembler.Assemble(inputs, layers);
+        }
+        YamlNode[] nodes = node is YamlSequenceNode { Children.Count: > 0 } list ? [.. list.Children] : [node];
+        return GraphAssembler.Assemble(inputs, layers, [.. nodes.Select(output => YamlValue.Text(source, "output", output))],
+            (index, problem) => source.KeyError(nodes[index], "output", problem));
+    }
+
+    private TrainingPlan ReadPlan(Graph graph)
+    {
+        Component<Loss> loss = components.Read("loss", root.Require("loss", Spelling.List(LossCatalog.ByKind.Keys)), LossCatalog.ByKind);
+        Check(loss, loss.Value.Validate);
+        CheckLoss(graph, loss);
+        Component<Optimizer> optimizer = components.Read("optimizer", root.Require("optimizer", Spelling.List(OptimizerCatalog.ByKind.Keys)), OptimizerCatalog.ByKind);
+        Check(optimizer, optimizer.Value.Validate);
+        Component<Schedule>? schedule = root.Find("schedule") is { } scheduleNode ? components.Read("schedule", scheduleNode, ScheduleCatalog.ByKind) : null;
+        Component<GradientClipping>? clipping = root.Find("clip") is { } clipNode ? components.Read("clip", clipNode, ClippingCatalog.ByKind) : null;
+        if (clipping is not null)
+        {
+            Check(clipping, clipping.Value.Validate);
+        }
+        TrainingPlan plan = new() { Loss = loss.Value, Optimizer = optimizer.Value, Clipping = clipping?.Value };
+        return plan with
+        {
+            Schedule = schedule?.Value ?? plan.Schedule,
+            BatchSize = Count("batch", plan.BatchSize),
+            Epochs = Count("epochs", plan.Epochs),
+            Seed = root.Find("seed") is { } seed ? (ulong)YamlValue.Read(source, "seed", seed, typeof(ulong))! : plan.Seed,
+        };
+    }
+
+    private int Count(string key, int fallback) => root.Find(key) is { } node ? YamlValue.Whole(source, key, node, 1) : fallback;
+
+    private void Check<T>(Component<T> component, Action validate)
+    {
+        try
+        {
+            validate();
+        }
+        catch (TrainingException error)
+        {
+            throw components.Located(component, error.Message);
+        }
+    }
+
+    /// <summary>Attaches the loss to find out whether it takes such an output.</summary>
+    private void CheckLoss(Graph graph, Component<Loss> loss)
+    {
+        try
+        {
+            LossCheck.Attach(graph, loss.Value);
+        }
+        catch (Exception error) when (error is GraphException or TrainingException)
+        {
+            throw components.Located(loss, error.Message);
+        }
+    }
+
+    private DataReference? ReadData()
+    {
+        if (root.Find("data") is not { } node)
+        {
+            return null;
+        }
+        if (node is YamlScalarNode)
+        {
+            return new DataReference(YamlValue.Text(source, "data", node));
+        }
+        YamlMapping mapping = new(source, node, "data");
+        mapping.Allow("key of data", ["source", "validation", "label", "standardize"]);
+        string origin = YamlValue.Text(source, "source", mapping.Require("source", "a data set, such as digits or csv:train.csv"));
+        return new DataReference(origin, ReadValidation(mapping), mapping.Find("label") is { } label ? YamlValue.Text(source, "label", label) : null,
+            mapping.Find("standardize") is { } standardize && (bool)YamlValue.Read(source, "standardize", standardize, typeof(bool))!);
+    }
+
+    private string? ReadValidation(YamlMapping mapping)
+    {
+        if (mapping.Find("validation") is not { } node)
+        {
+            return null;
+        }
+        string text = YamlValue.Text(source, "validation", node);
+        bool isNumber = double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double fraction);
+        return !isNumber || fraction is > 0 and < 1 ? text
+            : throw source.KeyError(node, "validation", $"{text} is out of range", "a fraction between 0 and 1, or a data set such as csv:validation.csv");
+    }
+}

@@ -1,0 +1,227 @@
+using System.Numerics;
+using System.Numerics.Tensors;
+using Fathom.Compute;
+
+namespace Fathom.Graphs.Ops;
+
+/// <summary>
+/// The rows of a cross-entropy, forward or backward. A row is copied to scratch memory and turned into e^(x − max)
+/// there; sums and logarithms are in double.
+/// </summary>
+internal unsafe struct CrossEntropyRows<T> : IParallelJob where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    private const int ElementsPerPart = 4096;
+
+    private CrossEntropyLoss loss;
+    private Buffer<T> prediction;
+    private Buffer<T> targets;
+    private Buffer<int> labels;
+    private Buffer<T> weights;
+    private Buffer<T> scratch;
+    private double low;
+    private double high;
+
+    /// <summary>Receives the term of each row; empty if the gradient is wanted.</summary>
+    public Buffer<T> Terms;
+
+    /// <summary>Receives the gradient; empty if the terms are wanted.</summary>
+    public Buffer<T> Gradient;
+
+    public Buffer<T> Upstream;
+
+    public double UpstreamDivisor;
+
+    public ClassLayout Layout { get; private set; }
+
+    private readonly int RowsPerPart => Math.Max(1, ElementsPerPart / Layout.Classes);
+
+    public static CrossEntropyRows<T> Over(CrossEntropyLoss loss, in KernelContext<T> context, int first) => new()
+    {
+        loss = loss,
+        Layout = new ClassLayout(context.InputShape(first), loss.ClassAxis),
+        prediction = context.Input(first),
+        targets = context.Input(first + 1),
+        labels = context.Inputs[first + 1].Index,
+        weights = loss.ClassWeights ? context.Input(first + 2) : default,
+        scratch = context.Scratch,
+        low = (float)loss.Epsilon,
+        high = (float)(1 - loss.Epsilon),
+    };
+
+    public void Run(WorkerPool pool) => pool.Run(ref this, (Layout.Rows + RowsPerPart - 1) / RowsPerPart);
+
+    /// <summary>What the sum of all terms is divided by.</summary>
+    public readonly double Divisor()
+    {
+        if (loss.Reduction is LossReduction.Sum or LossReduction.None)
+        {
+            return 1;
+        }
+        if (loss.Reduction == LossReduction.BatchMean || loss.OneHot)
+        {
+            return Layout.Rows;
+        }
+        double sum = 0;
+        for (int row = 0; row < Layout.Rows; row++)
+        {
+            int label = labels.Pointer[row];
+            if (label != loss.IgnoreIndex)
+            {
+                Layout.RequireClass(loss.Kind, row, label);
+                sum += Weight(label);
+            }
+        }
+        return sum;
+    }
+
+    public readonly void Execute(int part, int worker)
+    {
+        int end = Math.Min(Layout.Rows, (part + 1) * RowsPerPart);
+        for (int row = part * RowsPerPart; row < end; row++)
+        {
+            Row(row);
+        }
+    }
+
+    private readonly void Row(int row)
+    {
+        int start = Layout.Start(row);
+        int label = loss.OneHot ? -1 : labels.Pointer[row];
+        if (!loss.OneHot && label == loss.IgnoreIndex)
+        {
+            Skip(row, start);
+            return;
+        }
+        if (!loss.OneHot)
+        {
+            Layout.RequireClass(loss.Kind, row, label);
+        }
+        Buffer<T> x = scratch.Slice(row * Layout.Classes, Layout.Classes);
+        for (int c = 0; c < x.Length; c++)
+        {
+            x.Pointer[c] = prediction.Pointer[start + c * Layout.Stride];
+        }
+        double max = 0;
+        if (loss.FromLogits)
+        {
+            T shift = TensorPrimitives.Max<T>(x);
+            max = double.CreateTruncating(shift);
+            Elementwise.Map(new ShiftedExp(shift), x, x, WorkerPool.Single);
+        }
+        double sum = Sum(x);
+        if (Gradient.IsEmpty)
+        {
+            Terms.Pointer[row] = T.CreateTruncating(Term(start, label, max, sum));
+            return;
+        }
+        double scale = double.CreateTruncating(Upstream.Pointer[Upstream.Length == Layout.Rows ? row : 0]) / UpstreamDivisor;
+        if (loss.FromLogits)
+        {
+            LogitGradient(x, start, label, sum, scale);
+        }
+        else
+        {
+            ProbabilityGradient(x, start, label, sum, scale);
+        }
+        for (int c = 0; c < x.Length; c++)
+        {
+            Gradient.Pointer[start + c * Layout.Stride] = x.Pointer[c];
+        }
+    }
+
+    private readonly void Skip(int row, int start)
+    {
+        if (Gradient.IsEmpty)
+        {
+            Terms.Pointer[row] = T.Zero;
+            return;
+        }
+        for (int c = 0; c < Layout.Classes; c++)
+        {
+            Gradient.Pointer[start + c * Layout.Stride] = T.Zero;
+        }
+    }
+
+    private readonly double Term(int start, int label, double max, double sum)
+    {
+        bool single = IsSingle(label);
+        double logSum = loss.FromLogits ? Math.Log(sum) : 0;
+        double term = 0;
+        for (int c = single ? label : 0; c < (single ? label + 1 : Layout.Classes); c++)
+        {
+            double a = Coefficient(start, c, label);
+            double x = double.CreateTruncating(prediction.Pointer[start + c * Layout.Stride]);
+            double minusLog = loss.FromLogits ? logSum - (x - max) : -Math.Log(Math.Clamp(x / sum, low, high));
+            // A class without weight does not count, even where its log-probability is −∞; but NaN is NaN everywhere.
+            term += a != 0 || double.IsNaN(minusLog) ? a * minusLog : 0;
+        }
+        return term;
+    }
+
+    /// <summary>dx_c = A·p_c − a_c with A = Σ a. At a single target it is −a·(Σ e − e_t)/Σ e, which does not cancel in double.</summary>
+    private readonly void LogitGradient(Buffer<T> x, int start, int label, double sum, double scale)
+    {
+        if (IsSingle(label))
+        {
+            double a = Coefficient(start, label, label) * scale;
+            double own = double.CreateTruncating(x.Pointer[label]);
+            TensorPrimitives.Multiply<T>(x, T.CreateTruncating(a / sum), x);
+            x.Pointer[label] = T.CreateTruncating(a * ((own - sum) / sum));
+            return;
+        }
+        double total = 0;
+        for (int c = 0; c < x.Length; c++)
+        {
+            total += Coefficient(start, c, label);
+        }
+        for (int c = 0; c < x.Length; c++)
+        {
+            double p = double.CreateTruncating(x.Pointer[c]) / sum;
+            x.Pointer[c] = T.CreateTruncating(scale * (total * p - Coefficient(start, c, label)));
+        }
+    }
+
+    /// <summary>With p = x/S and g_c = −a_c/p_c, or 0 where p_c is clipped: dx_j = (g_j − Σ_c g_c·p_c)/S.</summary>
+    private readonly void ProbabilityGradient(Buffer<T> x, int start, int label, double sum, double scale)
+    {
+        double dot = 0;
+        for (int c = 0; c < x.Length; c++)
+        {
+            double p = double.CreateTruncating(x.Pointer[c]) / sum;
+            dot -= p >= low && p <= high ? Coefficient(start, c, label) : 0;
+        }
+        for (int c = 0; c < x.Length; c++)
+        {
+            double p = double.CreateTruncating(x.Pointer[c]) / sum;
+            double slope = p >= low && p <= high ? -Coefficient(start, c, label) / p : 0;
+            x.Pointer[c] = T.CreateTruncating(scale * (slope - dot) / sum);
+        }
+    }
+
+    /// <summary>True if one class alone has a coefficient.</summary>
+    private readonly bool IsSingle(int label) => label >= 0 && loss.LabelSmoothing == 0;
+
+    /// <summary>a_c.</summary>
+    private readonly double Coefficient(int start, int c, int label)
+    {
+        double target = label < 0 ? double.CreateTruncating(targets.Pointer[start + c * Layout.Stride]) : c == label ? 1 : 0;
+        return Weight(c) * ((1 - loss.LabelSmoothing) * target + loss.LabelSmoothing / Layout.Classes);
+    }
+
+    private readonly double Weight(int c) => weights.IsEmpty ? 1 : double.CreateTruncating(weights.Pointer[c]);
+
+    private static double Sum(Buffer<T> x)
+    {
+        double sum = 0;
+        for (int c = 0; c < x.Length; c++)
+        {
+            sum += double.CreateTruncating(x.Pointer[c]);
+        }
+        return sum;
+    }
+
+    private readonly struct ShiftedExp(T shift) : IUnaryOperator<T>
+    {
+        public V Invoke<V>(V x) where V : struct, ISimd<V, T> => V.Exp(x - V.Broadcast(shift));
+    }
+}

@@ -1,0 +1,147 @@
+using Fathom.Graphs;
+using Fathom.Graphs.Ops;
+
+namespace Fathom.Theory;
+
+/// <summary>
+/// Gradients from the output to the data and the parameters: mean squares in decades, so that no depth underflows.
+/// Contributions of several readers add up as if they were uncorrelated, which holds at initialisation when at most
+/// one of them has passed no zero-mean weights.
+/// </summary>
+internal sealed class BackwardSweep
+{
+    private readonly Dictionary<Node, NodePrediction> nodes;
+    private readonly Dictionary<Node, SampledNode> samples;
+    private readonly PredictionOptions options;
+    private readonly Dictionary<Value, GradientMoments> gradients = [];
+
+    private BackwardSweep(Dictionary<Node, NodePrediction> nodes, Dictionary<Node, SampledNode> samples, PredictionOptions options)
+    {
+        this.nodes = nodes;
+        this.samples = samples;
+        this.options = options;
+    }
+
+    public static Dictionary<Value, GradientMoments> Run(Graph graph, Value seed, Dictionary<Node, NodePrediction> nodes,
+        Dictionary<Node, SampledNode> samples, PredictionOptions options)
+    {
+        BackwardSweep sweep = new(nodes, samples, options);
+        sweep.gradients[seed] = new GradientMoments(0, options.OutputGradientCorrelation, 0);
+        for (int i = graph.Nodes.Length - 1; i >= 0; i--)
+        {
+            if (nodes.TryGetValue(graph.Nodes[i], out NodePrediction? node) && node.Source is not (PredictionSource.Given or PredictionSource.Loss))
+            {
+                sweep.PullBack(node);
+            }
+        }
+        return sweep.gradients;
+    }
+
+    private void PullBack(NodePrediction prediction)
+    {
+        Node node = prediction.Node;
+        GradientMoments upstream = Arriving(node);
+        if (!upstream.Exists)
+        {
+            return;
+        }
+        double decorrelation = prediction.Activation is { SlopeMoment: > 0 } activation ? activation.CrossSlope / activation.SlopeMoment : 1;
+        for (int i = 0; i < node.Inputs.Length; i++)
+        {
+            double factor = prediction.GradientFactors[i];
+            if (node.Inputs[i].Node.Op is Parameter { Trainable: true })
+            {
+                Contribute(node.Inputs[i], OfParameter(node, i, upstream));
+            }
+            else if (factor > 0)
+            {
+                Contribute(node.Inputs[i], new GradientMoments(upstream.Log10MeanSquare + Math.Log10(factor),
+                    upstream.Correlation * decorrelation, upstream.LogVariance + prediction.LogVariance));
+            }
+        }
+    }
+
+    /// <summary>The gradient at a node's outputs, as mean square per element of output 0.</summary>
+    private GradientMoments Arriving(Node node)
+    {
+        GradientMoments total = GradientMoments.None;
+        double size = node.Outputs[0].Shape.ElementsPerSample;
+        for (int k = 0; k < node.Outputs.Length; k++)
+        {
+            if (gradients.TryGetValue(new Value(node, k), out GradientMoments gradient))
+            {
+                double share = node.Outputs[k].Shape.ElementsPerSample / size;
+                total = Sum(total, gradient with { Log10MeanSquare = gradient.Log10MeanSquare + Math.Log10(share) });
+            }
+        }
+        return total;
+    }
+
+    /// <summary>
+    /// A weight's gradient is Σ δ·x over the batch's B samples and over the P positions at which the weight is used:
+    /// E[g²] = B·P·E[δ²]·E[x²]·(1 + (B − 1)·c_δ·c_x), where c_δ c_x is the coherent part; positions are taken as
+    /// incoherent. For a bias x = 1.
+    /// </summary>
+    private GradientMoments OfParameter(Node node, int input, GradientMoments upstream)
+    {
+        double batch = options.BatchSize;
+        if (ParameterRole.Of(node, input) is { } role)
+        {
+            Value data = node.DataInputs.First();
+            Moments x = role.Multiplies ? nodes[data.Node].Outputs[data.Index] : new Moments(1, 1, 1);
+            double coherence = Math.Max(0, 1 + (batch - 1) * upstream.Correlation * x.Correlation);
+            double factor = batch * role.Positions * x.SecondMoment * coherence;
+            return upstream with { Log10MeanSquare = upstream.Log10MeanSquare + Math.Log10(factor) };
+        }
+        if (!samples.TryGetValue(node, out SampledNode? sample))
+        {
+            samples[node] = sample = NodeSampler.Sample(node, [.. node.Inputs.Select(value => nodes[value.Node].Outputs[value.Index])], options);
+        }
+        return upstream with { Log10MeanSquare = upstream.Log10MeanSquare + Math.Log10(batch * sample.Factors[input]) };
+    }
+
+    private void Contribute(Value value, GradientMoments gradient) =>
+        gradients[value] = Sum(gradients.GetValueOrDefault(value, GradientMoments.None), gradient);
+
+    /// <summary>
+    /// Mean squares add; correlations and log-variances are averaged by share. The latter is an upper bound, as if the
+    /// contributions fluctuated together.
+    /// </summary>
+    private static GradientMoments Sum(GradientMoments a, GradientMoments b)
+    {
+        if (!a.Exists || double.IsNaN(b.Log10MeanSquare) || !b.Exists)
+        {
+            return a.Exists || double.IsNaN(b.Log10MeanSquare) ? a : b;
+        }
+        double top = Math.Max(a.Log10MeanSquare, b.Log10MeanSquare);
+        double first = Math.Pow(10, a.Log10MeanSquare - top), second = Math.Pow(10, b.Log10MeanSquare - top);
+        double share = first / (first + second);
+        return new GradientMoments(top + Math.Log10(first + second), Mix(a.Correlation, b.Correlation), Mix(a.LogVariance, b.LogVariance));
+
+        double Mix(double x, double y) => share * x + (1 - share) * y;
+    }
+}
+
+/// <summary>What a parameter is to its node.</summary>
+/// <param name="Multiplies">True for a weight, false for a bias.</param>
+/// <param name="Positions">How often per sample it is used.</param>
+internal sealed record ParameterRole(bool Multiplies, double Positions)
+{
+    /// <summary>The role in a node that computes W·x or W·x + b; null if the node is of another kind.</summary>
+    public static ParameterRole? Of(Node node, int input)
+    {
+        // A second parameter may only be a bias; an index as data means a look-up, not a product.
+        Node[] parameters = [.. node.Parameters];
+        if (parameters.Length is 0 or > 2 || node.DataInputs.Count() != 1 || node.Outputs.Length != 1 || node.Op.Moments is null
+            || node.DataInputs.First().Type.Kind != ElementKind.Real)
+        {
+            return null;
+        }
+        Shape weight = parameters[0].Outputs[0].Shape;
+        long units = weight.Rank >= 2 ? weight[0].Size : 0;
+        long elements = node.Outputs[0].Shape.ElementsPerSample;
+        bool plain = units > 0 && elements % units == 0
+            && (parameters.Length == 1 || parameters[1].Outputs[0].Shape is { Rank: 1 } bias && bias[0].Size == units);
+        return plain ? new ParameterRole(node.Inputs[input].Node == parameters[0], (double)elements / units) : null;
+    }
+}

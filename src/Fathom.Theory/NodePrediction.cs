@@ -1,0 +1,63 @@
+using System.Collections.Immutable;
+using Fathom.Graphs;
+
+namespace Fathom.Theory;
+
+/// <summary>How a node's moments were found.</summary>
+public enum PredictionSource
+{
+    /// <summary>Given: data, an initializer, or a constant.</summary>
+    Given,
+
+    /// <summary>The op's own moment rule.</summary>
+    Rule,
+
+    /// <summary>An activation, integrated over a Gaussian pre-activation.</summary>
+    Quadrature,
+
+    /// <summary>An estimate: the op's kernel was run on random inputs with the predicted moments.</summary>
+    Sampled,
+
+    /// <summary>A loss, which theory does not enter.</summary>
+    Loss,
+}
+
+/// <summary>What theory expects of one node before step 1.</summary>
+/// <param name="Node">The node.</param>
+/// <param name="Source">How the moments were found.</param>
+/// <param name="Outputs">Moments of each output.</param>
+/// <param name="GradientFactors">
+/// For each input, the mean square of the gradient's elements there, as sent by this node, over that at the output.
+/// NaN for a parameter and for an input that is not real.
+/// </param>
+/// <param name="Activation">The integrals of an activation; null for other nodes.</param>
+public sealed record NodePrediction(Node Node, PredictionSource Source, ImmutableArray<Moments> Outputs,
+    ImmutableArray<double> GradientFactors, ActivationMoments? Activation)
+{
+    /// <summary>Moments of output 0.</summary>
+    public Moments Output => Outputs[0];
+
+    /// <summary>Mean square of an element of output 0.</summary>
+    public double ForwardSecondMoment => Output.SecondMoment;
+
+    /// <summary>
+    /// Mean-square gradient per element at the first data input over that at the output; NaN for a source.
+    /// </summary>
+    public double GradientFactor => GradientFactors.FirstOrDefault(factor => !double.IsNaN(factor), double.NaN);
+
+    /// <summary>
+    /// What finite width adds in this node to the variance of the natural logarithm of the gradient's squared norm.
+    /// </summary>
+    public double LogVariance { get; init; }
+}
+
+/// <summary>What theory expects of the gradient that arrives at a value.</summary>
+/// <param name="Log10MeanSquare">log10 of the mean square of its elements, where the network's output has 0.</param>
+/// <param name="Correlation">Correlation of two samples' gradients.</param>
+/// <param name="LogVariance">Variance of the natural logarithm of its squared norm over random weights.</param>
+internal readonly record struct GradientMoments(double Log10MeanSquare, double Correlation, double LogVariance)
+{
+    public static readonly GradientMoments None = new(double.NegativeInfinity, 0, 0);
+
+    public bool Exists => Log10MeanSquare > double.NegativeInfinity;
+}

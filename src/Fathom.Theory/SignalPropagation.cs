@@ -1,0 +1,173 @@
+using System.Collections.Immutable;
+using Fathom.Graphs;
+using Fathom.Graphs.Initializers;
+using Fathom.Graphs.Ops;
+
+namespace Fathom.Theory;
+
+/// <summary>
+/// Theory as an interpreter of the graph: carries moments forward and gradients back without allocating a weight. An
+/// op's own moment rule is used where there is one, a Gaussian integral for an activation, and otherwise the op's
+/// kernel is run on a small random batch, which marks the node as <see cref="PredictionSource.Sampled"/>.
+/// </summary>
+public static class SignalPropagation
+{
+    /// <summary>Predicts signal and gradient at every node.</summary>
+    /// <param name="forward">The network; with or without a loss at its end.</param>
+    /// <param name="input">Moments of the data, for every real input.</param>
+    /// <param name="options">Assumptions; null for the defaults.</param>
+    /// <exception cref="GraphException">The graph has no real output to start from.</exception>
+    public static PropagationPrediction Predict(Graph forward, DataMoments input, PredictionOptions? options = null) =>
+        Predict(forward, forward.Inputs.ToDictionary(node => node.Name, _ => input), options);
+
+    /// <summary>Predicts signal and gradient at every node, with moments for each input by its name.</summary>
+    /// <inheritdoc cref="Predict(Graph, DataMoments, PredictionOptions?)"/>
+    public static PropagationPrediction Predict(Graph forward, IReadOnlyDictionary<string, DataMoments> inputs, PredictionOptions? options = null)
+    {
+        options ??= PredictionOptions.Default;
+        options.Validate();
+        Value seed = Seed(forward);
+        ForwardSweep sweep = new(options, inputs);
+        Dictionary<Node, NodePrediction> nodes = sweep.Run(forward);
+        Dictionary<Value, GradientMoments> gradients = BackwardSweep.Run(forward, seed, nodes, sweep.Samples, options);
+        return new PropagationPrediction(forward, options, nodes, gradients);
+    }
+
+    /// <summary>The value at which the gradient starts: the graph's output, or what enters the loss.</summary>
+    internal static Value Seed(Graph graph)
+    {
+        Value output = graph.Output;
+        while (output.Node.Op.IsLoss)
+        {
+            output = output.Node.Inputs[0];
+        }
+        return output.Type.Kind == ElementKind.Real
+            ? output
+            : throw new GraphException($"{output}: expected an output of real numbers to start the gradient from, given {output.Type}");
+    }
+}
+
+/// <summary>Moments from the data to the output.</summary>
+internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionary<string, DataMoments> inputs)
+{
+    /// <summary>Beyond this a mean square says no more than that float has overflowed (1e77 would do).</summary>
+    private const double Most = 1e300;
+
+    private readonly Dictionary<Node, NodePrediction> nodes = [];
+    private readonly Dictionary<(Activation, double, double, double), ActivationMoments> integrals = [];
+
+    /// <summary>What was measured of the nodes that had to be sampled.</summary>
+    public Dictionary<Node, SampledNode> Samples { get; } = [];
+
+    public Dictionary<Node, NodePrediction> Run(Graph graph)
+    {
+        foreach (Node node in graph.Nodes)
+        {
+            if (node.Forward is null)
+            {
+                nodes[node] = Predict(node);
+            }
+        }
+        return nodes;
+    }
+
+    private NodePrediction Predict(Node node) => node.Op switch
+    {
+        Source => Given(node),
+        { IsLoss: true } => new(node, PredictionSource.Loss, Repeat(node, new Moments(double.NaN, double.NaN, double.NaN)), NoFactors(node), null),
+        { Moments: { } rule } => ByRule(node, rule),
+        Activation activation when node.Inputs.Length == 1 => ByQuadrature(node, activation),
+        _ => BySampling(node, null),
+    };
+
+    private NodePrediction Given(Node node) => new(node, PredictionSource.Given, Repeat(node, node.Op switch
+    {
+        Input { Type.Kind: ElementKind.Index } => new Moments(double.NaN, double.NaN, double.NaN),
+        Input => (inputs.TryGetValue(node.Name, out DataMoments data)
+            ? data : throw new GraphException($"{node.Name} (input): theory was given no moments for this input")).ToMoments(),
+        Parameter parameter => OfInitializer(parameter),
+        Constant constant => new Moments(constant.Number, constant.Number * constant.Number, 1),
+        _ => throw new GraphException($"{node.Name} ({node.Op.Kind}): theory does not know this source"),
+    }), [], null);
+
+    /// <summary>Every sample meets the same parameter: its correlation is 1.</summary>
+    private static Moments OfInitializer(Parameter parameter)
+    {
+        Initializer initializer = parameter.Initializer;
+        double mean = initializer.Mean;
+        return new Moments(mean, initializer.Variance(parameter.Fans) + mean * mean, 1);
+    }
+
+    private NodePrediction ByRule(Node node, MomentRule rule)
+    {
+        MomentScope scope = new(node, Inputs(node));
+        Moments output = Bound(rule.Forward(scope));
+        double[] factors = new double[node.Inputs.Length];
+        bool known = true;
+        for (int i = 0; i < factors.Length; i++)
+        {
+            bool carries = node.Inputs[i].Type.Kind == ElementKind.Real && node.Inputs[i].Node.Op is not Source;
+            factors[i] = IsData(node, i) ? rule.Backward(scope, i) : double.NaN;
+            known &= !carries || !double.IsNaN(factors[i]);
+        }
+        if (double.IsNaN(output.SecondMoment) || !known)
+        {
+            return BySampling(node, double.IsNaN(output.SecondMoment) ? null : output);
+        }
+        return new(node, PredictionSource.Rule, Repeat(node, output), [.. factors], null) { LogVariance = FiniteWidth.OfWeights(node) };
+    }
+
+    private NodePrediction ByQuadrature(Node node, Activation activation)
+    {
+        Moments x = Inputs(node)[0];
+        // In a deep chain the moments settle; equal ones to ten digits need no second integral.
+        var key = (activation, Round(x.Mean), Round(x.SecondMoment), Round(x.Correlation));
+        if (!integrals.TryGetValue(key, out ActivationMoments moments))
+        {
+            integrals[key] = moments = ActivationMoments.Of(activation, x);
+        }
+        return new(node, PredictionSource.Quadrature, [Bound(moments.Forward)], [moments.SlopeMoment], moments)
+        {
+            LogVariance = FiniteWidth.OfActivation(node, moments),
+        };
+    }
+
+    private NodePrediction BySampling(Node node, Moments? known)
+    {
+        SampledNode sample = NodeSampler.Sample(node, Inputs(node), options);
+        Samples[node] = sample;
+        ImmutableArray<Moments> outputs = known is { } moments ? Repeat(node, moments) : [.. sample.Outputs.Select(Bound)];
+        ImmutableArray<double> factors = [.. sample.Factors.Select((factor, i) => IsData(node, i) ? factor : double.NaN)];
+        return new(node, PredictionSource.Sampled, outputs, factors, null) { LogVariance = FiniteWidth.OfWeights(node) };
+    }
+
+    private Moments[] Inputs(Node node) => [.. node.Inputs.Select(input => nodes[input.Node].Outputs[input.Index])];
+
+    private static bool IsData(Node node, int input) =>
+        node.Inputs[input].Type.Kind == ElementKind.Real && node.Inputs[input].Node.Op is not Parameter;
+
+    private static ImmutableArray<Moments> Repeat(Node node, Moments moments) => [.. Enumerable.Repeat(moments, node.Outputs.Length)];
+
+    private static ImmutableArray<double> NoFactors(Node node) => [.. Enumerable.Repeat(double.NaN, node.Inputs.Length)];
+
+    /// <summary>Keeps a length that has left the range of double from turning into NaN further on.</summary>
+    private static Moments Bound(Moments moments)
+    {
+        if (moments.SecondMoment <= Most)
+        {
+            return moments with { Correlation = double.IsNaN(moments.Correlation) ? 1 : Math.Clamp(moments.Correlation, -1, 1) };
+        }
+        double mean = double.IsNaN(moments.Mean) ? 0 : Math.Clamp(moments.Mean, -Math.Sqrt(Most) / 2, Math.Sqrt(Most) / 2);
+        return double.IsNaN(moments.SecondMoment) ? moments : new Moments(mean, Most, double.IsNaN(moments.Correlation) ? 1 : Math.Clamp(moments.Correlation, -1, 1));
+    }
+
+    private static double Round(double x)
+    {
+        if (x == 0 || !double.IsFinite(x))
+        {
+            return x;
+        }
+        double unit = Math.Pow(10, Math.Floor(Math.Log10(Math.Abs(x))) - 10);
+        return unit < 1e-290 ? x : Math.Round(x / unit) * unit;
+    }
+}

@@ -1,0 +1,52 @@
+using System.Numerics.Tensors;
+
+namespace Fathom.Training.Optimizers;
+
+/// <summary>
+/// Adam, with the bias corrections in front of ε, as in PyTorch. Kingma and Ba 2015, algorithm 1; AMSGrad by Reddi et
+/// al. 2018.
+/// </summary>
+/// <param name="LearningRate">Greater than 0.</param>
+/// <param name="Beta1">Decay of the mean gradient; from 0 to below 1.</param>
+/// <param name="Beta2">Decay of the mean squared gradient; from 0 to below 1.</param>
+/// <param name="Epsilon">Added to the root; 0 or more.</param>
+/// <param name="WeightDecay">Times the parameter, added to the gradient; 0 or more.</param>
+/// <param name="Amsgrad">Whether to divide by the largest mean square so far.</param>
+public sealed record Adam(double LearningRate = 0.001, double Beta1 = 0.9, double Beta2 = 0.999, double Epsilon = 1e-8, double WeightDecay = 0, bool Amsgrad = false) : Optimizer
+{
+    public override string Kind => "adam";
+
+    public override double LearningRate { get; init; } = LearningRate;
+
+    public override int StateCount => Amsgrad ? 3 : 2;
+
+    public override void Update<T>(in UpdateScope<T> scope) =>
+        Change(scope, scope.DecayedGradient(WeightDecay), Beta1, Beta2, Epsilon, Amsgrad);
+
+    public override void Validate()
+    {
+        base.Validate();
+        RequireShare("beta1", Beta1);
+        RequireShare("beta2", Beta2);
+        RequireNotNegative("epsilon", Epsilon);
+        RequireNotNegative("weight_decay", WeightDecay);
+    }
+
+    /// <summary>Delta = −rate · m̂ / (√v̂ + ε). States: m, v and with AMSGrad the largest v.</summary>
+    internal static void Change<T>(in UpdateScope<T> scope, ReadOnlySpan<T> g, double beta1, double beta2, double epsilon, bool amsgrad)
+        where T : unmanaged, System.Numerics.IBinaryFloatingPointIeee754<T>
+    {
+        Span<T> m = scope.State(0);
+        Span<T> v = scope.State(1);
+        UpdateScope<T>.Average(m, g, beta1);
+        scope.AverageSquares(v, g, beta2);
+        if (amsgrad)
+        {
+            Span<T> largest = scope.State(2);
+            TensorPrimitives.Max(largest, v, largest);
+            v = largest;
+        }
+        scope.RootIntoScratch(v, 1 / Math.Sqrt(1 - Math.Pow(beta2, scope.Step)), epsilon);
+        scope.QuotientIntoDelta(m, -scope.LearningRate / (1 - Math.Pow(beta1, scope.Step)));
+    }
+}

@@ -1,0 +1,12 @@
+namespace Fathom.Training.Schedules;
+
+/// <summary>Times gamma after every epoch.</summary>
+/// <param name="Gamma">Greater than 0, at most 1.</param>
+public sealed record ExponentialSchedule(double Gamma = 0.95) : Schedule
+{
+    public override string Kind => "exponential";
+
+    public override double Factor(long step, int stepsPerEpoch, long totalSteps) => Math.Pow(Gamma, step / stepsPerEpoch);
+
+    public override void Validate() => RequireFactor("gamma", Gamma);
+}

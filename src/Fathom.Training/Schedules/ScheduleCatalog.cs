@@ -1,0 +1,23 @@
+using System.Collections.Frozen;
+
+namespace Fathom.Training.Schedules;
+
+/// <summary>
+/// The schedules that a model file may name: the one list to add a line to. The value has default settings, which a
+/// file overrides by the names of the record's parameters in snake_case.
+/// </summary>
+public static class ScheduleCatalog
+{
+    public static readonly FrozenDictionary<string, Schedule> ByKind = new Schedule[]
+    {
+        ConstantSchedule.Instance,
+        new StepSchedule(),
+        new MultiStepSchedule([]),
+        new ExponentialSchedule(),
+        new CosineSchedule(),
+        new CosineRestartsSchedule(),
+        new OneCycleSchedule(),
+        new WarmupSchedule(),
+        new PlateauSchedule(),
+    }.ToFrozenDictionary(schedule => schedule.Kind);
+}

@@ -1,0 +1,104 @@
+using Fathom.Graphs;
+using Fathom.Graphs.Initializers;
+using Fathom.Graphs.Ops;
+
+namespace Fathom.Graph.Tests;
+
+public sealed class GraphBuilderTests
+{
+    [Fact]
+    public void FluentNetworkHasStableNamesAndShapes()
+    {
+        Graphs.Graph graph = Network.Input(64).Dense(32).Sigmoid().Dense(10).Build();
+
+        Assert.Equal(
+            ["input", "dense_1.weight", "dense_1.bias", "dense_1", "sigmoid_1", "dense_2.weight", "dense_2.bias", "dense_2"],
+            graph.Nodes.Select(node => node.Name));
+        Assert.Equal("(N, 10)", graph.Output.Shape.ToString());
+        Assert.Equal("(32, 64)", graph["dense_1.weight"].Outputs[0].Shape.ToString());
+        Assert.Equal(64 * 32 + 32 + 32 * 10 + 10, graph.ParameterCount);
+    }
+
+    [Fact]
+    public void BranchesAndResidualAdditionsArePossible()
+    {
+        NetworkCursor stem = Network.Input(8).Dense(8);
+        Graphs.Graph graph = stem.Sigmoid().Dense(8).Add(stem).Dense(2).Build();
+
+        Node add = graph["add_1"];
+        Assert.Equal(["dense_2", "dense_1"], add.Inputs.Select(input => input.Name));
+    }
+
+    [Fact]
+    public void ShapeErrorNamesNodeOpExpectedAndGiven()
+    {
+        NetworkCursor network = Network.Input(8);
+        GraphException error = Assert.Throws<GraphException>(() => network.Dense(4).Add(network, "skip"));
+        Assert.Equal("skip (add): expected input 1 of shape (N, 4), given shape (N, 8)", error.Message);
+    }
+
+    [Fact]
+    public void WrongWeightShapeIsRefused()
+    {
+        GraphBuilder builder = new();
+        Value x = builder.Input("x", new TensorType(Shape.OfSamples(3)));
+        Value weight = builder.Parameter("w", Shape.Of(4, 5), ConstantInitializer.Zeros);
+        GraphException error = Assert.Throws<GraphException>(() => builder.Add("layer", new Dense(4, Bias: false), [x, weight]));
+        Assert.Equal("layer (dense): expected input 1 of shape (4, 3), given shape (4, 5)", error.Message);
+    }
+
+    [Fact]
+    public void LayerWithoutUnitsIsRefused()
+    {
+        GraphException error = Assert.Throws<GraphException>(() => Network.Input(8).Dense(0));
+        Assert.Equal("dense_1 (dense): units is 0; it must be 1 or more", error.Message);
+    }
+
+    [Fact]
+    public void NamesMustBeUnique()
+    {
+        GraphException error = Assert.Throws<GraphException>(() => Network.Input(8).Dense(8, name: "a").Sigmoid("a"));
+        Assert.Equal("a (sigmoid): the name is taken by another node; names must be unique", error.Message);
+    }
+
+    [Fact]
+    public void NetworksCannotBeMixed()
+    {
+        NetworkCursor other = Network.Input(8).Dense(8);
+        GraphException error = Assert.Throws<GraphException>(() => Network.Input(8).Dense(8).Add(other));
+        Assert.Equal("add: dense_1 belongs to another network", error.Message);
+    }
+
+    [Fact]
+    public void OutputMustBelongToTheGraph()
+    {
+        GraphBuilder first = new();
+        Value x = first.Input("x", new TensorType(Shape.OfSamples(3)));
+        GraphBuilder second = new();
+        second.Input("y", new TensorType(Shape.OfSamples(3)));
+        GraphException error = Assert.Throws<GraphException>(() => second.Build(x));
+        Assert.Equal("the output x is not a node of the graph", error.Message);
+    }
+
+    [Fact]
+    public void ANodeFromElsewhereIsNotAnInput()
+    {
+        GraphBuilder first = new();
+        Value x = first.Input("x", new TensorType(Shape.OfSamples(3)));
+        GraphBuilder second = new();
+        Value y = second.Add("s", new Sigmoid(), [x]);
+        GraphException error = Assert.Throws<GraphException>(() => second.Build(y));
+        Assert.Equal("s (sigmoid): its input x does not come before it", error.Message);
+    }
+
+    [Theory]
+    [InlineData(1, 5, "(N, 5)")]
+    [InlineData(7, 35, "(7N, 5)")]
+    public void DimensionsBindToABatch(int factor, int elements, string text)
+    {
+        Shape shape = Shape.Of(new Dim(factor, PerSample: true), 5);
+        Assert.Equal(text, shape.ToString());
+        Assert.Equal(elements, shape.Elements(1));
+        Assert.Equal([3 * factor, 5], shape.Bind(3));
+    }
+}

@@ -1,0 +1,174 @@
+using Fathom.Compute;
+using Fathom.Graphs;
+using Fathom.Training.Data;
+using Fathom.Training.Losses;
+using Fathom.Training.Optimizers;
+
+namespace Fathom.Training.Tests;
+
+public sealed class TrainingSessionTests
+{
+    private static readonly DataSplit Digits = DataSource.Open("digits", new DataOptions { Seed = 3 });
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void AWatchedStepAllocatesNothing(int threads)
+    {
+        using WorkerPool pool = new(threads);
+        using TrainingSession session = new(Model(width: 96, batch: 64), Digits, pool);
+        for (int i = 0; i < session.StepsPerEpoch + 5; i++)
+        {
+            session.Step(); // the last batch of an epoch is smaller and gets a plan of its own
+        }
+        long workers = pool.AllocatedBytes();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 100; i++)
+        {
+            session.Step();
+        }
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, pool.AllocatedBytes() - workers);
+    }
+
+    [Fact]
+    public void WeightsAreBitIdenticalForAnyNumberOfThreads()
+    {
+        float[] one = Train(1, 120);
+        Assert.Equal(Bits(one), Bits(Train(2, 120)));
+        Assert.Equal(Bits(one), Bits(Train(4, 120)));
+    }
+
+    [Fact]
+    public void WatchingDoesNotChangeTheOutcome()
+    {
+        Assert.Equal(Bits(Train(1, 60)), Bits(Train(1, 60, watch: false)));
+    }
+
+    [Fact]
+    public void AnotherSeedGivesOtherWeights()
+    {
+        Assert.NotEqual(Bits(Train(1, 5)), Bits(Train(1, 5, seed: 2)));
+    }
+
+    [Fact]
+    public void StopAndResumeGoesOnBitIdentically()
+    {
+        ModelDefinition model = Model(width: 32, batch: 32, optimizer: new Adam());
+        using WorkerPool pool = new(1);
+        using TrainingSession whole = new(model, Digits, pool);
+        using TrainingSession first = new(model, Digits, pool);
+        using TrainingSession second = new(model, Digits, pool);
+        Run(whole, 90);
+        Run(first, 50);
+        second.Restore(first.Capture());
+        Run(second, 40);
+        Assert.Equal(90, second.NextStep);
+        Assert.Equal(Bits(whole.Parameters.Values.Span.ToArray()), Bits(second.Parameters.Values.Span.ToArray()));
+    }
+
+    [Fact]
+    public void ACheckpointOfAnotherNetworkIsRefused()
+    {
+        using WorkerPool pool = new(1);
+        using TrainingSession narrow = new(Model(width: 16, batch: 32), Digits, pool);
+        using TrainingSession wide = new(Model(width: 32, batch: 32), Digits, pool);
+        TrainingException error = Assert.Throws<TrainingException>(() => wide.Restore(narrow.Capture()));
+        Assert.Equal("the checkpoint's 'dense_1.weight' has shape (16, 64); the network's has (32, 64)", error.Message);
+    }
+
+    [Fact]
+    public void AShallowNetworkLearnsTheDigits()
+    {
+        using WorkerPool pool = new(2);
+        using TrainingSession session = new(Model(width: 64, batch: 32, rate: 0.5), Digits, pool);
+        double before = session.Evaluate(Digits.Validation).Metric;
+        Run(session, 600);
+        Evaluation after = session.Evaluate(Digits.Validation);
+        Assert.InRange(before, 0, 0.3);
+        Assert.InRange(after.Metric, 0.93, 1);
+    }
+
+    [Fact]
+    public void StatisticsAreThoseOfTheTensorsThemselves()
+    {
+        using WorkerPool pool = new(1);
+        using TrainingSession session = new(Model(width: 16, batch: 32), Digits, pool);
+        float[] before = session.Parameters.Values.Span.ToArray();
+        session.Step();
+        for (int i = 0; i < session.Probes.Count; i++)
+        {
+            Execution.Probe probe = session.Probes[i];
+            if (probe.Kind is Execution.ProbeKind.ParameterGradient or Execution.ProbeKind.Parameter or Execution.ProbeKind.ParameterUpdate)
+            {
+                Execution.ParameterSlice slice = session.Parameters.Find(probe.Node.Name);
+                double sum = 0;
+                for (int k = 0; k < slice.Length; k++)
+                {
+                    double now = session.Parameters.Value(slice).Span[k];
+                    double old = before[slice.Offset + k];
+                    double element = probe.Kind switch
+                    {
+                        Execution.ProbeKind.ParameterGradient => session.Parameters.Gradient(slice).Span[k],
+                        Execution.ProbeKind.Parameter => old,
+                        _ => now - old,
+                    };
+                    sum += element * element;
+                }
+                Assert.Equal(Math.Sqrt(sum), session.Watch!.Statistics[i].L2, 1e-6 * Math.Sqrt(sum) + 1e-12);
+            }
+        }
+    }
+
+    [Fact]
+    public void DataOfAnotherWidthAreRefused()
+    {
+        ModelDefinition model = Model(width: 16, batch: 32) with { Graph = Network.Input(63).Dense(10).Build() };
+        using WorkerPool pool = new(1);
+        TrainingException error = Assert.Throws<TrainingException>(() => new TrainingSession(model, Digits, pool));
+        Assert.Equal("the network's input (N, 63) takes 63 values per sample; 'digits' has 64", error.Message);
+    }
+
+    [Fact]
+    public void ALabelBeyondTheOutputIsRefused()
+    {
+        ModelDefinition model = Model(width: 16, batch: 32) with { Graph = Network.Input(64).Dense(9).Build() };
+        using WorkerPool pool = new(1);
+        TrainingException error = Assert.Throws<TrainingException>(() => new TrainingSession(model, Digits, pool));
+        Assert.Contains("label 9 is out of range; the output dense_1 of width 9 with the loss cross_entropy takes labels 0 to 8", error.Message);
+    }
+
+    [Fact]
+    public void DeadUnitsAreCounted()
+    {
+        Graphs.Initializers.ConstantInitializer sunk = new(-100);
+        ModelDefinition model = Model(width: 16, batch: 32) with { Graph = Network.Input(64).Dense(8, bias: sunk).Relu().Dense(10).Build() };
+        using WorkerPool pool = new(1);
+        using TrainingSession session = new(model, Digits, pool);
+        UnitActivity activity = Assert.Single(session.MeasureUnits(Digits.Training));
+        Assert.Equal((8, 8), (activity.Units, activity.Dead));
+    }
+
+    private static ModelDefinition Model(int width, int batch, double rate = 0.1, ulong seed = 1, Optimizer? optimizer = null) => new(
+        "test",
+        Network.Input(64).Dense(width).Sigmoid().Dense(width).Sigmoid().Dense(10).Build(),
+        new TrainingPlan { Loss = new CrossEntropy(), Optimizer = optimizer ?? new Sgd { LearningRate = rate, Momentum = 0.9 }, BatchSize = batch, Epochs = 30, Seed = seed });
+
+    private static float[] Train(int threads, int steps, bool watch = true, ulong seed = 1)
+    {
+        using WorkerPool pool = new(threads);
+        using TrainingSession session = new(Model(width: 256, batch: 100, seed: seed), Digits, pool, watch);
+        Run(session, steps);
+        return session.Parameters.Values.Span.ToArray();
+    }
+
+    private static void Run(TrainingSession session, int steps)
+    {
+        for (int i = 0; i < steps; i++)
+        {
+            session.Step();
+        }
+    }
+
+    private static int[] Bits(float[] values) => [.. values.Select(BitConverter.SingleToInt32Bits)];
+}
