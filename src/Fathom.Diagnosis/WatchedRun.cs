@@ -58,14 +58,14 @@ public sealed class WatchedRun : IDisposable
     {
         Session = new TrainingSession(model, data, pool);
         prediction = Predict(model, data.Training);
-        Monitor = new Monitor(Session, prediction);
+        Monitor = new TrainingMonitor(Session, prediction);
         Monitor.Found += finding => Recorder?.Finding(finding);
         Monitor.Withdrawn += (finding, step) => Recorder?.Event(step, "withdrawn", $"{finding.Rule} {finding.Problem} no longer holds");
     }
 
     public TrainingSession Session { get; }
 
-    public Monitor Monitor { get; }
+    public TrainingMonitor Monitor { get; }
 
     /// <summary>Where the run is written; null for nowhere. Disposed with the run.</summary>
     public RunRecorder? Recorder { get; set; }

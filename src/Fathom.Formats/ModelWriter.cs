@@ -32,7 +32,10 @@ public static class ModelWriter
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            File.Delete(temporary);
+            if (File.Exists(temporary))
+            {
+                File.Delete(temporary);
+            }
             throw new ModelFormatException($"{path}: cannot be written: {error.Message}", error);
         }
     }

@@ -130,8 +130,10 @@ internal sealed record ParameterRole(bool Multiplies, double Positions)
     /// <summary>The role in a node that computes W·x or W·x + b; null if the node is of another kind.</summary>
     public static ParameterRole? Of(Node node, int input)
     {
+        // A second parameter may only be a bias; an index as data means a look-up, not a product.
         Node[] parameters = [.. node.Parameters];
-        if (parameters.Length is 0 or > 2 || node.DataInputs.Count() != 1 || node.Outputs.Length != 1 || node.Op.Moments is null)
+        if (parameters.Length is 0 or > 2 || node.DataInputs.Count() != 1 || node.Outputs.Length != 1 || node.Op.Moments is null
+            || node.DataInputs.First().Type.Kind != ElementKind.Real)
         {
             return null;
         }

@@ -127,14 +127,12 @@ internal static class DepthProfiler
 
     /// <summary>
     /// The fixed point of the layer that makes up at least half of the hidden layers, in a network that is nothing but
-    /// weights, activations and changes of shape.
+    /// weights, activations and changes of shape up to its last layer.
     /// </summary>
     private static MeanFieldPoint? HomogeneousChain(PropagationPrediction prediction, List<LayerPrediction> layers)
     {
-        bool chain = prediction.Nodes.All(item => item.Node.Op is Source || item.Node.Op.IsView || item.Source is PredictionSource.Loss or PredictionSource.Quadrature
-            || (PropagationPrediction.WeightOf(item.Node) is not null && item.Node.Parameters.Count() <= 2 && item.Source == PredictionSource.Rule && item.Node.DataInputs.Count() == 1));
         LayerPrediction[] hidden = [.. layers.Where(layer => layer.Activation is not null)];
-        if (!chain || hidden.Length < 2)
+        if (hidden.Length < 2 || !prediction.Nodes.TakeWhile(item => item.Node != layers[^1].Layer).All(IsLink))
         {
             return null;
         }
@@ -147,6 +145,10 @@ internal static class DepthProfiler
         double start = Math.Clamp(common.First().PreActivation.SecondMoment, 1e-10, 1e10);
         return new MeanField(common.Key.Op).FixedPoint(common.Key.Weights, common.Key.Biases, start);
     }
+
+    private static bool IsLink(NodePrediction item) =>
+        item.Node.Op is Source || item.Node.Op.IsView || item.Source == PredictionSource.Quadrature
+        || (ParameterRole.Of(item.Node, 1) is not null && item.Source == PredictionSource.Rule);
 
     /// <summary>σw²: fan-in · E[w²].</summary>
     internal static double ScaledVariance(Node layer)

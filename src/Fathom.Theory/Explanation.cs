@@ -15,7 +15,7 @@ internal static class Explanation
             PredictionSource.Quadrature => OfActivation(prediction, item),
             PredictionSource.Given => OfSource(prediction, item),
             PredictionSource.Loss => "a loss: theory starts the gradient at its input",
-            _ when PropagationPrediction.WeightOf(node) is not null => OfWeights(item),
+            _ when PropagationPrediction.WeightOf(node) is not null => OfWeights(prediction, item),
             _ => OfOther(item),
         };
     }
@@ -37,13 +37,15 @@ internal static class Explanation
         return $"{slope}; fan-in·Var(w)·E[φ'²] = {Number(factor)}, so the gradient's norm {Change(Math.Sqrt(factor))} per layer";
     }
 
-    private static string OfWeights(NodePrediction item)
+    private static string OfWeights(PropagationPrediction prediction, NodePrediction item)
     {
+        Node? activation = prediction.Depth.Layers.FirstOrDefault(layer => layer.Layer == item.Node)?.Activation;
         double variance = DepthProfiler.ScaledVariance(item.Node);
         double bias = DepthProfiler.BiasVariance(item.Node);
         string estimated = item.Source == PredictionSource.Sampled ? ", estimated by sampling" : "";
         string gradient = double.IsNaN(item.GradientFactor) ? "" : $"; the RMS of a gradient's element {Change(Math.Sqrt(item.GradientFactor))} on the way back";
-        return $"{item.Node.Op.Kind}: fan-in·Var(w) = {Number(variance)}, Var(b) = {Number(bias)}, so q = {Number(item.ForwardSecondMoment)} at the output{estimated}{gradient}";
+        string next = activation is null ? gradient : $"; then {Of(prediction, activation)}";
+        return $"{item.Node.Op.Kind}: fan-in·Var(w) = {Number(variance)}, Var(b) = {Number(bias)}, so q = {Number(item.ForwardSecondMoment)} at the output{estimated}{next}";
     }
 
     private static string OfSource(PropagationPrediction prediction, NodePrediction item) => item.Node.Op switch

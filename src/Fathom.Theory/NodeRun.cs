@@ -38,6 +38,9 @@ internal sealed class NodeRun : IDisposable
     /// <summary>Number of samples.</summary>
     public int Batch { get; }
 
+    /// <summary>Number of elements of all values.</summary>
+    public long Elements => reals.Values.Sum(memory => (long)memory.Length) + indices.Values.Sum(memory => (long)memory.Length);
+
     public void Dispose()
     {
         foreach (AlignedMemory<double> memory in reals.Values)
@@ -51,11 +54,11 @@ internal sealed class NodeRun : IDisposable
     }
 
     /// <summary>Draws data with the given moments, parameters from their initializers, and unit Gaussian upstream gradients.</summary>
-    public void Fill(IEnumerable<(Value Value, Moments Moments, int Vocabulary)> draws, IEnumerable<Value> upstream)
+    public void Fill(IEnumerable<(Value Value, Moments Moments, int Vocabulary)> draws, IEnumerable<Value> upstream, int draw)
     {
         foreach ((Value value, Moments moments, int vocabulary) in draws)
         {
-            RandomKey key = new(options.Seed, RandomKey.StreamOf(value.Name), 0);
+            RandomKey key = new(options.Seed, RandomKey.StreamOf(value.Name), (ulong)draw);
             if (value.Node.Op is Parameter parameter)
             {
                 parameter.Initializer.Fill(value.Shape, key, reals[value].Buffer);
@@ -71,11 +74,11 @@ internal sealed class NodeRun : IDisposable
         }
         foreach (Value value in upstream)
         {
-            FillCorrelated(reals[value].Buffer, Batch, new Moments(0, 1, 0), new(options.Seed, RandomKey.StreamOf(value.Name), 0));
+            FillCorrelated(reals[value].Buffer, Batch, new Moments(0, 1, 0), new(options.Seed, RandomKey.StreamOf(value.Name), (ulong)draw));
         }
     }
 
-    public void Execute()
+    public void Execute(int draw)
     {
         foreach (Node node in graph.Nodes)
         {
@@ -93,7 +96,7 @@ internal sealed class NodeRun : IDisposable
                 Outputs = targets,
                 Pool = WorkerPool.Single,
                 Training = true,
-                Random = new RandomKey(options.Seed, RandomKey.StreamOf(node.Forward?.Name ?? node.Name), 0),
+                Random = new RandomKey(options.Seed, RandomKey.StreamOf(node.Forward?.Name ?? node.Name), (ulong)draw),
                 Scratch = memory.Buffer,
             });
         }
@@ -149,15 +152,35 @@ internal sealed class NodeRun : IDisposable
         int width = target.Length / Math.Max(1, rows);
         double shared = Math.Clamp(moments.SecondMoment * moments.Correlation - moments.Mean * moments.Mean, 0, moments.Variance);
         double own = moments.Variance - shared;
-        double[] common = new double[width];
+        double[] common = Standardized(width, ref random);
         for (int j = 0; j < width; j++)
         {
-            common[j] = moments.Mean + Math.Sqrt(shared) * random.NextGaussian();
+            common[j] = moments.Mean + Math.Sqrt(shared) * common[j];
         }
         Span<double> span = target.Span;
         for (int i = 0; i < span.Length; i++)
         {
             span[i] = common[i % width] + Math.Sqrt(own) * random.NextGaussian();
         }
+    }
+
+    /// <summary>Gaussian numbers shifted and scaled to mean 0 and mean square 1 exactly, since every sample shares them.</summary>
+    private static double[] Standardized(int width, ref RandomStream random)
+    {
+        double[] z = new double[width];
+        for (int j = 0; j < width; j++)
+        {
+            z[j] = random.NextGaussian();
+        }
+        if (width >= 3)
+        {
+            double mean = z.Average();
+            double deviation = Math.Sqrt(z.Average(x => (x - mean) * (x - mean)));
+            for (int j = 0; j < width; j++)
+            {
+                z[j] = (z[j] - mean) / deviation;
+            }
+        }
+        return z;
     }
 }

@@ -23,6 +23,9 @@ internal sealed class NodeSampler
     /// <summary>Elements of all tensors together, 256 MiB; the batch is cut down to stay below.</summary>
     private const long MostElements = 1 << 25;
 
+    /// <summary>Draws of weights and data over which the estimate is averaged.</summary>
+    private const int MostDraws = 8;
+
     private readonly Node original;
     private readonly Moments[] moments;
     private readonly PredictionOptions options;
@@ -44,9 +47,33 @@ internal sealed class NodeSampler
         Node node = Rebuild();
         DifferentiatedGraph? differentiated = Differentiate(node);
         using NodeRun run = new(differentiated?.Graph ?? builder.Build(Values(node).ToArray()), options, MostElements);
-        run.Fill(Draws(), upstream.Values);
-        run.Execute();
-        return new SampledNode([.. Values(node).Select(run.Measure)], [.. original.Inputs.Select(input => Factor(run, differentiated, input))]);
+        int draws = (int)Math.Clamp(MostElements / Math.Max(1, run.Elements), 1, MostDraws);
+        SampledNode[] samples = new SampledNode[draws];
+        for (int draw = 0; draw < draws; draw++)
+        {
+            run.Fill(Draws(), upstream.Values, draw);
+            run.Execute(draw);
+            samples[draw] = new SampledNode([.. Values(node).Select(run.Measure)], [.. original.Inputs.Select(input => Factor(run, differentiated, input))]);
+        }
+        return Average(samples);
+    }
+
+    /// <summary>Means over the draws; of a correlation, through the moments that it is the quotient of.</summary>
+    private static SampledNode Average(SampledNode[] samples)
+    {
+        Moments[] outputs = new Moments[samples[0].Outputs.Length];
+        for (int k = 0; k < outputs.Length; k++)
+        {
+            double second = samples.Average(sample => sample.Outputs[k].SecondMoment);
+            double cross = samples.Average(sample => sample.Outputs[k].SecondMoment * sample.Outputs[k].Correlation);
+            outputs[k] = new Moments(samples.Average(sample => sample.Outputs[k].Mean), second, second > 0 ? cross / second : 1);
+        }
+        double[] factors = new double[samples[0].Factors.Length];
+        for (int i = 0; i < factors.Length; i++)
+        {
+            factors[i] = samples.Average(sample => sample.Factors[i]);
+        }
+        return new SampledNode([.. outputs], [.. factors]);
     }
 
     /// <summary>The node alone, its inputs cut off; a value that enters it twice stays one value.</summary>

@@ -30,7 +30,7 @@ public sealed class MatchedInitialization : Remedy
     public static Initializer For(Op? activation) => activation switch
     {
         Relu or Relu6 or Gelu or Silu or Elu or Softplus or Mish => VarianceScaling.HeNormal,
-        LeakyRelu leaky => new VarianceScaling(2 / (1 + leaky.Slope * leaky.Slope), FanMode.In, WeightDistribution.Normal),
+        LeakyRelu leaky => new VarianceScaling(2 / (1 + leaky.NegativeSlope * leaky.NegativeSlope), FanMode.In, WeightDistribution.Normal),
         Selu => VarianceScaling.LeCunNormal,
         _ => VarianceScaling.XavierNormal,
     };

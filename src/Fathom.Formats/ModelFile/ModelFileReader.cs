@@ -72,6 +72,7 @@ public sealed class ModelFileReader
     private TrainingPlan ReadPlan(Graph graph)
     {
         Component<Loss> loss = components.Read("loss", root.Require("loss", Spelling.List(LossCatalog.ByKind.Keys)), LossCatalog.ByKind);
+        Check(loss, loss.Value.Validate);
         CheckLoss(graph, loss);
         Component<Optimizer> optimizer = components.Read("optimizer", root.Require("optimizer", Spelling.List(OptimizerCatalog.ByKind.Keys)), OptimizerCatalog.ByKind);
         Check(optimizer, optimizer.Value.Validate);

@@ -22,7 +22,8 @@ public static class ModelFileWriter
         StringBuilder text = new();
         foreach (string line in (header ?? []).SelectMany(entry => entry.Split('\n')))
         {
-            text.Append($"# {line.TrimEnd()}".TrimEnd()).Append('\n');
+            string plain = string.Concat(line.Select(letter => char.IsControl(letter) ? ' ' : letter));
+            text.Append($"# {plain}".TrimEnd()).Append('\n');
         }
         text.Append(CultureInfo.InvariantCulture, $"fathom: {ModelFileReader.Version}\n");
         text.Append("name: ").Append(YamlWords.Text(model.Name)).Append('\n');

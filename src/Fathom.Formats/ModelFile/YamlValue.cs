@@ -16,6 +16,10 @@ internal static class YamlValue
         {
             return plain != type ? null : throw source.KeyError(node, key, "the value is missing", Allowed(type));
         }
+        if (MayBeInfinite(key) && node is YamlScalarNode { Value: ".inf" })
+        {
+            return double.PositiveInfinity;
+        }
         object? value = ElementType(plain) is { } element
             ? ReadList(source, key, node, plain, element)
             : node is YamlScalarNode { Value: { } text } ? Parse(text, plain) : null;
@@ -62,6 +66,9 @@ internal static class YamlValue
             : "a text";
         return plain == type ? allowed : $"{allowed}, null";
     }
+
+    /// <summary>The one setting for which infinity means something: the largest element as the norm.</summary>
+    private static bool MayBeInfinite(string key) => key == "norm_type";
 
     private static object? Parse(string text, Type type)
     {

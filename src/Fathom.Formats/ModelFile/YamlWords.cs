@@ -17,15 +17,15 @@ internal static partial class YamlWords
             return text;
         }
         StringBuilder quoted = new("\"");
-        foreach (char letter in text)
+        foreach (Rune letter in text.EnumerateRunes())
         {
-            if (letter is '"' or '\\')
+            if (letter.Value is '"' or '\\')
             {
                 quoted.Append('\\').Append(letter);
             }
-            else if (char.IsControl(letter) || char.IsSurrogate(letter) || letter is '\u2028' or '\u2029' or '\ufeff' or >= '\ufffe')
+            else if (Rune.IsControl(letter) || letter.Value is 0x2028 or 0x2029 or 0xfeff or > 0xfffd)
             {
-                quoted.Append("\\u").Append(((int)letter).ToString("x4", CultureInfo.InvariantCulture));
+                quoted.Append("\\U").Append(letter.Value.ToString("x8", CultureInfo.InvariantCulture));
             }
             else
             {
@@ -38,6 +38,10 @@ internal static partial class YamlWords
     /// <summary>The shortest text that reads back as the same number, with a point, as YAML 1.1 wants it before an exponent.</summary>
     public static string Number(double number)
     {
+        if (double.IsInfinity(number))
+        {
+            return number > 0 ? ".inf" : "-.inf";
+        }
         string text = number.ToString("R", CultureInfo.InvariantCulture);
         int exponent = text.IndexOf('E');
         return exponent < 0 ? text

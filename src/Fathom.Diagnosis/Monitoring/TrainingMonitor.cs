@@ -11,7 +11,7 @@ namespace Fathom.Diagnosis.Monitoring;
 /// Watches a session step by step: keeps smoothed measurements per layer, lets the rules speak, and opens a finding when
 /// a rule has spoken often enough in a row; withdraws it when the rule falls silent for long.
 /// </summary>
-public sealed class Monitor
+public sealed class TrainingMonitor
 {
     /// <summary>Inspections without a word after which an open finding is withdrawn.</summary>
     private const int SilenceToWithdraw = 10;
@@ -22,7 +22,7 @@ public sealed class Monitor
     private readonly Dictionary<Rule, Finding> open = [];
     private readonly long interval;
 
-    public Monitor(TrainingSession session, PropagationPrediction? prediction = null)
+    public TrainingMonitor(TrainingSession session, PropagationPrediction? prediction = null)
     {
         this.session = session;
         if (session.Watch is null)

@@ -1,0 +1,37 @@
+using Fathom.Testing.Reference;
+
+namespace Fathom.Graphs.Tests.Ops;
+
+/// <summary>Every reference case of the ops in this folder, by family.</summary>
+public sealed class OpReferenceTests
+{
+    private static readonly string[] Activations =
+    [
+        "sigmoid", "tanh", "relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "swish", "softplus", "softsign", "mish",
+        "hardtanh", "erf", "softmax", "log_softmax", "maxout",
+    ];
+
+    [ReferenceFact]
+    public void LinearAgrees() => Agrees("linear", "linear", "matmul");
+
+    [ReferenceFact]
+    public void ActivationsAgree() => Agrees("activation", Activations);
+
+    [ReferenceFact]
+    public void BatchNormAgrees() => Agrees("normalization", "batch_norm", "batch_norm_sequence");
+
+    [ReferenceFact]
+    public void FlattenAgrees() => Agrees("convolution", "flatten");
+
+    [ReferenceFact]
+    public void SpecialValuesAgree() => Agrees("special", [.. Activations, "linear", "matmul", "batch_norm"]);
+
+    private static void Agrees(string family, params string[] ops)
+    {
+        ReferenceCase[] cases = [.. ReferenceFolder.Open().Cases.Where(reference => reference.Family == family && ops.Contains(reference.Op))];
+        Assert.NotEmpty(cases);
+        (int passed, List<string> failures, List<string> notCovered) = ReferenceSuite.Run(cases);
+        Assert.Empty(notCovered);
+        Assert.True(failures.Count == 0, $"{passed} of {cases.Length} cases pass; the others:\n{string.Join('\n', failures)}");
+    }
+}
