@@ -4,7 +4,7 @@ namespace Fathom.Theory;
 /// Expectations over Gaussian variables by composite Gauss–Legendre rules. The range is cut at 0, at the function's
 /// kinks, and at distances from them on which an activation bends, so that neither a jump nor a variance much larger
 /// than 1 costs accuracy (a Gauss–Hermite rule converges slowly in both cases). Absolute error below 1e-9 for one
-/// variable and 1e-7 for two, for functions that grow no faster than a low power.
+/// variable and 1e-6 for two, for functions that grow no faster than a low power.
 /// </summary>
 public static class GaussianIntegral
 {

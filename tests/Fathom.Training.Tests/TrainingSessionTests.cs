@@ -1,6 +1,8 @@
 using Fathom.Compute;
 using Fathom.Graphs;
+using Fathom.Graphs.Ops;
 using Fathom.Training.Data;
+using Fathom.Training.Execution;
 using Fathom.Training.Losses;
 using Fathom.Training.Optimizers;
 
@@ -98,10 +100,10 @@ public sealed class TrainingSessionTests
         session.Step();
         for (int i = 0; i < session.Probes.Count; i++)
         {
-            Execution.Probe probe = session.Probes[i];
-            if (probe.Kind is Execution.ProbeKind.ParameterGradient or Execution.ProbeKind.Parameter or Execution.ProbeKind.ParameterUpdate)
+            Probe probe = session.Probes[i];
+            if (probe.Kind is ProbeKind.ParameterGradient or ProbeKind.Parameter or ProbeKind.ParameterUpdate)
             {
-                Execution.ParameterSlice slice = session.Parameters.Find(probe.Node.Name);
+                ParameterSlice slice = session.Parameters.Find(probe.Node.Name);
                 double sum = 0;
                 for (int k = 0; k < slice.Length; k++)
                 {
@@ -109,8 +111,8 @@ public sealed class TrainingSessionTests
                     double old = before[slice.Offset + k];
                     double element = probe.Kind switch
                     {
-                        Execution.ProbeKind.ParameterGradient => session.Parameters.Gradient(slice).Span[k],
-                        Execution.ProbeKind.Parameter => old,
+                        ProbeKind.ParameterGradient => session.Parameters.Gradient(slice).Span[k],
+                        ProbeKind.Parameter => old,
                         _ => now - old,
                     };
                     sum += element * element;

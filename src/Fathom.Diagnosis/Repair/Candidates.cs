@@ -12,6 +12,9 @@ internal sealed class Candidates(ModelDefinition model, DataSet data, IReadOnlyL
     /// <summary>Functions before structure before weights before the training plan: each may depend on the ones before it.</summary>
     private static readonly string[] Order = ["activation", "batch_norm", "residual", "initialization", "orthogonal", "optimizer", "learning_rate", "clip_norm"];
 
+    /// <summary>Decades over the whole depth within which a gradient counts as flat.</summary>
+    private const double Flat = 1;
+
     private readonly double sickDecades = Decades(model, data);
 
     /// <summary>Each remedy alone, the best prediction first. One that makes it worse is left out.</summary>
@@ -19,13 +22,15 @@ internal sealed class Candidates(ModelDefinition model, DataSet data, IReadOnlyL
         .SelectMany(remedy => remedy.Propose(model, findings))
         .Select(prescription => ImmutableArray.Create(prescription)));
 
-    /// <summary>Two remedies of different kinds, one of which did well alone.</summary>
-    public List<Trial> Pairs(IEnumerable<Trial> best, int most)
+    /// <summary>
+    /// Two remedies of different kinds. Theory ranks them; among equals those come first whose parts did well alone. No
+    /// remedy takes more than a third of the places, so that the trials stay diverse.
+    /// </summary>
+    public List<Trial> Pairs(IReadOnlyList<Trial> singles, int most)
     {
         Dictionary<string, ImmutableArray<Prescription>> pairs = [];
-        foreach (Trial trial in best)
+        foreach (Prescription first in singles.Select(trial => trial.Remedies[0]))
         {
-            Prescription first = trial.Remedies[0];
             ModelDefinition partly = first.Rewrite(model);
             foreach (Remedy remedy in RemedyCatalog.All.Where(remedy => remedy.Kind != first.Remedy.Kind && (Indicated(remedy) || remedy.Safety == Safety.Reinitializes)))
             {
@@ -36,7 +41,34 @@ internal sealed class Candidates(ModelDefinition model, DataSet data, IReadOnlyL
                 }
             }
         }
-        return [.. Ranked(pairs.Values).Take(most)];
+        Dictionary<string, double> alone = singles.ToDictionary(trial => trial.Name, trial => double.IsFinite(trial.Metric) ? trial.Metric : double.MinValue);
+        IEnumerable<Trial> ranked = Ranked(pairs.Values)
+            .OrderByDescending(trial => Math.Abs(trial.PredictedDecades) < Flat)
+            .ThenByDescending(trial => trial.Remedies.Max(remedy => alone.GetValueOrDefault(remedy.Name, double.MinValue)));
+        return Diverse(ranked, most);
+    }
+
+    private static List<Trial> Diverse(IEnumerable<Trial> ranked, int most)
+    {
+        List<Trial> chosen = [];
+        List<Trial> passed = [];
+        Dictionary<string, int> places = [];
+        foreach (Trial trial in ranked)
+        {
+            bool crowded = trial.Remedies.Any(remedy => remedy.Remedy.Safety > Safety.Reinitializes && places.GetValueOrDefault(remedy.Name) >= Math.Max(1, most / 3));
+            if (crowded || chosen.Count >= most)
+            {
+                passed.Add(trial);
+                continue;
+            }
+            chosen.Add(trial);
+            foreach (Prescription remedy in trial.Remedies)
+            {
+                places[remedy.Name] = places.GetValueOrDefault(remedy.Name) + 1;
+            }
+        }
+        chosen.AddRange(passed.Take(most - chosen.Count));
+        return chosen;
     }
 
     public ModelDefinition Apply(ImmutableArray<Prescription> remedies) => remedies.Aggregate(model, (mended, remedy) => remedy.Rewrite(mended));

@@ -72,7 +72,7 @@ public sealed class Doctor(DataSplit data, WorkerPool pool, DoctorOptions? optio
             List<Trial> singles = candidates.Singles();
             trials.AddRange(singles);
             RunTo(options.Rungs[0], singles, candidates, runs, cancellation);
-            List<Trial> pairs = candidates.Pairs(Best(singles).Take(4), options.Combinations);
+            List<Trial> pairs = candidates.Pairs(singles, options.Combinations);
             trials.AddRange(pairs);
             RunTo(options.Rungs[0], pairs, candidates, runs, cancellation);
             List<Trial> alive = Best([.. singles, .. pairs]);

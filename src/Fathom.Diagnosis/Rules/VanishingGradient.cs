@@ -94,9 +94,10 @@ public sealed class VanishingGradient : Rule
 
     private static string Mechanism(Observation observation, double saturated)
     {
-        string? sentence = observation.Prediction?.Explain(observation.Layers[observation.Layers.Count / 2].Layer);
+        LayerTrace middle = observation.Layers[observation.Layers.Count / 2];
+        string? sentence = observation.Prediction?.Explain(middle.Activation ?? middle.Layer);
         string saturation = saturated > SaturatedActivation.Share ? $" {Percent(saturated)} of an activation's outputs are saturated, where its slope is near 0." : "";
-        return (sentence is null ? "Each layer multiplies the gradient by |w|·φ', which here is below 1." : sentence + ".") + saturation;
+        return (sentence is null ? "Each layer multiplies the gradient by |w|·φ', which here is below 1." : sentence.TrimEnd('.') + ".") + saturation;
     }
 
     private static ImmutableArray<string> RuledOut(Observation observation, double saturated)

@@ -14,7 +14,7 @@ internal static class KerasArchive
     {
         if (!content.AsSpan().StartsWith("PK"u8))
         {
-            bool isHdf5 = content.AsSpan().StartsWith("\u0089HDF"u8) || content.AsSpan().StartsWith([0x89, (byte)'H', (byte)'D', (byte)'F']);
+            bool isHdf5 = content is [0x89, (byte)'H', (byte)'D', (byte)'F', ..];
             throw new ModelFormatException(isHdf5
                 ? $"{file}: this is an HDF5 file, Keras' old format; save it as .keras, or write model.to_json() to a .json file"
                 : $"{file}: this is no .keras archive (a zip with {ConfigName})");

@@ -28,7 +28,10 @@ public abstract record Initializer
 }
 
 /// <summary>Numbers of inputs and outputs that one weight matrix or kernel connects.</summary>
-public readonly record struct Fans(double In, double Out)
+/// <param name="In">Inputs of one output.</param>
+/// <param name="Out">Outputs of one input.</param>
+/// <param name="Kernel">Elements of a kernel; 1 for a matrix.</param>
+public readonly record struct Fans(double In, double Out, double Kernel = 1)
 {
     public double Average => (In + Out) / 2;
 
@@ -48,6 +51,6 @@ public readonly record struct Fans(double In, double Out)
         {
             kernel *= shape[axis].Size;
         }
-        return new Fans(shape[1].Size * kernel, shape[0].Size * kernel);
+        return new Fans(shape[1].Size * kernel, shape[0].Size * kernel, kernel);
     }
 }

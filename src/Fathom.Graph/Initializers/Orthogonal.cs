@@ -10,8 +10,8 @@ public sealed record Orthogonal(double Gain = 1) : Initializer
 {
     public override string Kind => "orthogonal";
 
-    /// <summary>An element of a (out × in) orthogonal matrix has mean square gain² / max(out, in).</summary>
-    public override double Variance(Fans fans) => Gain * Gain / Math.Max(1, Math.Max(fans.In, fans.Out));
+    /// <summary>An element of an orthogonal (out × in · kernel) matrix has mean square gain² / max(out, in · kernel).</summary>
+    public override double Variance(Fans fans) => Gain * Gain / Math.Max(1, Math.Max(fans.In, fans.Out / fans.Kernel));
 
     public override void Fill<T>(Shape shape, RandomKey key, Buffer<T> target)
     {

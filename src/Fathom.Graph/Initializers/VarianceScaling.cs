@@ -66,8 +66,8 @@ public sealed record VarianceScaling(double Scale, FanMode Mode, WeightDistribut
                 RandomFill.Normal(key, T.Zero, T.CreateTruncating(Math.Sqrt(variance)), target);
                 break;
             default:
-                double deviation = Math.Sqrt(variance / TruncatedNormalInitializer.VarianceOfUnit(2));
-                TruncatedNormalInitializer.FillUnit(key, 2, 0, deviation, target);
+                TruncatedNormal unit = new(-2, 2);
+                unit.Fill(key, 0, Math.Sqrt(variance / unit.Variance), target);
                 break;
         }
     }

@@ -27,7 +27,7 @@ public sealed record Elu(double Alpha = 1) : Activation
         return base.Infer(scope);
     }
 
-    public override double Evaluate(double x) => x > 0 ? x : Alpha * double.ExpM1(x);
+    public override double Evaluate(double x) => x > 0 ? x : Alpha * SimdMath.Expm1<Vec1<double>, double>(new Vec1<double>(x)).Value;
 
     public override double Slope(double x) => x > 0 ? 1 : Alpha * Math.Exp(x);
 

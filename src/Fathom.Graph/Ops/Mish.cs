@@ -27,16 +27,16 @@ public sealed record Mish : Activation
 
     public override double Evaluate(double x)
     {
-        double gate = Math.Tanh(Math.Max(x, 0) + double.LogP1(Math.Exp(-Math.Abs(x))));
+        double gate = Gate<Vec1<double>, double>(new Vec1<double>(Math.Exp(Math.Min(x, Linear)))).Value;
         return gate == 0 ? 0 : x * gate;
     }
 
     public override double Slope(double x)
     {
-        double softplus = Math.Max(x, 0) + double.LogP1(Math.Exp(-Math.Abs(x)));
-        double sech = 1 / Math.Cosh(Math.Min(softplus, Linear));
-        double bend = sech * sech / (1 + Math.Exp(-x));
-        return Math.Tanh(softplus) + (bend == 0 ? 0 : Math.Min(x, Linear) * bend);
+        double e = Math.Exp(Math.Min(x, Linear));
+        double gate = Gate<Vec1<double>, double>(new Vec1<double>(e)).Value;
+        double bend = (1 - gate) * (1 + gate) * e / (1 + e);
+        return gate + (bend == 0 ? 0 : Math.Min(x, Linear) * bend);
     }
 
     public override void Run<T>(in KernelContext<T> context) =>

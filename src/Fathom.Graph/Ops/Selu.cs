@@ -21,7 +21,7 @@ public sealed record Selu : Activation
 
     public const double Scale = 1.0507009873554804934;
 
-    public override double Evaluate(double x) => x > 0 ? Scale * x : Scale * Alpha * double.ExpM1(x);
+    public override double Evaluate(double x) => x > 0 ? Scale * x : Scale * Alpha * SimdMath.Expm1<Vec1<double>, double>(new Vec1<double>(x)).Value;
 
     public override double Slope(double x) => x > 0 ? Scale : Scale * Alpha * Math.Exp(x);
 

@@ -33,7 +33,7 @@ public sealed record Softplus(double Beta = 1, double Threshold = 20) : Activati
     public override double Evaluate(double x)
     {
         double z = Beta * x;
-        return z > Threshold ? x : (Math.Max(z, 0) + double.LogP1(Math.Exp(-Math.Abs(z)))) / Beta;
+        return z > Threshold ? x : SimdMath.Softplus<Vec1<double>, double>(new Vec1<double>(z)).Value / Beta;
     }
 
     public override double Slope(double x) => Beta * x > Threshold ? 1 : 1 / (1 + Math.Exp(-Beta * x));
