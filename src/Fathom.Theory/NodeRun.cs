@@ -74,7 +74,7 @@ internal sealed class NodeRun : IDisposable
         }
         foreach (Value value in upstream)
         {
-            FillCorrelated(reals[value].Buffer, Batch, new Moments(0, 1, 0), new(options.Seed, RandomKey.StreamOf(value.Name), (ulong)draw));
+            FillCorrelated(reals[value].Buffer, value.Shape.HasBatch ? Batch : 1, new Moments(0, 1, 0), new(options.Seed, RandomKey.StreamOf(value.Name), (ulong)draw));
         }
     }
 

@@ -9,10 +9,15 @@ public sealed class BatchOrder
 {
     private readonly int[] order;
     private readonly ulong seed;
+    private readonly bool joined;
     private long orderedEpoch = -1;
 
     /// <param name="count">Rows of the training set, at least 1.</param>
-    /// <param name="batch">Rows of a step, at least 1. The last batch of an epoch holds what is left.</param>
+    /// <param name="batch">
+    /// Rows of a step, at least 1. The last batch of an epoch holds what is left; a single row that is left joins the
+    /// batch before it, since batch normalisation has no variance of one row, and since the order of the data must not
+    /// depend on whether a network has batch normalisation.
+    /// </param>
     /// <param name="seed">Another seed is another order.</param>
     /// <param name="dropLast">Leaves out a last batch that is not full; the rows left out differ from epoch to epoch.</param>
     /// <exception cref="ArgumentOutOfRangeException">A count or batch below 1.</exception>
@@ -29,7 +34,9 @@ public sealed class BatchOrder
         Batch = batch;
         this.seed = seed;
         order = new int[count];
-        StepsPerEpoch = dropLast ? count / batch : (int)(((long)count + batch - 1) / batch);
+        bool single = batch > 1 && count > batch && count % batch == 1;
+        StepsPerEpoch = dropLast || single ? count / batch : (int)(((long)count + batch - 1) / batch);
+        joined = single && !dropLast;
     }
 
     public int Count { get; }
@@ -53,7 +60,9 @@ public sealed class BatchOrder
             random.Permutation(order);
             orderedEpoch = epoch;
         }
-        int first = (int)(step % StepsPerEpoch) * Batch;
-        return order.AsSpan(first, Math.Min(Batch, Count - first));
+        int index = (int)(step % StepsPerEpoch);
+        int first = index * Batch;
+        int rows = joined && index == StepsPerEpoch - 1 ? Batch + 1 : Batch;
+        return order.AsSpan(first, Math.Min(rows, Count - first));
     }
 }

@@ -5,7 +5,8 @@ namespace Fathom.Training.Tests.Data;
 public sealed class BatchOrderTests
 {
     [Theory]
-    [InlineData(10, 3, false, 4)]
+    [InlineData(11, 3, false, 4)]
+    [InlineData(10, 3, false, 3)] // the single row left joins the third batch
     [InlineData(10, 3, true, 3)]
     [InlineData(9, 3, false, 3)]
     [InlineData(2, 5, false, 1)]

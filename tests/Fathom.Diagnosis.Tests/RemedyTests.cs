@@ -1,0 +1,77 @@
+using Fathom.Diagnosis.Remedies;
+using Fathom.Graphs;
+using Fathom.Graphs.Initializers;
+using Fathom.Graphs.Ops;
+using Fathom.Training;
+
+namespace Fathom.Diagnosis.Tests;
+
+public sealed class RemedyTests
+{
+    private static readonly Finding Vanishing = new()
+    {
+        Rule = "FTH001", Problem = "", Severity = Severity.Error, Cause = Causes.Vanishing, Layers = [], Step = 0, Confidence = 1,
+        Evidence = System.Collections.Immutable.ImmutableSortedDictionary<string, Evidence>.Empty, Explanation = "",
+    };
+
+    [Fact]
+    public void ActivationsAreSwappedAndRenamed()
+    {
+        ModelDefinition mended = Apply(new ActivationSwap(), SickNetworks.Vanishing(), "relu");
+        Assert.DoesNotContain(mended.Graph.Nodes, node => node.Op is Sigmoid);
+        Assert.Equal("relu_7", mended.Graph["dense_8"].Inputs[0].Name);
+    }
+
+    [Fact]
+    public void TheOutputIsLeftAlone()
+    {
+        ModelDefinition model = SickNetworks.Vanishing() with { Graph = Network.Input(64).Dense(8).Sigmoid().Dense(8).Sigmoid().Dense(10).Sigmoid("probability").Build() };
+        ModelDefinition mended = Apply(new ActivationSwap(), model, "relu");
+        Assert.IsType<Sigmoid>(mended.Graph["probability"].Op);
+        Assert.Equal(2, mended.Graph.Nodes.Count(node => node.Op is Relu));
+    }
+
+    [Fact]
+    public void BatchNormComesBetweenLayerAndActivation()
+    {
+        ModelDefinition mended = Apply(new BatchNormalization(), SickNetworks.Vanishing(), "batch norm");
+        Assert.Equal("dense_3_norm", mended.Graph["sigmoid_3"].Inputs[0].Name);
+        Assert.Equal("dense_3", mended.Graph["dense_3_norm"].Inputs[0].Name);
+        Assert.Null(mended.Graph.Find("dense_16_norm")); // the output layer
+    }
+
+    [Fact]
+    public void ResidualConnectionsSkipOnlyBlocksOfEqualShape()
+    {
+        ModelDefinition mended = Apply(new ResidualConnections(), SickNetworks.Vanishing(), "residual");
+        Assert.Null(mended.Graph.Find("sigmoid_1_skip")); // 64 → 32
+        Assert.Equal(["sigmoid_1", "sigmoid_2"], mended.Graph["sigmoid_2_skip"].Inputs.Select(input => input.Name));
+        Assert.Equal(14, mended.Graph.Nodes.Count(node => node.Op is Add));
+    }
+
+    [Fact]
+    public void InitializationFollowsTheActivation()
+    {
+        ModelDefinition relu = Apply(new ActivationSwap(), SickNetworks.Vanishing(), "relu");
+        ModelDefinition mended = Apply(new MatchedInitialization(), relu, "initialization");
+        Assert.Equal(VarianceScaling.HeNormal, ((Parameter)mended.Graph["dense_3.weight"].Op).Initializer);
+        Assert.Equal(VarianceScaling.XavierNormal, ((Parameter)mended.Graph["dense_16.weight"].Op).Initializer);
+        Assert.Empty(new MatchedInitialization().Propose(mended, [Vanishing]));
+    }
+
+    [Fact]
+    public void EveryRewriteKeepsTheOriginalAndGivesAGraphThatTrains()
+    {
+        ModelDefinition model = SickNetworks.Vanishing(epochs: 1);
+        string before = model.Graph.ToString();
+        foreach (Prescription prescription in RemedyCatalog.All.SelectMany(remedy => remedy.Propose(model, [Vanishing])))
+        {
+            RunOutcome outcome = SickNetworks.Run(prescription.Rewrite(model));
+            Assert.True(outcome.Steps > 0, prescription.Name);
+        }
+        Assert.Equal(before, model.Graph.ToString());
+    }
+
+    private static ModelDefinition Apply(Remedy remedy, ModelDefinition model, string variant) =>
+        remedy.Propose(model, [Vanishing]).First(prescription => prescription.Name.Contains(variant, StringComparison.Ordinal)).Rewrite(model);
+}

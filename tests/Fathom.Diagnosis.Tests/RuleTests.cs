@@ -1,0 +1,137 @@
+using Fathom.Graphs;
+using Fathom.Graphs.Initializers;
+using Fathom.Graphs.Ops;
+using Fathom.Runs;
+using Fathom.Training;
+using Fathom.Training.Optimizers;
+
+namespace Fathom.Diagnosis.Tests;
+
+public sealed class RuleTests
+{
+    [Fact]
+    public void DeepSigmoidVanishesAtTheRateThatTheoryExpects()
+    {
+        Finding finding = Only(SickNetworks.Run(SickNetworks.Vanishing()), "FTH001");
+
+        Assert.Equal(Causes.Vanishing, finding.Cause);
+        Assert.Equal(Severity.Error, finding.Severity);
+        Assert.Equal("dense_1", finding.Layers[0]);
+        Evidence factor = finding.Evidence["gradient_factor_per_layer"];
+        Assert.InRange(factor.Measured / factor.Expected, 0.9, 1.1);
+        Assert.InRange(factor.Expected, 0.2, 0.25); // √(E[σ'²]) at q between 0 and 0.3, fan-in · Var(w) = 1
+        Assert.Contains("theory expects", finding.Explanation);
+        Assert.Contains(finding.RuledOut, rival => rival.StartsWith("saturation", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void ANetworkThatIsDeadFromTheStartIsCalledWithinThreePercentOfItsBudget()
+    {
+        ModelDefinition model = SickNetworks.Vanishing(epochs: 10);
+        Finding finding = Only(SickNetworks.Run(model), "FTH001");
+        long budget = 10 * ((SickNetworks.Digits.Training.Count + 31) / 32);
+        Assert.InRange(finding.Step, 0, 0.03 * budget);
+    }
+
+    [Fact]
+    public void WeightsThatAreTooLargeExplodeOverDepth()
+    {
+        ModelDefinition model = SickNetworks.Chain(15, net => net.Relu(), new VarianceScaling(16, FanMode.In, WeightDistribution.Normal), rate: 1e-3);
+        RunOutcome outcome = SickNetworks.Run(model);
+
+        Finding finding = Assert.Single(outcome.Findings, finding => finding.Severity == Severity.Error);
+        Assert.Equal(Causes.Exploding, finding.Cause);
+    }
+
+    [Fact]
+    public void ALearningRateThatIsTooLargeIsNamed()
+    {
+        ModelDefinition model = SickNetworks.Chain(3, net => net.Tanh(), VarianceScaling.XavierNormal, rate: 300);
+        RunOutcome outcome = SickNetworks.Run(model);
+
+        Assert.Contains(outcome.Findings, finding => finding.Cause == Causes.LearningRateTooLarge && finding.Severity == Severity.Error);
+    }
+
+    [Fact]
+    public void LargeWeightsSaturateTanh()
+    {
+        ModelDefinition model = SickNetworks.Chain(4, net => net.Tanh(), new NormalInitializer(0, 3), rate: 0.001);
+        Finding finding = Assert.Single(SickNetworks.Run(model).Findings, finding => finding.Rule == "FTH003");
+
+        Assert.Equal(Causes.Saturation, finding.Cause);
+        Evidence share = finding.Evidence["saturated_share"];
+        Assert.InRange(share.Measured, 0.5, 1);
+        Assert.InRange(share.Measured / share.Expected, 0.8, 1.25);
+        Assert.Contains("tanh_1", finding.Layers);
+    }
+
+    [Fact]
+    public void SunkenBiasesKillRelus()
+    {
+        ModelDefinition model = SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 0.01, bias: new ConstantInitializer(-8));
+        Finding finding = Assert.Single(SickNetworks.Run(model).Findings, finding => finding.Rule == "FTH004");
+
+        Assert.Equal(Causes.DeadRelu, finding.Cause);
+        Assert.Equal("relu_1 relu_2 relu_3", string.Join(" ", finding.Layers));
+        Assert.Equal(1, finding.Evidence["dead_share"].Measured);
+    }
+
+    [Fact]
+    public void TheFirstNonFiniteValueIsTracedToTheOpThatMadeIt()
+    {
+        ModelDefinition model = SickNetworks.Chain(2, net => net.Relu(), VarianceScaling.HeNormal, rate: 1e30);
+        RunOutcome outcome = SickNetworks.Run(model);
+
+        Assert.Equal(RunStatus.Diverged, outcome.Status);
+        Finding finding = Assert.Single(outcome.Findings, finding => finding.Rule == "FTH005");
+        // Step 0 is finite and throws the weights to about 1e28; in step 1 their products overflow in the second layer.
+        Assert.Equal(1, finding.Step);
+        Assert.Equal("dense_2", finding.Layers[0]);
+        Assert.Contains("dense_2 (dense)", finding.Explanation);
+        Assert.Contains("relu_1 (largest", finding.Explanation);
+    }
+
+    [Theory]
+    [InlineData("relu")]
+    [InlineData("tanh")]
+    [InlineData("adam")]
+    [InlineData("residual")]
+    [InlineData("sigmoid")]
+    public void HealthyNetworksRaiseNoAlarm(string kind)
+    {
+        ModelDefinition model = kind switch
+        {
+            "relu" => SickNetworks.HealthyRelu(),
+            "tanh" => SickNetworks.Chain(5, net => net.Tanh(), VarianceScaling.XavierNormal),
+            "adam" => SickNetworks.Chain(4, net => net.Relu(), VarianceScaling.HeNormal, optimizer: new Adam()),
+            "sigmoid" => SickNetworks.Chain(1, net => net.Sigmoid(), VarianceScaling.XavierNormal, rate: 0.5),
+            _ => SickNetworks.HealthyRelu() with
+            {
+                Graph = Network.Input(64).Dense(32).Repeat(6, net => net.Add(net.Dense(32).Tanh())).Dense(10).Build(),
+            },
+        };
+        RunOutcome outcome = SickNetworks.Run(model);
+
+        Assert.Equal([], outcome.Findings.Select(finding => $"{finding.Rule} {finding.Explanation}"));
+        Assert.True(outcome.Validation.Metric > 0.75, $"{kind} reached {outcome.Validation.Metric}");
+    }
+
+    [Fact]
+    public void EveryRuleHasAPageThatStatesItsThreshold()
+    {
+        foreach (Rules.Rule rule in Rules.RuleCatalog.All)
+        {
+            string page = File.ReadAllText(Path.Combine(Fathom.Testing.RepositoryFiles.Root, "docs", "rules", rule.Id + ".md"));
+            Assert.StartsWith($"# {rule.Id}: {rule.Problem}\n", page);
+            Assert.Contains($"**Threshold.** {rule.Threshold}.", page);
+        }
+        Assert.Equal(Rules.RuleCatalog.All.Count, Rules.RuleCatalog.All.Select(rule => rule.Id).Distinct().Count());
+    }
+
+    private static Finding Only(RunOutcome outcome, string rule)
+    {
+        Finding finding = Assert.Single(outcome.Findings, finding => finding.Severity == Severity.Error);
+        Assert.Equal(rule, finding.Rule);
+        return finding;
+    }
+}
