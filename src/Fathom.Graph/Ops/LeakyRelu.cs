@@ -10,7 +10,8 @@ public sealed record LeakyRelu(double NegativeSlope = 0.01) : Activation
 {
     public override string Kind => "leaky_relu";
 
-    public override bool GradientReadsOutput => false;
+    /// <summary>The output has the input's sign unless the slope is negative, and then x itself need not be kept.</summary>
+    public override bool GradientReadsOutput => NegativeSlope >= 0;
 
     public override double Evaluate(double x) => x > 0 ? x : NegativeSlope * x;
 
@@ -31,8 +32,8 @@ public sealed record LeakyRelu(double NegativeSlope = 0.01) : Activation
     private readonly struct Backward<T>(T negativeSlope) : IBinaryOperator<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public V Invoke<V>(V upstream, V x) where V : struct, ISimd<V, T> =>
-            V.Select(V.GreaterThan(x, V.Zero), upstream, upstream * V.Broadcast(negativeSlope));
+        public V Invoke<V>(V upstream, V saved) where V : struct, ISimd<V, T> =>
+            V.Select(V.GreaterThan(saved, V.Zero), upstream, upstream * V.Broadcast(negativeSlope));
     }
 }
 

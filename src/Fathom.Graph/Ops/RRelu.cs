@@ -17,7 +17,9 @@ public sealed record RRelu(double Lower = 1.0 / 8, double Upper = 1.0 / 3) : Op
     public override string Kind => "rrelu";
 
     /// <summary>What the op is in evaluation.</summary>
-    public LeakyRelu InEvaluation => new((Lower + Upper) / 2);
+    public LeakyRelu InEvaluation => new(MeanSlope);
+
+    private double MeanSlope => (Lower + Upper) / 2;
 
     public override ImmutableArray<TensorType> Infer(ShapeScope scope)
     {
@@ -42,7 +44,7 @@ public sealed record RRelu(double Lower = 1.0 / 8, double Upper = 1.0 / 3) : Op
         Buffer<T> slopes = context.Output(1);
         if (!context.Training)
         {
-            slopes.Span.Fill(T.CreateTruncating(InEvaluation.NegativeSlope));
+            slopes.Span.Fill(T.CreateTruncating(MeanSlope));
         }
         else if (context.Inputs.Length == 2)
         {

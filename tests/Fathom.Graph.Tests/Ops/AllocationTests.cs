@@ -1,0 +1,69 @@
+using Fathom.Compute;
+using Fathom.Graphs.Initializers;
+using Fathom.Graphs.Ops;
+using Fathom.Training.Execution;
+
+namespace Fathom.Graphs.Tests.Ops;
+
+public sealed class AllocationTests
+{
+    /// <summary>Every op in one network, forward and backward, in training and in evaluation.</summary>
+    [Xunit.Theory, InlineData(true), InlineData(false)]
+    public void AStepAllocatesNothing(bool training)
+    {
+        NetworkCursor x = Network.Input(4, 6);
+        NetworkCursor functions = x.BatchNorm().Tanh().LeakyRelu().PRelu(perChannel: true).RRelu().Elu().Selu().Gelu().Gelu(approximate: true).Silu().Swish(1.2)
+            .Softplus().Softsign().Mish().HardTanh().Relu6().Erf().Linear().Relu().Sigmoid().Dropout(0.2);
+        NetworkCursor product = functions.MatMul(functions.Softmax().Multiply(x), transposeB: true);
+        NetworkCursor flat = product.Concat([functions.LogSoftmax(1)]).Reshape(8, 5).Flatten().BatchNorm(affine: false);
+        Graph network = flat.Dense(12).Maxout(3).Glu().SwiGlu().Build();
+
+        GraphBuilder builder = new(network);
+        Value upstream = builder.Parameter("upstream", Shape.Of(1), ConstantInitializer.Ones, trainable: false);
+        Value scalar = builder.Add("scalar", new SumOfProducts(), [network.Output, upstream]);
+        DifferentiatedGraph differentiated = Autodiff.Differentiate(builder.Build(network.Output, scalar), scalar);
+        Dictionary<string, Value> gradients = network.Parameters.Where(node => differentiated.Gradients.ContainsKey(node.Output))
+            .ToDictionary(node => node.Name, node => differentiated.Gradients[node.Output]);
+        Assert.True(gradients.Count >= 5);
+        using ParameterStore<float> store = new(differentiated.Graph);
+        store.Initialize(1);
+        using ExecutionPlan<float> plan = ExecutionPlan<float>.Create(differentiated.Graph, 3, store, WorkerPool.Single, [network.Output], gradients);
+        RandomFill.Normal(new RandomKey(1, 2, 3), 0f, 1f, plan.Real(network.Inputs.Single().Output));
+        plan.Run(training, 1, 0);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        plan.Run(training, 1, 1);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.All(plan.Real(network.Output).Span.ToArray(), value => Assert.True(float.IsFinite(value)));
+    }
+
+    /// <summary>A scalar to differentiate: the sum of the first input's elements, times the second.</summary>
+    private sealed record SumOfProducts : Op
+    {
+        public override string Kind => "sum_of_products";
+
+        public override System.Collections.Immutable.ImmutableArray<TensorType> Infer(ShapeScope scope) => [new TensorType(Shape.Scalar)];
+
+        public override void Run<T>(in KernelContext<T> context)
+        {
+            T sum = T.Zero;
+            foreach (T element in context.Input(0).Span)
+            {
+                sum += element;
+            }
+            context.Output(0).Span[0] = sum * context.Input(1).Span[0];
+        }
+
+        public override void Differentiate(GradientScope scope) =>
+            scope.Contribute(0, scope.Emit(new Spread(scope.Input(0).Shape), "input", scope.Upstream));
+    }
+
+    /// <summary>A scalar in every element.</summary>
+    private sealed record Spread(Shape Target) : Op
+    {
+        public override string Kind => "spread";
+
+        public override System.Collections.Immutable.ImmutableArray<TensorType> Infer(ShapeScope scope) => [new TensorType(Target)];
+
+        public override void Run<T>(in KernelContext<T> context) => context.Output(0).Span.Fill(context.Input(0).Span[0]);
+    }
+}
