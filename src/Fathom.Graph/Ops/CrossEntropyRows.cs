@@ -109,10 +109,11 @@ internal unsafe struct CrossEntropyRows<T> : IParallelJob where T : unmanaged, I
             Elementwise.Map(new ShiftedExp(shift), x, x, WorkerPool.Single);
         }
         double rest = SumWithout(x, label);
-        double sum = label < 0 ? rest : rest + double.CreateTruncating(x.Pointer[label]);
+        double own = label < 0 ? 0 : double.CreateTruncating(x.Pointer[label]);
+        double sum = own + rest;
         if (Gradient.IsEmpty)
         {
-            Terms.Pointer[row] = T.CreateTruncating(Term(start, label, max, sum, rest));
+            Terms.Pointer[row] = T.CreateTruncating(Term(start, label, max, own, rest));
             return;
         }
         double scale = double.CreateTruncating(Upstream.Pointer[Upstream.Length == Layout.Rows ? row : 0]) / UpstreamDivisor;
@@ -143,11 +144,12 @@ internal unsafe struct CrossEntropyRows<T> : IParallelJob where T : unmanaged, I
         }
     }
 
-    private readonly double Term(int start, int label, double max, double sum, double rest)
+    private readonly double Term(int start, int label, double max, double own, double rest)
     {
+        double sum = own + rest;
         bool single = IsSingle(label);
         // Where the label's e^(x − max) is 1 and the rest is tiny, ln(1 + rest) keeps its digits as a series.
-        double logSum = !loss.FromLogits ? 0 : rest < 1e-6 && sum - rest == 1 ? rest - rest * rest / 2 : Math.Log(sum);
+        double logSum = !loss.FromLogits ? 0 : own == 1 && rest < 1e-6 ? rest - rest * rest / 2 : Math.Log(sum);
         double term = 0;
         for (int c = single ? label : 0; c < (single ? label + 1 : Layout.Classes); c++)
         {
