@@ -1,1 +1,19 @@
-return 0;
+using System.Runtime.InteropServices;
+using System.Text;
+using Fathom.Cli;
+
+using CancellationTokenSource interruption = new();
+using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+if (OperatingSystem.IsWindows() && !Console.IsOutputRedirected)
+{
+    Console.OutputEncoding = Encoding.UTF8;
+}
+return CommandLine.Run(args, Console.Out, Console.Error, interruption.Token, interactive: !Console.IsOutputRedirected);
+
+// The first signal ends the run in good order after the step in hand; a second one ends the process at once.
+void Stop(PosixSignalContext context)
+{
+    context.Cancel = !interruption.IsCancellationRequested;
+    interruption.Cancel();
+}

@@ -51,11 +51,17 @@ public sealed record RunOutcome
 public sealed class WatchedRun : IDisposable
 {
     private readonly PropagationPrediction prediction;
+    private readonly WorkerPool? own;
     private string? ended;
     private double seconds;
 
-    public WatchedRun(ModelDefinition model, DataSplit data, WorkerPool pool)
+    /// <param name="model">Network and plan.</param>
+    /// <param name="data">Training and validation data.</param>
+    /// <param name="pool">Workers, which stay the caller's; null for one thread of its own.</param>
+    public WatchedRun(ModelDefinition model, DataSplit data, WorkerPool? pool = null)
     {
+        own = pool is null ? new WorkerPool(1) : null;
+        pool ??= own!;
         Session = new TrainingSession(model, data, pool);
         prediction = Predict(model, data.Training);
         Monitor = new TrainingMonitor(Session, prediction);
@@ -138,5 +144,6 @@ public sealed class WatchedRun : IDisposable
     {
         Recorder?.Dispose();
         Session.Dispose();
+        own?.Dispose();
     }
 }

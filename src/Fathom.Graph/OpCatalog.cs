@@ -19,6 +19,7 @@ public static class OpCatalog
         new Relu(),
         new LeakyRelu(),
         new PRelu(),
+        new RRelu(),
         new Elu(),
         new Selu(),
         new Gelu(),
@@ -34,6 +35,8 @@ public static class OpCatalog
         new Softmax(),
         new LogSoftmax(),
         new Maxout(),
+        new Glu(),
+        new SwiGlu(),
 
         new BatchNorm(),
         new Dropout(),

@@ -35,7 +35,10 @@ public sealed class TrainingGraph
 
     public Value Target { get; }
 
-    public static TrainingGraph Build(Graph network, Losses.Loss loss)
+    /// <param name="network">The network; its first output is the prediction.</param>
+    /// <param name="loss">The loss to attach.</param>
+    /// <param name="inputGradient">Whether the gradient by the (real) input is asked for beside the parameters'.</param>
+    public static TrainingGraph Build(Graph network, Losses.Loss loss, bool inputGradient = false)
     {
         Node[] inputs = [.. network.Inputs];
         if (inputs.Length != 1)
@@ -46,6 +49,9 @@ public sealed class TrainingGraph
         Value target = builder.Input(TargetName, loss.TargetType(network.Output));
         Value scalar = loss.Attach(builder, network.Output, target);
         Graph forward = builder.Build(network.Output, scalar);
-        return new TrainingGraph(Autodiff.Differentiate(forward, scalar), network.Output, scalar, inputs[0].Output, target);
+        IEnumerable<Value>? wanted = inputGradient && inputs[0].Outputs[0].Kind == ElementKind.Real
+            ? [inputs[0].Output, .. forward.Parameters.Where(node => ((Parameter)node.Op).Trainable).Select(node => node.Output)]
+            : null;
+        return new TrainingGraph(Autodiff.Differentiate(forward, scalar, wanted), network.Output, scalar, inputs[0].Output, target);
     }
 }

@@ -23,8 +23,9 @@ internal sealed class Candidates(ModelDefinition model, DataSet data, IReadOnlyL
         .Select(prescription => ImmutableArray.Create(prescription)));
 
     /// <summary>
-    /// Two remedies of different kinds. Theory ranks them; among equals those come first whose parts did well alone. No
-    /// remedy takes more than a third of the places, so that the trials stay diverse.
+    /// Two remedies of different kinds. First come those that need each other by theory (ReLU with Xavier weights still
+    /// vanishes, with He weights it does not), then those whose parts did well alone. No remedy takes more than a quarter
+    /// of the places, so that the trials stay diverse.
     /// </summary>
     public List<Trial> Pairs(IReadOnlyList<Trial> singles, int most)
     {
@@ -42,8 +43,10 @@ internal sealed class Candidates(ModelDefinition model, DataSet data, IReadOnlyL
             }
         }
         Dictionary<string, double> alone = singles.ToDictionary(trial => trial.Name, trial => double.IsFinite(trial.Metric) ? trial.Metric : double.MinValue);
+        Dictionary<string, double> decades = singles.ToDictionary(trial => trial.Name, trial => Math.Abs(trial.PredictedDecades));
         IEnumerable<Trial> ranked = Ranked(pairs.Values)
             .OrderByDescending(trial => Math.Abs(trial.PredictedDecades) < Flat)
+            .ThenByDescending(trial => trial.Remedies.All(remedy => !(decades.GetValueOrDefault(remedy.Name, double.NaN) < Flat)))
             .ThenByDescending(trial => trial.Remedies.Max(remedy => alone.GetValueOrDefault(remedy.Name, double.MinValue)));
         return Diverse(ranked, most);
     }
@@ -55,7 +58,7 @@ internal sealed class Candidates(ModelDefinition model, DataSet data, IReadOnlyL
         Dictionary<string, int> places = [];
         foreach (Trial trial in ranked)
         {
-            bool crowded = trial.Remedies.Any(remedy => remedy.Remedy.Safety > Safety.Reinitializes && places.GetValueOrDefault(remedy.Name) >= Math.Max(1, most / 3));
+            bool crowded = trial.Remedies.Any(remedy => remedy.Remedy.Safety > Safety.Reinitializes && places.GetValueOrDefault(remedy.Name) >= Math.Max(1, most / 4));
             if (crowded || chosen.Count >= most)
             {
                 passed.Add(trial);

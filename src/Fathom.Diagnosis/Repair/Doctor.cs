@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Fathom.Compute;
 using Fathom.Diagnosis.Remedies;
@@ -15,6 +16,8 @@ namespace Fathom.Diagnosis.Repair;
 /// </summary>
 public sealed class Doctor(DataSplit data, WorkerPool pool, DoctorOptions? options = null)
 {
+    private const string Completed = "run to the end";
+
     private readonly DoctorOptions options = options ?? new DoctorOptions();
 
     /// <summary>Reports progress.</summary>
@@ -53,7 +56,7 @@ public sealed class Doctor(DataSplit data, WorkerPool pool, DoctorOptions? optio
         run.Stepped = step =>
         {
             others?.Invoke(step);
-            Progress?.Invoke(new DoctorProgress(DoctorStage.Control, "control", (double)(step.Step + 1) / run.Session.TotalSteps, step));
+            Report(new DoctorProgress(DoctorStage.Control, "control", (double)(step.Step + 1) / run.Session.TotalSteps, step));
         };
         run.Advance(cancellation: cancellation);
         RunOutcome outcome = run.Outcome();
@@ -66,7 +69,7 @@ public sealed class Doctor(DataSplit data, WorkerPool pool, DoctorOptions? optio
     private Trial? Search(Candidates candidates, List<Trial> trials, CancellationToken cancellation, out List<Contribution> contributions)
     {
         contributions = [];
-        Dictionary<Trial, WatchedRun> runs = [];
+        ConcurrentDictionary<Trial, WatchedRun> runs = new(ReferenceEqualityComparer.Instance);
         try
         {
             List<Trial> singles = candidates.Singles();
@@ -95,35 +98,47 @@ public sealed class Doctor(DataSplit data, WorkerPool pool, DoctorOptions? optio
         }
     }
 
-    /// <summary>Carries candidates on to a share of the budget, each with the control's seed and data order.</summary>
-    private void RunTo(double share, List<Trial> trials, Candidates candidates, Dictionary<Trial, WatchedRun> runs, CancellationToken cancellation, DoctorStage stage = DoctorStage.Trials)
+    /// <summary>
+    /// Carries candidates on to a share of the budget, each with the control's seed and data order. Several run side by
+    /// side on one thread each, which changes no result.
+    /// </summary>
+    private void RunTo(double share, List<Trial> trials, Candidates candidates, ConcurrentDictionary<Trial, WatchedRun> runs, CancellationToken cancellation, DoctorStage stage = DoctorStage.Trials)
     {
-        for (int i = 0; i < trials.Count; i++)
+        int done = 0;
+        SideBySide(trials, cancellation, trial =>
         {
-            Trial trial = trials[i];
-            if (!runs.TryGetValue(trial, out WatchedRun? run))
-            {
-                runs[trial] = run = new WatchedRun(candidates.Apply(trial.Remedies), data, pool);
-            }
-            Progress?.Invoke(new DoctorProgress(stage, trial.Name, (double)i / trials.Count));
+            WatchedRun run = runs.GetOrAdd(trial, _ => new WatchedRun(candidates.Apply(trial.Remedies), data));
             run.Advance((long)Math.Ceiling(share * run.Session.TotalSteps), cancellation);
-            cancellation.ThrowIfCancellationRequested();
-            RunOutcome outcome = run.Outcome();
+            RunOutcome outcome = trial.Outcome = run.Outcome();
             (trial.Steps, trial.Metric, trial.Loss) = (outcome.Steps, outcome.Validation.Metric, outcome.Validation.Loss);
-            trial.Fate = outcome.Status == RunStatus.Diverged ? $"diverged at step {outcome.Steps}" : share >= 1 ? "run to the end" : "";
+            trial.Fate = outcome.Status == RunStatus.Diverged ? $"diverged at step {outcome.Steps}" : share >= 1 ? Completed : "";
+            Report(new DoctorProgress(stage, trial.Name, (double)Interlocked.Increment(ref done) / trials.Count));
+        });
+    }
+
+    private void SideBySide<T>(IReadOnlyCollection<T> items, CancellationToken cancellation, Action<T> work)
+    {
+        Parallel.ForEach(items, new ParallelOptions { MaxDegreeOfParallelism = pool.Threads }, work);
+        cancellation.ThrowIfCancellationRequested();
+    }
+
+    private void Report(DoctorProgress progress)
+    {
+        lock (options)
+        {
+            Progress?.Invoke(progress);
         }
-        Progress?.Invoke(new DoctorProgress(stage, "", 1));
     }
 
     private static List<Trial> Best(IEnumerable<Trial> trials) =>
         [.. trials.Where(trial => double.IsFinite(trial.Loss)).OrderByDescending(trial => trial.Metric).ThenBy(trial => trial.Loss)];
 
-    private static List<Trial> Keep(List<Trial> ranked, int count, Dictionary<Trial, WatchedRun> runs)
+    private static List<Trial> Keep(List<Trial> ranked, int count, ConcurrentDictionary<Trial, WatchedRun> runs)
     {
         foreach (Trial dropped in ranked.Skip(count))
         {
             dropped.Fate = $"dropped after {dropped.Steps} steps";
-            if (runs.Remove(dropped, out WatchedRun? run))
+            if (runs.TryRemove(dropped, out WatchedRun? run))
             {
                 run.Dispose();
             }
@@ -135,7 +150,7 @@ public sealed class Doctor(DataSplit data, WorkerPool pool, DoctorOptions? optio
     /// Among the finalists that are as good as the best, the mildest; and of a combination only the remedies that are
     /// missed when they are left out.
     /// </summary>
-    private Trial? Mildest(List<Trial> ranked, List<Trial> trials, Candidates candidates, Dictionary<Trial, WatchedRun> runs, List<Contribution> contributions, CancellationToken cancellation)
+    private Trial? Mildest(List<Trial> ranked, List<Trial> trials, Candidates candidates, ConcurrentDictionary<Trial, WatchedRun> runs, List<Contribution> contributions, CancellationToken cancellation)
     {
         if (ranked.Count == 0)
         {
@@ -151,12 +166,12 @@ public sealed class Doctor(DataSplit data, WorkerPool pool, DoctorOptions? optio
             {
                 ImmutableArray<Prescription> rest = chosen.Remedies.Remove(left);
                 string name = string.Join(" + ", rest.Select(item => item.Name));
-                Trial trial = trials.FirstOrDefault(known => known.Name == name && known.Fate == "run to the end")
+                Trial trial = trials.FirstOrDefault(known => known.Name == name && known.Fate == Completed)
                     ?? new Trial { Remedies = rest, PredictedDecades = double.NaN };
                 without.Add(trial);
-                RunTo(1, [trial], candidates, runs, cancellation, DoctorStage.Ablation);
-                contributions.Add(new Contribution(left, trial.Metric));
             }
+            RunTo(1, [.. without.Where(trial => trial.Fate != Completed)], candidates, runs, cancellation, DoctorStage.Ablation);
+            contributions.AddRange(chosen.Remedies.Zip(without, (left, trial) => new Contribution(left, trial.Metric)));
             Trial best = without.OrderByDescending(trial => trial.Metric).ThenBy(trial => trial.Invasiveness).First();
             if (!(best.Metric >= enough))
             {
@@ -176,19 +191,19 @@ public sealed class Doctor(DataSplit data, WorkerPool pool, DoctorOptions? optio
     /// <summary>Control and cure at full budget over several seeds; accepted only if the gain exceeds their spread.</summary>
     private DoctorReport Confirm(DoctorReport report, Trial best, ModelDefinition mended, CancellationToken cancellation)
     {
-        List<Pair> pairs = [];
-        RunOutcome? first = null;
-        for (int i = 0; i < Math.Max(1, options.Seeds); i++)
+        ulong[] others = [.. Enumerable.Range(1, Math.Max(0, options.Seeds - 1)).Select(i => report.Model.Plan.Seed + (ulong)i)];
+        (ModelDefinition Model, ulong Seed)[] work = [.. others.SelectMany(seed => new[] { (report.Model, seed), (mended, seed) })];
+        ConcurrentDictionary<(ModelDefinition, ulong), double> scores = new();
+        int done = 0;
+        SideBySide(work, cancellation, item =>
         {
-            ulong seed = report.Model.Plan.Seed + (ulong)i;
-            Progress?.Invoke(new DoctorProgress(DoctorStage.Confirmation, $"seed {seed}", (double)i / options.Seeds));
-            RunOutcome control = i == 0 ? report.Control : RunFull(report.Model, seed, cancellation);
-            RunOutcome cured = RunFull(mended, seed, cancellation);
-            first ??= cured;
-            pairs.Add(new Pair(seed, Score(control), Score(cured)));
-        }
-        Progress?.Invoke(new DoctorProgress(DoctorStage.Confirmation, "", 1));
-        report = report with { Pairs = [.. pairs], MendedOutcome = first };
+            scores[item] = Score(RunFull(item.Model, item.Seed, cancellation));
+            Report(new DoctorProgress(DoctorStage.Confirmation, $"seed {item.Seed}", (double)Interlocked.Increment(ref done) / work.Length));
+        });
+        // The first pair exists already: the control itself, and the finalist, which had the control's seed.
+        List<Pair> pairs = [new Pair(report.Model.Plan.Seed, Score(report.Control), Score(best.Outcome!))];
+        pairs.AddRange(others.Select(seed => new Pair(seed, scores[(report.Model, seed)], scores[(mended, seed)])));
+        report = report with { Pairs = [.. pairs], MendedOutcome = best.Outcome };
         double gain = pairs.Average(pair => pair.Mended - pair.Control);
         double spread = Math.Max(Spread(pairs.Select(pair => pair.Control)), Spread(pairs.Select(pair => pair.Mended)));
         string what = report.Control.Validation.MetricKind == MetricKind.Accuracy ? "accuracy" : "R²";
@@ -208,9 +223,8 @@ public sealed class Doctor(DataSplit data, WorkerPool pool, DoctorOptions? optio
 
     private RunOutcome RunFull(ModelDefinition model, ulong seed, CancellationToken cancellation)
     {
-        using WatchedRun run = new(model with { Plan = model.Plan with { Seed = seed } }, data, pool);
+        using WatchedRun run = new(model with { Plan = model.Plan with { Seed = seed } }, data);
         run.Advance(cancellation: cancellation);
-        cancellation.ThrowIfCancellationRequested();
         return run.Outcome();
     }
 

@@ -17,7 +17,7 @@ public sealed record DoctorOptions
     public int Finalists { get; init; } = 3;
 
     /// <summary>Combinations of two remedies that are tried.</summary>
-    public int Combinations { get; init; } = 6;
+    public int Combinations { get; init; } = 8;
 }
 
 /// <summary>What the doctor is doing.</summary>
@@ -55,6 +55,9 @@ public sealed record Trial
 
     /// <summary>What became of it.</summary>
     public string Fate { get; set; } = "";
+
+    /// <summary>Where its run stands.</summary>
+    public RunOutcome? Outcome { get; set; }
 
     public string Name => string.Join(" + ", Remedies.Select(remedy => remedy.Name));
 

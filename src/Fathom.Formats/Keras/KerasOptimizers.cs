@@ -2,7 +2,6 @@ using System.Collections.Frozen;
 using System.Text.Json;
 using Fathom.Training.Clipping;
 using Fathom.Training.Optimizers;
-using Fathom.Training.Schedules;
 
 namespace Fathom.Formats.Keras;
 
@@ -32,7 +31,7 @@ internal static class KerasOptimizers
                 new Adadelta(rate, config.Number("rho", 0.95), config.Number("epsilon", 1e-7), WithoutDecay(config, decay))),
         }.ToFrozenDictionary();
 
-    public static (Optimizer Optimizer, GradientClipping? Clipping, Schedule? Schedule) Read(KerasJson compiled)
+    public static (Optimizer Optimizer, GradientClipping? Clipping) Read(KerasJson compiled)
     {
         JsonElement value = compiled.Find("optimizer")!.Value;
         string name;
@@ -53,9 +52,9 @@ internal static class KerasOptimizers
             throw compiled.KeyError("optimizer", $"{Spelling.Unknown("optimizer", name, Supported)}: {ModelFormatException.Quote(name)}", Spelling.List(Supported));
         }
         RefuseExtras(config);
-        (double rate, Schedule? schedule) = KerasSchedules.Read(config, kind.LearningRate);
+        double rate = KerasLearningRate.Read(config, kind.LearningRate);
         Optimizer made = kind.Make(config, rate, config.Number("weight_decay", kind.WeightDecay));
-        return (made, Clipping(config), schedule);
+        return (made, Clipping(config));
     }
 
     private static KerasAdam MakeAdam(KerasJson config, double rate, double decay) =>
@@ -100,17 +99,18 @@ internal static class KerasOptimizers
     }
 }
 
-/// <summary>A learning rate that is a number, or one of Keras' schedules.</summary>
-internal static class KerasSchedules
+/// <summary>A learning rate, which must be a number.</summary>
+internal static class KerasLearningRate
 {
-    public static (double LearningRate, Schedule? Schedule) Read(KerasJson optimizer, double fallback)
+    public static double Read(KerasJson optimizer, double fallback)
     {
         string key = optimizer.Has("learning_rate") ? "learning_rate" : "lr";
         if (optimizer.Find(key) is not { ValueKind: JsonValueKind.Object } value)
         {
-            return (optimizer.Positive(key, fallback), null);
+            return optimizer.Positive(key, fallback);
         }
         KerasJson schedule = new(optimizer.File, optimizer.Owner, value);
-        throw optimizer.KeyError(key, $"the schedule {ModelFormatException.Quote(schedule.Text("class_name"))} is not supported", "a number greater than 0");
+        // Keras' schedules count steps, Fathom's epochs; how many steps an epoch has, the file does not say.
+        throw optimizer.KeyError(key, $"the schedule {ModelFormatException.Quote(schedule.Text("class_name"))} is not supported", "a number greater than 0; a model file can have a schedule");
     }
 }

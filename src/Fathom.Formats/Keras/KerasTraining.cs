@@ -5,7 +5,6 @@ using Fathom.Training;
 using Fathom.Training.Clipping;
 using Fathom.Training.Losses;
 using Fathom.Training.Optimizers;
-using Fathom.Training.Schedules;
 
 namespace Fathom.Formats.Keras;
 
@@ -21,18 +20,17 @@ internal static class KerasTraining
     {
         KerasJson? compiled = root.Find("compile_config") is { } config ? new KerasJson(root.File, "compile_config", config) : null;
         Loss loss = compiled is not null && compiled.Has("loss") ? KerasLosses.Read(compiled, graph) : Assumed(graph, root.File, warnings);
-        (Optimizer optimizer, GradientClipping? clipping, Schedule? schedule) = compiled is not null && compiled.Has("optimizer")
+        (Optimizer optimizer, GradientClipping? clipping) = compiled is not null && compiled.Has("optimizer")
             ? KerasOptimizers.Read(compiled)
             : AssumedOptimizer(root.File, warnings);
         Check(compiled ?? root, graph, loss, optimizer, clipping);
-        TrainingPlan plan = new() { Loss = loss, Optimizer = optimizer, Clipping = clipping, BatchSize = BatchSize, Epochs = Epochs };
-        return schedule is null ? plan : plan with { Schedule = schedule };
+        return new TrainingPlan { Loss = loss, Optimizer = optimizer, Clipping = clipping, BatchSize = BatchSize, Epochs = Epochs };
     }
 
-    private static (Optimizer, GradientClipping?, Schedule?) AssumedOptimizer(string file, List<string> warnings)
+    private static (Optimizer, GradientClipping?) AssumedOptimizer(string file, List<string> warnings)
     {
         warnings.Add($"{file}: the file does not say how the model is trained (no compile_config with an optimizer); Keras' Adam with a learning rate of 0.001 is assumed");
-        return (new KerasAdam(), null, null);
+        return (new KerasAdam(), null);
     }
 
     /// <summary>A softmax or several outputs mean classes, one sigmoid output means two, and one other output a number.</summary>

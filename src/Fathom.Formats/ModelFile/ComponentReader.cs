@@ -1,5 +1,7 @@
 using Fathom.Graphs;
 using Fathom.Graphs.Initializers;
+using Fathom.Training;
+using Fathom.Training.Schedules;
 using YamlDotNet.RepresentationModel;
 
 namespace Fathom.Formats.ModelFile;
@@ -55,7 +57,7 @@ internal sealed class ComponentReader(YamlText source)
         {
             if (given.TryGetValue(setting.Name, out YamlNode? node))
             {
-                values[setting.Name] = YamlValue.Read(source, setting.Name, node, setting.Type);
+                values[setting.Name] = ReadSetting(setting, node);
             }
             else if (setting.Required && defaults is not VarianceScaling)
             {
@@ -122,13 +124,36 @@ internal sealed class ComponentReader(YamlText source)
         settings.FirstOrDefault(setting => setting.Name == key) is { } setting
         && (setting.Type != typeof(bool) || mapping.Find(key) is YamlScalarNode { Value: "true" or "True" or "TRUE" or "false" or "False" or "FALSE" });
 
+    /// <summary>A schedule may hold another schedule; all other settings are plain values.</summary>
+    private object? ReadSetting(RecordSetting setting, YamlNode node)
+    {
+        if (setting.Type != typeof(Schedule))
+        {
+            return YamlValue.Read(source, setting.Name, node, setting.Type);
+        }
+        if (YamlMapping.IsNull(node))
+        {
+            return null;
+        }
+        Component<Schedule> inner = Read(setting.Name, node, ScheduleCatalog.ByKind);
+        try
+        {
+            inner.Value.Validate();
+        }
+        catch (TrainingException error)
+        {
+            throw Located(inner, error.Message);
+        }
+        return inner.Value;
+    }
+
     private T Create<T>(RecordSchema schema, T defaults, Dictionary<string, object?> values, string kind, YamlNode at) where T : class
     {
         try
         {
             return schema.With(defaults, values);
         }
-        catch (Exception error) when (error is ArgumentException or GraphException or Training.TrainingException or OverflowException)
+        catch (Exception error) when (error is ArgumentException or GraphException or TrainingException or OverflowException)
         {
             throw source.KeyError(at, kind, error.Message);
         }

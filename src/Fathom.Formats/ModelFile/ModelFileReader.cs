@@ -78,6 +78,10 @@ public sealed class ModelFileReader
         Check(optimizer, optimizer.Value.Validate);
         Component<Schedule>? schedule = root.Find("schedule") is { } scheduleNode ? components.Read("schedule", scheduleNode, ScheduleCatalog.ByKind) : null;
         Component<GradientClipping>? clipping = root.Find("clip") is { } clipNode ? components.Read("clip", clipNode, ClippingCatalog.ByKind) : null;
+        if (schedule is not null)
+        {
+            Check(schedule, schedule.Value.Validate);
+        }
         if (clipping is not null)
         {
             Check(clipping, clipping.Value.Validate);

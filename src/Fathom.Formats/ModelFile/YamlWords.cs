@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 using Fathom.Graphs.Initializers;
+using Fathom.Training.Schedules;
 
 namespace Fathom.Formats.ModelFile;
 
@@ -97,6 +98,7 @@ internal static partial class YamlWords
         float number => Number(number),
         Enum name => RecordSchema.SnakeCase(name.ToString()),
         string text => Text(text),
+        Schedule schedule => Inline(schedule.Kind, schedule, ScheduleCatalog.ByKind[schedule.Kind]),
         IEnumerable list => $"[{string.Join(", ", list.Cast<object?>().Select(Value))}]",
         IFormattable other => other.ToString(null, CultureInfo.InvariantCulture),
         _ => throw new ModelFormatException($"a setting of the type {value.GetType().Name} has no form in model files"),

@@ -36,7 +36,7 @@ public sealed record Swish(double Beta = 1) : Activation
     public override void RunGradient<T>(in KernelContext<T> context) =>
         Elementwise.Zip(new Backward<T>(T.CreateTruncating(Beta)), context.Input(0), context.Input(1), context.Output(0), context.Pool);
 
-    private readonly struct Forward<T>(T beta) : IUnaryOperator<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    internal readonly struct Forward<T>(T beta) : IUnaryOperator<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public V Invoke<V>(V x) where V : struct, ISimd<V, T>
@@ -46,7 +46,7 @@ public sealed record Swish(double Beta = 1) : Activation
         }
     }
 
-    private readonly struct Backward<T>(T beta) : IBinaryOperator<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    internal readonly struct Backward<T>(T beta) : IBinaryOperator<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public V Invoke<V>(V upstream, V x) where V : struct, ISimd<V, T>

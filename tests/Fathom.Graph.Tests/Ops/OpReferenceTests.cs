@@ -8,7 +8,7 @@ public sealed class OpReferenceTests
     private static readonly string[] Activations =
     [
         "sigmoid", "tanh", "relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "swish", "softplus", "softsign", "mish",
-        "hardtanh", "erf", "softmax", "log_softmax", "maxout",
+        "hardtanh", "erf", "softmax", "log_softmax", "maxout", "rrelu", "glu", "swiglu",
     ];
 
     [ReferenceFact]

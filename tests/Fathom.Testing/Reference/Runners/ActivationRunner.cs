@@ -3,7 +3,7 @@ using Fathom.Graphs.Ops;
 
 namespace Fathom.Testing.Reference.Runners;
 
-/// <summary>Elementwise functions, softmax and maxout.</summary>
+/// <summary>Elementwise functions, softmax, maxout and gated units.</summary>
 public sealed class ActivationRunner : SingleOpRunner
 {
     private static readonly Dictionary<string, Func<ReferenceCase, Op>> Makers = new()
@@ -14,6 +14,7 @@ public sealed class ActivationRunner : SingleOpRunner
         ["relu6"] = _ => new Relu6(),
         ["leaky_relu"] = reference => new LeakyRelu(reference.Number("negative_slope", 0.01)),
         ["prelu"] = reference => new PRelu(PerChannel: reference.Tensor("weight").Count > 1),
+        ["rrelu"] = reference => new RRelu(reference.Number("lower", 1.0 / 8), reference.Number("upper", 1.0 / 3)),
         ["elu"] = reference => new Elu(reference.Number("alpha", 1)),
         ["selu"] = _ => new Selu(),
         ["gelu"] = reference => new Gelu(reference.TextAttribute("approximate") == "tanh"),
@@ -26,6 +27,8 @@ public sealed class ActivationRunner : SingleOpRunner
         ["erf"] = _ => new Erf(),
         ["softmax"] = reference => new Softmax((int)reference.Number("dim", -1)),
         ["log_softmax"] = reference => new LogSoftmax((int)reference.Number("dim", -1)),
+        ["glu"] = reference => new Glu((int)reference.Number("dim", -1)),
+        ["swiglu"] = reference => new SwiGlu((int)reference.Number("dim", -1)),
         ["maxout"] = reference => new Maxout((int)reference.Number("pool_size")),
     };
 

@@ -1,0 +1,66 @@
+using Fathom.Graphs;
+using Fathom.Training;
+using Fathom.Training.Data;
+using Fathom.Training.Losses;
+
+namespace Fathom.Cli.Arguments;
+
+/// <summary>Opens data in the form that a model's output and loss ask for.</summary>
+internal static class ModelData
+{
+    private static readonly string[] FileSchemes = ["csv:", "idx:"];
+
+    /// <summary>Opens training and validation data.</summary>
+    public static DataSplit Open(ModelDefinition model, DataReference reference)
+    {
+        bool file = IsFile(reference.Source);
+        DataOptions options = new()
+        {
+            Seed = model.Plan.Seed,
+            Validation = reference.Validation,
+            LabelColumn = reference.Label,
+            Classes = file ? ClassesOf(model) : null,
+        };
+        DataSplit data = DataSource.Open(reference.Source, options);
+        // Whole numbers as targets of a regression are numbers, not classes; 0 and 1 may be either.
+        if (file && data.Training is { Kind: TargetKind.Label, Classes: > 2, ClassNames.IsDefaultOrEmpty: true } && IsRegression(model) && reference.Source.StartsWith("csv:", StringComparison.Ordinal))
+        {
+            data = DataSource.Open(reference.Source, options with { Target = TargetKind.Real, Classes = null });
+        }
+        return reference.Standardize ? data.Standardized() : data;
+    }
+
+    /// <summary>A file spec as written in a model file: relative to the working directory, or, if not there, to the model file.</summary>
+    public static string Locate(string spec, string modelPath)
+    {
+        foreach (string scheme in FileSchemes.Where(scheme => spec.StartsWith(scheme, StringComparison.Ordinal)))
+        {
+            string path = spec[scheme.Length..];
+            string beside = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(modelPath)) ?? ".", path);
+            if (!Path.IsPathRooted(path) && !Exists(path) && Exists(beside))
+            {
+                return scheme + beside;
+            }
+        }
+        return spec;
+    }
+
+    private static bool IsFile(string spec) => FileSchemes.Any(scheme => spec.StartsWith(scheme, StringComparison.Ordinal));
+
+    private static bool Exists(string path) => File.Exists(path) || Directory.Exists(path);
+
+    private static bool IsRegression(ModelDefinition model) =>
+        model.Plan.Loss is { Target: TargetForm.Real, Output: OutputMeaning.Values } && model.Graph.Output.Shape.ElementsPerSample == 1;
+
+    /// <summary>The classes that output and loss can tell apart, so that a label beyond them is reported with file, line and column.</summary>
+    private static int? ClassesOf(ModelDefinition model)
+    {
+        Loss loss = model.Plan.Loss;
+        Shape output = model.Graph.Output.Shape;
+        if (loss.Target == TargetForm.Index)
+        {
+            return output[^1].Size;
+        }
+        return output.ElementsPerSample > 1 ? checked((int)output.ElementsPerSample) : loss.Output == OutputMeaning.Values ? null : 2;
+    }
+}

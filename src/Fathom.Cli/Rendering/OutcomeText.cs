@@ -1,0 +1,48 @@
+using Fathom.Diagnosis;
+using Fathom.Runs;
+using Fathom.Training;
+using Fathom.Training.Losses;
+
+namespace Fathom.Cli.Rendering;
+
+/// <summary>What came out of a run, in words.</summary>
+internal static class OutcomeText
+{
+    public static string Metric(Evaluation evaluation) => Metric(evaluation.Metric, evaluation.MetricKind);
+
+    public static string Metric(double value, MetricKind kind) =>
+        double.IsNaN(value) ? "–" : kind == MetricKind.Accuracy ? Figures.Percent(value) : Figures.Number(value);
+
+    public static string MetricName(MetricKind kind) => kind == MetricKind.Accuracy ? "accuracy" : "R²";
+
+    /// <summary>The summary at the end of a run.</summary>
+    public static void Write(Terminal terminal, RunOutcome outcome)
+    {
+        string how = outcome.Status switch
+        {
+            RunStatus.Completed => "done",
+            RunStatus.Interrupted => "interrupted",
+            RunStatus.Diverged => "stopped: loss or gradient is no longer a number",
+            _ => outcome.Status,
+        };
+        terminal.Line();
+        terminal.Line($"{how} after {outcome.Steps} steps ({outcome.Epochs} epochs) in {Figures.Number(outcome.Seconds)} s", outcome.Status == RunStatus.Completed ? Tone.Heading : Tone.Warning);
+        TextTable table = new("", "loss", MetricName(outcome.Validation.MetricKind));
+        table.Add(Tone.Plain, "training", Figures.Number(outcome.Training.Loss), Metric(outcome.Training));
+        table.Add(Tone.Plain, "validation", Figures.Number(outcome.Validation.Loss), Metric(outcome.Validation));
+        table.Write(terminal);
+        WriteGradient(terminal, outcome);
+        terminal.Line(outcome.Findings.Length == 0 ? "no findings" : $"{outcome.Findings.Length} finding{(outcome.Findings.Length == 1 ? "" : "s")}: " +
+            string.Join(", ", outcome.Findings.Select(finding => $"{finding.Rule} {finding.Problem}")), outcome.Findings.Length == 0 ? Tone.Good : Tone.Bad);
+    }
+
+    private static void WriteGradient(Terminal terminal, RunOutcome outcome)
+    {
+        double[] norms = [.. outcome.Gradients.Select(layer => layer.LogGradient)];
+        if (norms.Length >= 2)
+        {
+            terminal.Line($"gradient over depth  {Sparkline.Draw(norms, terminal.Unicode)}  {outcome.Gradients[0].Layer} → {outcome.Gradients[^1].Layer}, " +
+                $"first/last {Figures.Number(outcome.GradientRatio)}");
+        }
+    }
+}

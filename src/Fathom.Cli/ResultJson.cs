@@ -1,0 +1,97 @@
+using System.CommandLine;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Fathom.Cli.Rendering;
+using Fathom.Diagnosis;
+using Fathom.Diagnosis.Repair;
+using Fathom.Training.Losses;
+
+namespace Fathom.Cli;
+
+/// <summary>The machine-readable result, schema <c>fathom/1</c>; docs/command-line.md describes it.</summary>
+internal static class ResultJson
+{
+    private const string Schema = "fathom/1";
+
+    private static readonly JsonSerializerOptions Layout = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static Option<string?> Option() => new("--json") { HelpName = "FILE", Description = "Write the result as JSON (schema fathom/1); - for stdout, which then carries nothing else." };
+
+    /// <summary>Checks the path, and keeps stdout free if that is where the JSON goes.</summary>
+    public static void Prepare(string? path, Terminal terminal, params ReadOnlySpan<string?> inputs)
+    {
+        if (path == "-")
+        {
+            terminal.ReserveOutput();
+        }
+        else
+        {
+            OutputPath.Require(path, "--json", inputs);
+        }
+    }
+
+    /// <param name="path">File, <c>-</c> for stdout, or null for nowhere.</param>
+    /// <param name="terminal">Stdout.</param>
+    /// <param name="id">Name of the model.</param>
+    /// <param name="findings">The findings.</param>
+    /// <param name="training">The run of the model as given; null if it was not trained.</param>
+    /// <param name="repair">What the doctor did; null if nobody asked.</param>
+    public static void Write(string? path, Terminal terminal, string id, IReadOnlyList<Finding> findings, RunOutcome? training, DoctorReport? repair = null)
+    {
+        if (path is null)
+        {
+            return;
+        }
+        string text = Result(id, findings, training, repair).ToJsonString(Layout) + "\n";
+        if (path == "-")
+        {
+            terminal.Results.Write(text);
+        }
+        else
+        {
+            OutputPath.WriteText(path, text);
+        }
+    }
+
+    private static JsonObject Result(string id, IReadOnlyList<Finding> findings, RunOutcome? training, DoctorReport? repair)
+    {
+        Finding? main = findings.OrderByDescending(finding => finding.Severity).ThenByDescending(finding => finding.Confidence).FirstOrDefault();
+        return new JsonObject
+        {
+            ["schema"] = Schema,
+            ["id"] = id,
+            ["sick"] = findings.Any(finding => finding.Severity == Severity.Error),
+            ["cause"] = main?.Cause ?? Causes.None,
+            ["findings"] = new JsonArray([.. findings.Select(finding => (JsonNode)FindingJson.ToNode(finding))]),
+            ["training"] = training is null ? null : Training(training),
+            ["repair"] = repair is null ? null : Repair(repair),
+        };
+    }
+
+    private static JsonObject Training(RunOutcome outcome) => new()
+    {
+        [MetricName(outcome.Validation.MetricKind)] = FindingJson.Number(outcome.Validation.Metric),
+        ["loss"] = FindingJson.Number(outcome.Validation.Loss),
+        ["epochs"] = outcome.Epochs,
+        ["steps"] = outcome.Steps,
+        ["status"] = outcome.Status,
+    };
+
+    private static JsonObject Repair(DoctorReport report)
+    {
+        string metric = MetricName(report.Control.Validation.MetricKind);
+        double control = report.Pairs.IsEmpty ? report.Control.Validation.Metric : report.Pairs.Average(pair => pair.Control);
+        double mended = report.Mended is null ? double.NaN : report.Pairs.Average(pair => pair.Mended);
+        return new JsonObject
+        {
+            [metric] = FindingJson.Number(mended),
+            ["control_" + metric] = FindingJson.Number(control),
+            ["applied"] = new JsonArray([.. (report.Cure?.Remedies ?? []).Select(remedy => (JsonNode)remedy.Name)]),
+            ["seeds"] = report.Pairs.Length,
+            ["verdict"] = report.Verdict,
+        };
+    }
+
+    private static string MetricName(MetricKind kind) => kind == MetricKind.Accuracy ? "accuracy" : "r2";
+}

@@ -1,0 +1,27 @@
+namespace Fathom.Cli.Verbs;
+
+/// <summary>The files that a training run reads and writes.</summary>
+internal sealed record TrainingFiles
+{
+    public required string Model { get; init; }
+
+    public string? Run { get; init; }
+
+    public bool Overwrite { get; init; }
+
+    public string? Checkpoint { get; init; }
+
+    public string? Resume { get; init; }
+
+    public string? Weights { get; init; }
+
+    public static string CheckpointFor(string run) => Path.ChangeExtension(run, ".checkpoint.safetensors");
+
+    /// <summary>Checks all paths before the first step. A checkpoint may replace the one that the run goes on from.</summary>
+    public void Validate()
+    {
+        OutputPath.Require(Run, "--run", Model, Resume);
+        OutputPath.Require(Checkpoint, "--checkpoint", Model);
+        OutputPath.Require(Weights, "--out", Model, Resume);
+    }
+}

@@ -1,0 +1,134 @@
+using Fathom.Cli.Arguments;
+using Fathom.Cli.Rendering;
+using Fathom.Compute;
+using Fathom.Diagnosis;
+using Fathom.Diagnosis.Monitoring;
+using Fathom.Formats;
+using Fathom.Runs;
+using Fathom.Training;
+using Fathom.Training.Data;
+using static Fathom.Diagnosis.Figures;
+
+namespace Fathom.Cli.Verbs;
+
+/// <summary>One watched training run with its run file, checkpoints and display.</summary>
+internal sealed class TrainingJob : IDisposable
+{
+    private readonly LoadedModel loaded;
+    private readonly TrainingFiles files;
+    private readonly Terminal terminal;
+    private readonly WatchedRun run;
+
+    public TrainingJob(LoadedModel loaded, DataSplit data, WorkerPool pool, TrainingFiles files, Terminal terminal)
+    {
+        (this.loaded, this.files, this.terminal) = (loaded, files, terminal);
+        run = new WatchedRun(loaded.Model, data, pool);
+        try
+        {
+            if (files.Resume is { } checkpoint)
+            {
+                CheckpointFile.Restore(checkpoint, run.Session);
+            }
+            run.Recorder = files.Run is null ? null : Recorder(files.Run);
+        }
+        catch
+        {
+            run.Dispose();
+            throw;
+        }
+    }
+
+    private TrainingSession Session => run.Session;
+
+    /// <summary>Trains to the end, a failure or an interruption.</summary>
+    public RunOutcome Run(CancellationToken cancellation)
+    {
+        Announce();
+        try
+        {
+            terminal.WithProgress(progress => Advance(progress, cancellation));
+            RunOutcome outcome = run.Outcome();
+            if (outcome.Status == RunStatus.Interrupted)
+            {
+                Save();
+            }
+            run.Recorder?.Complete(outcome.Status);
+            if (files.Weights is { } weights)
+            {
+                CheckpointFile.WriteWeights(weights, Session);
+            }
+            Summarize(outcome);
+            return outcome;
+        }
+        catch
+        {
+            run.Recorder?.Complete(RunStatus.Failed);
+            throw;
+        }
+    }
+
+    public void Dispose() => run.Dispose();
+
+    private void Advance(IProgressView progress, CancellationToken cancellation)
+    {
+        string detail = "";
+        run.Monitor.Found += finding => FindingText.Write(terminal, finding);
+        run.Monitor.Withdrawn += (finding, step) => terminal.Line($"step {step}: {finding.Rule} {finding.Problem} no longer holds", Tone.Dim);
+        run.EpochEnded = (epoch, validation) =>
+        {
+            Save();
+            string metric = $"{OutcomeText.MetricName(validation.MetricKind)} {OutcomeText.Metric(validation)}";
+            detail = $"validation {metric}";
+            if (!terminal.Interactive)
+            {
+                terminal.Line($"epoch {epoch + 1}/{Session.Model.Plan.Epochs}  loss {Number(run.Monitor.Observation.Loss)}  validation loss {Number(validation.Loss)}  {metric}");
+            }
+        };
+        if (terminal.Interactive)
+        {
+            run.Stepped = step => progress.Report("training", (step.Step + 1.0) / Session.TotalSteps, $"epoch {step.Epoch + 1}  loss {Number(run.Monitor.Observation.Loss)}  {detail}");
+        }
+        run.Advance(cancellation: cancellation);
+    }
+
+    private RunRecorder Recorder(string path) => files.Resume is not null && File.Exists(path)
+        ? RunRecorder.Append(path, Session)
+        : RunRecorder.Create(path, RunHeaders.Of(loaded, Session), Session, files.Overwrite);
+
+    private void Save()
+    {
+        if (files.Checkpoint is { } path)
+        {
+            CheckpointFile.Write(path, Session);
+        }
+    }
+
+    private void Announce()
+    {
+        ModelDefinition model = loaded.Model;
+        terminal.Line([(model.Name, Tone.Heading), ($"  {model.Graph.ParameterCount} parameters on {model.Data!.Source}: {Session.Data.Training.Count} training, {Session.Data.Validation.Count} validation rows; " +
+            $"{model.Plan.Epochs} epochs of {Session.StepsPerEpoch} steps", Tone.Dim)]);
+        if (files.Resume is { } checkpoint)
+        {
+            terminal.Line(Session.Finished
+                ? $"{checkpoint} is already at step {Session.NextStep}, the end of the plan; give more --epochs to go on"
+                : $"going on from {checkpoint} at step {Session.NextStep} of {Session.TotalSteps}");
+        }
+    }
+
+    private void Summarize(RunOutcome outcome)
+    {
+        OutcomeText.Write(terminal, outcome);
+        if (outcome.Status == RunStatus.Interrupted)
+        {
+            string options = files.Run is { } file ? $" --run {file}" : "";
+            terminal.Line(files.Checkpoint is { } checkpoint
+                ? $"go on with: fathom train {files.Model} --resume {checkpoint}{options} (and the other options as before)"
+                : "no checkpoint was written; give --run or --checkpoint to be able to go on", Tone.Warning);
+        }
+        foreach (string path in new[] { files.Run, files.Checkpoint, files.Weights }.OfType<string>().Where(File.Exists))
+        {
+            terminal.Line($"written: {path}", Tone.Dim);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+using System.Collections.Immutable;
+using Fathom.Diagnosis.Rules;
+using Fathom.Graphs;
+using Fathom.Theory;
+using static Fathom.Diagnosis.Figures;
+
+namespace Fathom.Diagnosis;
+
+/// <summary>What theory alone says is wrong with a network, before any training.</summary>
+public static class Forecast
+{
+    /// <summary>Decades of the gradient's norm from the last to the first layer; the threshold of FTH001 and FTH002.</summary>
+    public const double Decades = 3;
+
+    /// <summary>A finding at step −1 if the gradient is expected to vanish or explode over depth; else null.</summary>
+    public static Finding? Of(PropagationPrediction prediction)
+    {
+        DepthProfile depth = prediction.Depth;
+        double decades = depth.TotalDecades;
+        if (depth.Layers.Length < 3 || !(Math.Abs(decades) >= Decades))
+        {
+            return null;
+        }
+        bool vanishes = decades < 0;
+        Rule rule = vanishes ? new VanishingGradient() : new ExplodingGradient();
+        LayerPrediction first = depth.Layers[0], last = depth.Layers[^1];
+        double deviation = first.LogDeviation;
+        return new Finding
+        {
+            Rule = rule.Id,
+            Problem = rule.Problem,
+            Severity = Severity.Error,
+            Cause = vanishes ? Causes.Vanishing : Causes.Exploding,
+            Layers = [.. depth.Layers.Where(layer => Math.Abs(layer.Log10GradientNorm - last.Log10GradientNorm) >= Decades).Select(layer => layer.Layer.Name)],
+            Step = -1,
+            Confidence = Confidence(Math.Abs(decades), deviation),
+            Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
+                .Add("decades_lost", new Evidence(-decades, vanishes ? Decades : -Decades))
+                .Add("gradient_factor_per_layer", new Evidence(depth.FactorPerLayer, 1))
+                .Add("first_over_last_gradient", new Evidence(Math.Pow(10, decades), 1)),
+            Explanation = $"Theory expects the gradient's norm to change by ×{Number(depth.FactorPerLayer)} per layer on its way back, from {last.Layer.Name} to {first.Layer.Name} " +
+                $"by {(vanishes ? "a loss" : "a gain")} of {Number(Math.Abs(decades))} decades (±{Number(deviation)} at this width). {Why(prediction)}.",
+            Remedies = vanishes ? ["activation", "initialization", "batch_norm", "residual", "optimizer"] : ["initialization", "batch_norm", "clip_norm", "learning_rate"],
+        };
+    }
+
+    /// <summary>The sentence on what the layer in the middle does to the gradient.</summary>
+    public static string Why(PropagationPrediction prediction)
+    {
+        LayerPrediction middle = prediction.Depth.Layers[prediction.Depth.Layers.Length / 2];
+        Node node = middle.Activation ?? middle.Layer;
+        return $"{node.Name}: {prediction.Explain(node)}";
+    }
+
+    /// <summary>How far beyond the threshold, in standard deviations over random weights.</summary>
+    private static double Confidence(double decades, double deviation) =>
+        Math.Round(Math.Min(0.99, 0.6 + 0.1 * (decades - Decades) / Math.Max(deviation, 0.1)), 3);
+}

@@ -1,0 +1,79 @@
+using System.Globalization;
+using Fathom.Formats.SafeTensors;
+using Fathom.Training;
+
+namespace Fathom.Formats;
+
+/// <summary>
+/// A session's state as a safetensors file: parameters and running statistics by name, optimizer state as
+/// <c>optimizer.NAME.INDEX</c>, and in the header what decides how the run goes on.
+/// </summary>
+public static class CheckpointFile
+{
+    /// <summary>Tensors of this prefix are the optimizer's.</summary>
+    public const string OptimizerPrefix = "optimizer.";
+
+    private const string StepKey = "fathom.next_step";
+    private const string ScaleKey = "fathom.learning_rate_scale";
+    private const string SeedKey = "fathom.seed";
+    private const string BatchKey = "fathom.batch";
+    private const string EpochStepsKey = "fathom.steps_per_epoch";
+
+    /// <summary>Whether a safetensors file is a checkpoint rather than bare weights.</summary>
+    public static bool IsCheckpoint(SafeTensorsFile file) => file.Metadata.ContainsKey(StepKey);
+
+    /// <summary>Writes a session's state; the file appears whole or not at all.</summary>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public static void Write(string path, TrainingSession session)
+    {
+        Checkpoint checkpoint = session.Capture();
+        SafeTensorsFile.Write(path, checkpoint.Tensors.Select(pair => SafeTensorEntry.Of(pair.Key, [.. pair.Value.Shape], pair.Value.Elements)), new Dictionary<string, string>
+        {
+            [StepKey] = Text(checkpoint.NextStep),
+            [ScaleKey] = checkpoint.LearningRateScale.ToString("R", CultureInfo.InvariantCulture),
+            [SeedKey] = Text(session.Model.Plan.Seed),
+            [BatchKey] = Text(session.Model.Plan.BatchSize),
+            [EpochStepsKey] = Text(session.StepsPerEpoch),
+        });
+    }
+
+    /// <summary>Writes the parameters and running statistics alone.</summary>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public static void WriteWeights(string path, TrainingSession session) =>
+        SafeTensorsFile.Write(path, session.Parameters.Slices.Select(slice => SafeTensorEntry.Of(slice.Name, [.. slice.Shape.Bind(1)], session.Parameters.Value(slice).Span.ToArray())));
+
+    /// <summary>Puts a session into the state of a checkpoint, from where it goes on as the saved one would have.</summary>
+    /// <exception cref="SafeTensorsException">There is no such file, or it is damaged or no checkpoint.</exception>
+    /// <exception cref="TrainingException">It belongs to another network, or to a run with another seed, batch or amount of data.</exception>
+    public static void Restore(string path, TrainingSession session)
+    {
+        SafeTensorsFile file = SafeTensorsFile.Open(path);
+        if (!IsCheckpoint(file) || !long.TryParse(file.Metadata[StepKey], NumberStyles.None, CultureInfo.InvariantCulture, out long step)
+            || !double.TryParse(file.Metadata.GetValueOrDefault(ScaleKey), NumberStyles.Float, CultureInfo.InvariantCulture, out double scale))
+        {
+            throw new SafeTensorsException($"{path} is no checkpoint: it does not say at which step it was written; give a file that 'fathom train --checkpoint' or '--run' wrote");
+        }
+        Require(file, SeedKey, "seed", Text(session.Model.Plan.Seed));
+        Require(file, BatchKey, "batch", Text(session.Model.Plan.BatchSize));
+        Require(file, EpochStepsKey, "number of steps per epoch (training rows over batch)", Text(session.StepsPerEpoch));
+        Dictionary<string, (int[] Shape, float[] Elements)> tensors = file.Names.ToDictionary(name => name, name => (file.Tensor(name).Shape.ToArray(), file.Tensor(name).ToSingles()));
+        try
+        {
+            session.Restore(new Checkpoint(step, scale, tensors));
+        }
+        catch (TrainingException error)
+        {
+            throw new TrainingException($"{path}: {error.Message}");
+        }
+    }
+
+    private static void Require(SafeTensorsFile file, string key, string what, string now)
+    {
+        if (file.Metadata.TryGetValue(key, out string? then) && then != now)
+        {
+            throw new TrainingException($"{file.Path}: the checkpoint's run has the {what} {then}, this one {now}; they must be the same for a run to go on as it would have");
+        }
+    }
+
+    private static string Text<T>(T number) where T : IFormattable => number.ToString(null, CultureInfo.InvariantCulture);
+}

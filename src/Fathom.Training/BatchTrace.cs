@@ -1,0 +1,100 @@
+using Fathom.Compute;
+using Fathom.Graphs;
+using Fathom.Graphs.Ops;
+using Fathom.Training.Execution;
+
+namespace Fathom.Training;
+
+/// <summary>A tensor outside of any plan, row-major.</summary>
+/// <param name="Shape">Extents; empty for a scalar.</param>
+/// <param name="Elements">The elements.</param>
+public sealed record TracedTensor(int[] Shape, float[] Elements);
+
+/// <summary>A layer's output, and the gradient of the loss by it; null if none reaches it.</summary>
+public sealed record TracedLayer(Node Layer, TracedTensor Output, TracedTensor? Gradient);
+
+/// <summary>One forward and one backward pass over one batch, with every tensor kept.</summary>
+public sealed record BatchTrace
+{
+    public required double Loss { get; init; }
+
+    /// <summary>The layers in graph order.</summary>
+    public required IReadOnlyList<TracedLayer> Layers { get; init; }
+
+    /// <summary>Gradients of the trainable parameters by name.</summary>
+    public required IReadOnlyDictionary<string, TracedTensor> ParameterGradients { get; init; }
+
+    /// <summary>Gradient by the input; null if the input is not real.</summary>
+    public required TracedTensor? InputGradient { get; init; }
+
+    /// <summary>Runs the passes.</summary>
+    /// <param name="model">Network and loss.</param>
+    /// <param name="weights">Every parameter and running statistic by name.</param>
+    /// <param name="batch">Samples in the batch.</param>
+    /// <param name="input">The batch, (samples × elements per sample).</param>
+    /// <param name="target">Targets in the form that the loss wants: class indices as numbers, or values.</param>
+    /// <param name="pool">Workers.</param>
+    /// <param name="training">Whether layers behave as in training; running statistics are then not kept.</param>
+    /// <exception cref="TrainingException">Weights are missing or do not fit.</exception>
+    public static BatchTrace Run(ModelDefinition model, IReadOnlyDictionary<string, TracedTensor> weights, int batch,
+        ReadOnlySpan<float> input, ReadOnlySpan<float> target, WorkerPool pool, bool training)
+    {
+        TrainingGraph graph = TrainingGraph.Build(model.Graph, model.Plan.Loss, inputGradient: true);
+        using ParameterStore<float> store = new(graph.Graph);
+        Load(store, weights);
+        Node[] layers = [.. model.Graph.Nodes.Where(node => node.Op is not Source && node.Outputs[0].Kind == ElementKind.Real)];
+        List<Value> wanted = [graph.Loss, graph.Prediction, .. layers.Select(layer => layer.Output)];
+        wanted.AddRange(layers.Select(layer => layer.Output).Append(graph.Input).Where(graph.Gradients.ContainsKey).Select(value => graph.Gradients[value]));
+        wanted.AddRange(graph.ParameterGradients.Values);
+        using ExecutionPlan<float> plan = ExecutionPlan<float>.Create(graph.Graph, batch, store, pool, [.. wanted.Distinct()]);
+        Fill(plan, graph.Input, input);
+        Fill(plan, graph.Target, target);
+        plan.Run(training, model.Plan.Seed, 0);
+        return new BatchTrace
+        {
+            Loss = plan.Real(graph.Loss).Span[0],
+            Layers = [.. layers.Select(layer => new TracedLayer(layer, Copy(plan, layer.Output), Gradient(plan, graph, layer.Output)!))],
+            ParameterGradients = graph.ParameterGradients.ToDictionary(pair => pair.Key, pair => Copy(plan, pair.Value)),
+            InputGradient = Gradient(plan, graph, graph.Input),
+        };
+    }
+
+    private static TracedTensor? Gradient(ExecutionPlan<float> plan, TrainingGraph graph, Value value) =>
+        graph.Gradients.TryGetValue(value, out Value gradient) ? Copy(plan, gradient) : null;
+
+    private static TracedTensor Copy(ExecutionPlan<float> plan, Value value) => new(value.Shape.Bind(plan.Batch), plan.Real(value).Span.ToArray());
+
+    private static void Fill(ExecutionPlan<float> plan, Value value, ReadOnlySpan<float> elements)
+    {
+        if (value.Type.Kind == ElementKind.Real)
+        {
+            elements.CopyTo(plan.Real(value).Span);
+            return;
+        }
+        Span<int> indices = plan.Index(value).Span;
+        for (int i = 0; i < indices.Length; i++)
+        {
+            indices[i] = (int)elements[i];
+        }
+    }
+
+    private static void Load(ParameterStore<float> store, IReadOnlyDictionary<string, TracedTensor> weights)
+    {
+        string[] missing = [.. store.Slices.Where(slice => !weights.ContainsKey(slice.Name)).Select(slice => $"{slice.Name} {slice.Shape}")];
+        string[] unknown = [.. weights.Keys.Where(name => !store.Has(name))];
+        string[] misfits = [.. store.Slices.Where(slice => weights.TryGetValue(slice.Name, out TracedTensor? tensor) && !tensor.Shape.AsSpan().SequenceEqual(slice.Shape.Bind(1)))
+            .Select(slice => $"{slice.Name} is ({string.Join(", ", weights[slice.Name].Shape)}), the network's is {slice.Shape}")];
+        string[] problems = [.. Listed("missing", missing), .. Listed("unknown", unknown), .. Listed("of another shape", misfits)];
+        if (problems.Length > 0)
+        {
+            throw new TrainingException($"the weights do not fit the network: {string.Join("; ", problems)}");
+        }
+        foreach (ParameterSlice slice in store.Slices)
+        {
+            weights[slice.Name].Elements.CopyTo(store.Value(slice).Span);
+        }
+    }
+
+    private static IEnumerable<string> Listed(string what, string[] names) =>
+        names.Length == 0 ? [] : [$"{what}: {string.Join(", ", names.Take(20))}{(names.Length > 20 ? $" and {names.Length - 20} more" : "")}"];
+}
