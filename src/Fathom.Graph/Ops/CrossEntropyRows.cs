@@ -108,16 +108,18 @@ internal unsafe struct CrossEntropyRows<T> : IParallelJob where T : unmanaged, I
             max = double.CreateTruncating(shift);
             Elementwise.Map(new ShiftedExp(shift), x, x, WorkerPool.Single);
         }
-        double sum = Sum(x);
+        double rest = SumWithout(x, label);
+        double own = label < 0 ? 0 : double.CreateTruncating(x.Pointer[label]);
+        double sum = own + rest;
         if (Gradient.IsEmpty)
         {
-            Terms.Pointer[row] = T.CreateTruncating(Term(start, label, max, sum));
+            Terms.Pointer[row] = T.CreateTruncating(Term(start, label, max, own, rest));
             return;
         }
         double scale = double.CreateTruncating(Upstream.Pointer[Upstream.Length == Layout.Rows ? row : 0]) / UpstreamDivisor;
         if (loss.FromLogits)
         {
-            LogitGradient(x, start, label, sum, scale);
+            LogitGradient(x, start, label, sum, rest, scale);
         }
         else
         {
@@ -142,10 +144,12 @@ internal unsafe struct CrossEntropyRows<T> : IParallelJob where T : unmanaged, I
         }
     }
 
-    private readonly double Term(int start, int label, double max, double sum)
+    private readonly double Term(int start, int label, double max, double own, double rest)
     {
+        double sum = own + rest;
         bool single = IsSingle(label);
-        double logSum = loss.FromLogits ? Math.Log(sum) : 0;
+        // Where the label's e^(x − max) is 1 and the rest is tiny, ln(1 + rest) keeps its digits as a series.
+        double logSum = !loss.FromLogits ? 0 : own == 1 && rest < 1e-6 ? rest - rest * rest / 2 : Math.Log(sum);
         double term = 0;
         for (int c = single ? label : 0; c < (single ? label + 1 : Layout.Classes); c++)
         {
@@ -158,15 +162,14 @@ internal unsafe struct CrossEntropyRows<T> : IParallelJob where T : unmanaged, I
         return term;
     }
 
-    /// <summary>dx_c = A·p_c − a_c with A = Σ a. At a single target it is −a·(Σ e − e_t)/Σ e, which does not cancel in double.</summary>
-    private readonly void LogitGradient(Buffer<T> x, int start, int label, double sum, double scale)
+    /// <summary>dx_c = A·p_c − a_c with A = Σ a. At a single target it is −a·rest/Σ e, which does not cancel.</summary>
+    private readonly void LogitGradient(Buffer<T> x, int start, int label, double sum, double rest, double scale)
     {
         if (IsSingle(label))
         {
             double a = Coefficient(start, label, label) * scale;
-            double own = double.CreateTruncating(x.Pointer[label]);
             TensorPrimitives.Multiply<T>(x, T.CreateTruncating(a / sum), x);
-            x.Pointer[label] = T.CreateTruncating(a * ((own - sum) / sum));
+            x.Pointer[label] = T.CreateTruncating(-a * (rest / sum));
             return;
         }
         double total = 0;
@@ -210,10 +213,16 @@ internal unsafe struct CrossEntropyRows<T> : IParallelJob where T : unmanaged, I
 
     private readonly double Weight(int c) => weights.IsEmpty ? 1 : double.CreateTruncating(weights.Pointer[c]);
 
-    private static double Sum(Buffer<T> x)
+    /// <summary>Sum of all elements but the label's; of all, if there is no label.</summary>
+    private static double SumWithout(Buffer<T> x, int label)
     {
         double sum = 0;
-        for (int c = 0; c < x.Length; c++)
+        int middle = label < 0 ? x.Length : label;
+        for (int c = 0; c < middle; c++)
+        {
+            sum += double.CreateTruncating(x.Pointer[c]);
+        }
+        for (int c = middle + 1; c < x.Length; c++)
         {
             sum += double.CreateTruncating(x.Pointer[c]);
         }
