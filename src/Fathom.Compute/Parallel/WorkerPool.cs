@@ -155,10 +155,11 @@ public sealed unsafe class WorkerPool : IDisposable
         {
             Volatile.Write(ref reportsPending, workers.Length);
             Interlocked.Increment(ref reportRequest);
-            WakeSleepers(workers.Length);
             SpinWait spinner = default;
             while (Volatile.Read(ref reportsPending) != 0)
             {
+                // Again and again: a worker that has reported and goes back to sleep may take another one's call.
+                WakeSleepers(workers.Length);
                 spinner.SpinOnce(-1);
             }
             long sum = 0;
