@@ -56,7 +56,7 @@ public sealed class ModelReaderTests : IDisposable
     {
         AssertError(Write("a.json", "{}"), "this is JSON, but no Keras model: it has no 'class_name'; write it with model.to_json()");
         AssertError(Write("b.json", "[]"), "a JSON object is expected, a list is given");
-        AssertError(Write("c.json", "{\"class_name\": \"Seq"), ":1:16: no valid JSON: ", isStart: true, separator: "");
+        AssertError(Write("c.json", "{\"class_name\": \"Seq"), ":1:20: no valid JSON: ", isStart: true, separator: "");
         AssertError(Write("d.json", string.Concat(Enumerable.Repeat("{\"a\":", 100_000))), ":1:", isStart: true, separator: "");
         AssertError(Write("e.json", "{\"class_name\": \"MyModel\", \"config\": {}}"), "key 'class_name': 'MyModel' is no model whose layers are listed; allowed: Sequential, Functional, Model");
     }

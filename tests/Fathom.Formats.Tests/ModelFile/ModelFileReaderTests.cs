@@ -162,7 +162,7 @@ public sealed class ModelFileReaderTests
     [InlineData("fathom: 1\ninput: [4, 0]", "m.yaml:2:12: key 'input': 0 is out of range; allowed: extents of 1 or more")]
     [InlineData("fathom: 1\ninput: 4", "m.yaml:1:1: key 'layers': the key is missing; allowed: a list of at least one layer")]
     [InlineData("fathom: 1\ninput: 4\nlayers: relu", "m.yaml:3:9: key 'layers': 'relu' is not a list; allowed: a list of at least one layer")]
-    [InlineData("fathom: 1\ninput: 4\ninput: 5", "m.yaml:3:1: no valid YAML: Duplicate key")]
+    [InlineData("fathom: 1\ninput: 4\ninput: 5", "m.yaml:3:1: no valid YAML: Duplicate key input")]
     [InlineData("fathom: 1\n---\nfathom: 1", "m.yaml:3:1: a second document starts here; a model file is one document")]
     public void WrongFileIsOneClearLine(string text, string message) => AssertError(message, text);
 

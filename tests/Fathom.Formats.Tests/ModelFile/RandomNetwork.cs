@@ -81,7 +81,7 @@ internal sealed class RandomNetwork(int seed)
 
     private DataReference? Data() => Pick(null, new DataReference("digits"), new DataReference("csv:a b.csv", "0.2", "y", true), new DataReference("csv:train.csv", "csv:val,1.csv"));
 
-    private string? Name() => random.Next(4) > 0 ? null : Pick("layer", "hidden_", "dense_", "no", "ä ", "a:b", "1") + (++names);
+    private string? Name() => random.Next(4) > 0 ? null : Pick("layer", "hidden_", "dense_9", "no", "ä ", "a:b", "1") + (++names);
 
     private T Pick<T>(params ReadOnlySpan<T> choices) => choices[random.Next(choices.Length)];
 }
