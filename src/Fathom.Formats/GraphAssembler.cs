@@ -259,7 +259,7 @@ internal sealed partial class GraphAssembler
         Value value = values[source.Position + inputs.Count];
         return source.Output < value.Node.Outputs.Length
             ? new Value(value.Node, source.Output)
-            : throw error($"{value.Node.Name} has {value.Node.Outputs.Length} outputs, counted from 0; output {source.Output} does not exist");
+            : throw error($"{value.Node.Name} has {value.Node.Outputs.Length} output{(value.Node.Outputs.Length == 1 ? "" : "s")}, and outputs are counted from 0; output {source.Output} does not exist");
     }
 
     /// <summary>«dense_1 (dense): units is 0; it must be 1 or more» is about one setting, so point at that.</summary>

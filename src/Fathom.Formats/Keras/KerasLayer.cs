@@ -39,7 +39,7 @@ internal sealed class KerasLayer
         }
     }
 
-    public void Warn(string text) => warnings.Add($"{Config.Owner}: {text}");
+    public void Warn(string text) => warnings.Add($"{Config.File}: {Config.Owner}: {text}");
 
     /// <summary>Refuses settings that would change the mathematics and that Fathom cannot follow.</summary>
     public void RefuseIfSet(string key, string what)
