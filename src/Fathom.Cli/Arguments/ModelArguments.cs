@@ -51,7 +51,9 @@ internal sealed class ModelArguments
             Seed = parsed.GetValue(seed) ?? plan.Seed,
         };
         plan.Validate();
-        return new LoadedModel(path, read.Model with { Plan = plan, Data = Reference(parsed, read.Model.Data, path) });
+        DataReference? reference = Reference(parsed, read.Model.Data, path);
+        bool overridden = parsed.GetValue(data) is not null || parsed.GetValue(validation) is not null || parsed.GetValue(label) is not null;
+        return new LoadedModel(path, read.Model with { Plan = plan, Data = reference }, overridden ? null : read.Model.Data);
     }
 
     /// <summary>Opens the data that command line or model file name.</summary>
@@ -88,7 +90,8 @@ internal sealed class ModelArguments
 /// <summary>A model with the command line's changes in it.</summary>
 /// <param name="Path">The model file.</param>
 /// <param name="Model">The model; its data's paths are relative to the working directory.</param>
-internal sealed record LoadedModel(string Path, ModelDefinition Model)
+/// <param name="FileData">The data as the file names them; null if it names none or the command line others.</param>
+internal sealed record LoadedModel(string Path, ModelDefinition Model, DataReference? FileData)
 {
     /// <summary>The model's text for the run file: as the user wrote it, or, from an archive, as Fathom would write it.</summary>
     public string Source()

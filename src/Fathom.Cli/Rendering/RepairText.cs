@@ -1,0 +1,125 @@
+using Fathom.Diagnosis;
+using Fathom.Diagnosis.Repair;
+using Fathom.Theory;
+using Fathom.Training.Losses;
+using static Fathom.Diagnosis.Figures;
+
+namespace Fathom.Cli.Rendering;
+
+/// <summary>What the doctor found and did, in words and tables.</summary>
+internal static class RepairText
+{
+    /// <summary>Theory beside measurement, when the control has ended.</summary>
+    public static void Why(Terminal terminal, RunOutcome control, PropagationPrediction prediction)
+    {
+        if (control.Gradients.Length < 3)
+        {
+            return;
+        }
+        LayerGradient first = control.Gradients[0], last = control.Gradients[^1];
+        terminal.Line();
+        terminal.Line("why", Tone.Heading);
+        terminal.Line($"  {Forecast.Why(prediction)}");
+        TextTable table = new("  gradient", "measured", "theory");
+        table.Add(Tone.Plain, "  factor per layer", $"×{Number(Factor(control))}", $"×{Number(prediction.Depth.FactorPerLayer)}");
+        table.Add(Tone.Plain, $"  {first.Layer} / {last.Layer}", Number(control.GradientRatio), Number(Math.Pow(10, prediction.Depth.TotalDecades)));
+        table.Write(terminal);
+        (double low, double high) = Range(control.Gradients.SelectMany(layer => new[] { layer.LogGradient - last.LogGradient, layer.LogExpected }));
+        terminal.Line($"  measured  {Spark(terminal, control.Gradients.Select(layer => layer.LogGradient - last.LogGradient), low, high)}");
+        terminal.Line($"  theory    {Spark(terminal, control.Gradients.Select(layer => layer.LogExpected), low, high)}  {first.Layer} → {last.Layer}, {Number(high - low)} decades high");
+        terminal.Line();
+    }
+
+    /// <summary>Everything after the control.</summary>
+    /// <param name="terminal">Where to.</param>
+    /// <param name="report">The report.</param>
+    /// <param name="path">The file that was written; null if none was.</param>
+    public static void Write(Terminal terminal, DoctorReport report, string? path)
+    {
+        MetricKind kind = report.Control.Validation.MetricKind;
+        Trials(terminal, report, kind);
+        Proof(terminal, report, kind);
+        BeforeAndAfter(terminal, report, kind);
+        terminal.Line();
+        Tone tone = report.Sick && report.Mended is null ? Tone.Bad : Tone.Good;
+        terminal.Line([("verdict: ", Tone.Heading), (report.Verdict, tone)]);
+        if (path is not null)
+        {
+            terminal.Line($"written: {path}");
+        }
+    }
+
+    private static void Trials(Terminal terminal, DoctorReport report, MetricKind kind)
+    {
+        if (report.Trials.IsEmpty)
+        {
+            return;
+        }
+        terminal.Line();
+        TextTable table = new("remedy", "predicted decades", "steps", $"validation {OutcomeText.MetricName(kind)}", "fate");
+        foreach (Trial trial in report.Trials.OrderByDescending(trial => trial.Steps).ThenByDescending(trial => trial.Metric))
+        {
+            string decades = double.IsNaN(trial.PredictedDecades) ? "–" : Number(trial.PredictedDecades);
+            Tone tone = ReferenceEquals(trial, report.Cure) ? Tone.Good : trial.Fate.StartsWith("dropped", StringComparison.Ordinal) ? Tone.Dim : Tone.Plain;
+            table.Add(tone, trial.Name, decades, $"{trial.Steps}", OutcomeText.Metric(trial.Metric, kind), trial.Fate);
+        }
+        table.Write(terminal);
+        foreach (Contribution contribution in report.Contributions)
+        {
+            terminal.Line($"without {contribution.Remedy.Name}: {OutcomeText.MetricName(kind)} {OutcomeText.Metric(contribution.MetricWithout, kind)}");
+        }
+    }
+
+    private static void Proof(Terminal terminal, DoctorReport report, MetricKind kind)
+    {
+        if (report.Pairs.IsEmpty)
+        {
+            return;
+        }
+        terminal.Line();
+        TextTable table = new("seed", $"control {OutcomeText.MetricName(kind)}", $"mended {OutcomeText.MetricName(kind)}");
+        foreach (Pair pair in report.Pairs)
+        {
+            table.Add(Tone.Plain, $"{pair.Seed}", OutcomeText.Metric(pair.Control, kind), OutcomeText.Metric(pair.Mended, kind));
+        }
+        table.Write(terminal);
+    }
+
+    private static void BeforeAndAfter(Terminal terminal, DoctorReport report, MetricKind kind)
+    {
+        RunOutcome before = report.Control;
+        if (report.Mended is null || report.MendedOutcome is not { } after)
+        {
+            OutcomeText.Write(terminal, before);
+            return;
+        }
+        (double low, double high) = Range(Relative(before).Concat(Relative(after)));
+        terminal.Line();
+        TextTable table = new("", "before", "after");
+        table.Add(Tone.Plain, $"validation {OutcomeText.MetricName(kind)}", OutcomeText.Metric(before.Validation), OutcomeText.Metric(after.Validation));
+        table.Add(Tone.Plain, "validation loss", Number(before.Validation.Loss), Number(after.Validation.Loss));
+        table.Add(Tone.Plain, "training loss", Number(before.Training.Loss), Number(after.Training.Loss));
+        table.Add(Tone.Plain, "first/last-layer gradient", Number(before.GradientRatio), Number(after.GradientRatio));
+        table.Add(Tone.Plain, "gradient over depth", Spark(terminal, Relative(before), low, high), Spark(terminal, Relative(after), low, high));
+        table.Write(terminal);
+    }
+
+    private static IEnumerable<double> Relative(RunOutcome outcome) =>
+        outcome.Gradients.Select(layer => layer.LogGradient - outcome.Gradients[^1].LogGradient);
+
+    /// <summary>One scale for both lines, at least a decade high so that noise does not look like a mountain.</summary>
+    private static (double Low, double High) Range(IEnumerable<double> values)
+    {
+        double[] finite = [.. values.Where(double.IsFinite)];
+        return finite.Length == 0 ? (-1, 0) : (Math.Min(finite.Min(), finite.Max() - 1), finite.Max());
+    }
+
+    private static string Spark(Terminal terminal, IEnumerable<double> values, double low, double high) => Sparkline.Draw([.. values], terminal.Unicode, low, high);
+
+    /// <summary>Mean factor over the run, from the first layer to the last.</summary>
+    private static double Factor(RunOutcome outcome)
+    {
+        int layers = outcome.Gradients[^1].Depth - outcome.Gradients[0].Depth;
+        return layers > 0 ? Math.Pow(outcome.GradientRatio, 1.0 / layers) : 1;
+    }
+}

@@ -1,0 +1,82 @@
+using System.CommandLine;
+using Fathom.Cli.Arguments;
+using Fathom.Cli.Rendering;
+using Fathom.Compute;
+using Fathom.Diagnosis;
+using Fathom.Diagnosis.Monitoring;
+using Fathom.Diagnosis.Repair;
+using Fathom.Formats;
+using Fathom.Training.Data;
+
+namespace Fathom.Cli.Verbs;
+
+/// <summary><c>fathom fix MODEL</c>: finds a cure and proves it against an untouched control.</summary>
+internal static class FixVerb
+{
+    public static Command Create(Terminal terminal, CancellationToken cancellation)
+    {
+        Command command = new("fix", "Train the network as it is, and if it is sick, find a cure: candidates ranked by theory, short runs, then proof against the untouched control with the same seeds and data order. Exit status 0 if the network is healthy or mended, 1 if it is sick and no cure is proven.");
+        ModelArguments arguments = new(command, trains: true);
+        Option<string?> output = new("--out") { HelpName = "FILE", Description = "Where to write the mended model (default: MODEL with the ending .fixed.yaml). Written only if a cure is proven." };
+        Option<int?> seeds = Numbers.Option("--seeds", "Seeds over which the cure is proven (default: 3).", 1);
+        Option<string?> run = new("--run") { HelpName = "FILE", Description = "Record the control's run in a file." };
+        Option<bool> overwrite = new("--overwrite") { Description = "Let --run replace a run that is already there." };
+        Option<int?> threads = Workers.Option();
+        Option<string?> json = ResultJson.Option();
+        Option<bool> quiet = new("--quiet") { Description = "Print nothing; the exit status, --json and the file tell the result." };
+        foreach (Option option in (Option[])[output, seeds, run, overwrite, threads, json, quiet])
+        {
+            command.Options.Add(option);
+        }
+        command.SetAction(parsed =>
+        {
+            CheckVerb.Quiet(terminal, parsed.GetValue(quiet));
+            string model = parsed.GetRequiredValue(arguments.Model);
+            ResultJson.Prepare(parsed.GetValue(json), terminal, model);
+            string path = parsed.GetValue(output) ?? Path.ChangeExtension(model, ".fixed.yaml");
+            OutputPath.Require(path, "--out", model);
+            OutputPath.Require(parsed.GetValue(run), "--run", model);
+            LoadedModel loaded = arguments.LoadModel(parsed, terminal);
+            DataSplit data = ModelArguments.LoadData(loaded);
+            using WorkerPool pool = Workers.Start(parsed.GetValue(threads));
+            DoctorOptions options = new();
+            Doctor doctor = new(data, pool, options with { Seeds = parsed.GetValue(seeds) ?? options.Seeds });
+            DoctorReport report = Examine(doctor, loaded, data, parsed.GetValue(run), parsed.GetValue(overwrite), terminal, cancellation);
+            if (report.Mended is not null)
+            {
+                ModelWriter.Write(MendedModel.ForFile(report, loaded, path), path, MendedModel.Header(report));
+            }
+            RepairText.Write(terminal, report, report.Mended is null ? null : path);
+            ResultJson.Write(parsed.GetValue(json), terminal, loaded.Model.Name, report.Findings, report.Control, report);
+            return report.Sick && report.Mended is null ? ExitStatus.Findings : ExitStatus.Clean;
+        });
+        return command;
+    }
+
+    private static DoctorReport Examine(Doctor doctor, LoadedModel loaded, DataSplit data, string? runFile, bool overwrite, Terminal terminal, CancellationToken cancellation)
+    {
+        terminal.Line([(loaded.Model.Name, Tone.Heading), ($"  {loaded.Model.Graph.ParameterCount} parameters on {loaded.Model.Data!.Source}: {data.Training.Count} training, {data.Validation.Count} validation rows; {loaded.Model.Plan.Epochs} epochs", Tone.Dim)]);
+        DoctorReport? report = null;
+        terminal.WithProgress(progress =>
+        {
+            doctor.ControlStarts = run =>
+            {
+                run.Recorder = runFile is null ? null : RunRecorder.Create(runFile, RunHeaders.Of(loaded, run.Session), run.Session, overwrite);
+                run.Monitor.Found += finding => FindingText.Write(terminal, finding);
+            };
+            doctor.ControlEnded = outcome => RepairText.Why(terminal, outcome, WatchedRun.Predict(loaded.Model, data.Training));
+            doctor.Progress = step => progress.Report(Bar(step.Stage), step.Share, step.Step is { } control ? $"loss {Figures.Number(control.Loss)}" : step.Text);
+            report = doctor.Examine(loaded.Model, cancellation);
+        });
+        return report!;
+    }
+
+    private static string Bar(DoctorStage stage) => stage switch
+    {
+        DoctorStage.Control => "control run",
+        DoctorStage.Trials => "trying remedies",
+        DoctorStage.Finals => "best ones to the end",
+        DoctorStage.Ablation => "leaving parts out",
+        _ => "proof over seeds",
+    };
+}

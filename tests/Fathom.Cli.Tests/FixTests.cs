@@ -1,0 +1,58 @@
+using System.Text.Json;
+
+namespace Fathom.Cli.Tests;
+
+public sealed class FixTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public void ASickNetworkIsMendedProvenAndWritten()
+    {
+        string model = folder.Model("sick.yaml", "sigmoid", depth: 10, width: 32, epochs: 4);
+        CliRun run = CliRun.Of("fix", model, "--seeds", "1", "--run", folder.File("control.run"), "--json", folder.File("fix.json"));
+
+        Assert.True(run.Status == ExitStatus.Clean, run.Output + run.Error);
+        Assert.Equal("", run.Error);
+        Assert.True(File.Exists(folder.File("sick.fixed.yaml")));
+        foreach (string part in (string[])["FTH001", "why", "theory", "remedy", "before", "after", "verdict", "sick.fixed.yaml", "▁", "█"])
+        {
+            Assert.Contains(part, run.Output);
+        }
+        using JsonDocument json = JsonDocument.Parse(File.ReadAllText(folder.File("fix.json")));
+        JsonElement root = json.RootElement;
+        Assert.True(root.GetProperty("sick").GetBoolean());
+        Assert.InRange(root.GetProperty("training").GetProperty("accuracy").GetDouble(), 0, 0.3);
+        JsonElement repair = root.GetProperty("repair");
+        Assert.True(repair.GetProperty("accuracy").GetDouble() > repair.GetProperty("control_accuracy").GetDouble() + 0.3);
+        Assert.NotEmpty(repair.GetProperty("applied").EnumerateArray());
+        Assert.Equal(1, repair.GetProperty("seeds").GetInt32());
+
+        CliRun mended = CliRun.Of("train", folder.File("sick.fixed.yaml"));
+        Assert.True(mended.Status == ExitStatus.Clean, mended.Output + mended.Error);
+    }
+
+    [Fact]
+    public void AHealthyNetworkIsLeftAlone()
+    {
+        CliRun run = CliRun.Of("fix", folder.Model("well.yaml", "relu", epochs: 2), "--seeds", "1");
+
+        Assert.True(run.Status == ExitStatus.Clean, run.Output + run.Error);
+        Assert.Contains("healthy", run.Output);
+        Assert.Equal(["well.yaml"], folder.Names);
+    }
+
+    [Fact]
+    public void AnInterruptionChangesNothing()
+    {
+        using CancellationTokenSource stopped = new();
+        stopped.Cancel();
+        CliRun run = CliRun.Of(stopped.Token, "fix", folder.Model("sick.yaml", "sigmoid", depth: 10));
+
+        Assert.Equal(ExitStatus.Findings, run.Status);
+        Assert.Contains("interrupted", run.Error);
+        Assert.Equal(["sick.yaml"], folder.Names);
+    }
+}

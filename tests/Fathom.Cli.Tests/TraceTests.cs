@@ -1,0 +1,70 @@
+using System.Globalization;
+using System.Text;
+using Fathom.Formats.SafeTensors;
+using Fathom.Testing.Reference;
+
+namespace Fathom.Cli.Tests;
+
+public sealed class TraceTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Xunit.Theory]
+    [InlineData("mlp_sigmoid_00")]
+    [InlineData("mlp_sigmoid_01")]
+    public void AgreesWithPyTorch(string id)
+    {
+        ReferenceCase reference = Case(id);
+        CliRun run = Trace(reference, reference.Inputs);
+
+        Assert.True(run.Status == ExitStatus.Clean, run.Output + run.Error);
+        SafeTensorsFile result = SafeTensorsFile.Open(folder.File("t.safetensors"));
+        string[] names = [.. reference.Outputs, .. reference.GradientInputs.Concat(reference.Activations).Select(name => $"grad.{name}")];
+        Assert.True(names.Length > 40);
+        Assert.Equal([], names.Select(name => reference.Mismatch(name, result.Tensor(name).ToSingles())).OfType<string>());
+    }
+
+    [Fact]
+    public void WeightsThatDoNotFitAreListedInOneLine()
+    {
+        ReferenceCase reference = Case("mlp_sigmoid_00");
+        string line = Trace(reference, [.. reference.Inputs.Where(name => name is not ("layers.3.bias" or "layers.5.weight")), "extra.weight"]).RequireOneLineError();
+
+        Assert.Contains("missing: layers.3.bias (8), layers.5.weight (8, 8)", line);
+        Assert.Contains("unknown: extra.weight", line);
+        Assert.False(File.Exists(folder.File("t.safetensors")));
+    }
+
+    private static ReferenceCase Case(string id) => ReferenceFolder.Open().Cases.Single(item => item.Id == id);
+
+    private CliRun Trace(ReferenceCase reference, IReadOnlyList<string> inputs)
+    {
+        string[] data = ["x", "target"];
+        SafeTensorsFile.Write(folder.File("b.safetensors"), data.Select(name => Entry(name, reference.Tensor(name))));
+        SafeTensorsFile.Write(folder.File("w.safetensors"), inputs.Except(data).Select(name => name.StartsWith("extra", StringComparison.Ordinal)
+            ? SafeTensorEntry.Of(name, [1], new float[1]) : Entry(name, reference.Tensor(name))));
+        return CliRun.Of("trace", folder.Write("m.yaml", Model(reference)), "--weights", folder.File("w.safetensors"), "--batch", folder.File("b.safetensors"), "--out", folder.File("t.safetensors"));
+    }
+
+    private static SafeTensorEntry Entry(string name, SafeTensor tensor) => tensor.DType == SafeTensorType.I64
+        ? SafeTensorEntry.Of(name, tensor.Shape, tensor.ToInt64s())
+        : SafeTensorEntry.Of(name, tensor.Shape, tensor.ToSingles());
+
+    private static string Model(ReferenceCase reference)
+    {
+        int[] sizes = [.. reference.Attributes.GetProperty("sizes").EnumerateArray().Select(size => size.GetInt32())];
+        StringBuilder text = new();
+        text.AppendLine(CultureInfo.InvariantCulture, $"fathom: 1\ninput: {sizes[0]}\nloss: {reference.TextAttribute("loss")}\noptimizer: sgd\nlayers:");
+        for (int i = 1; i < sizes.Length; i++)
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"  - {{dense: {sizes[i]}, name: layers.{i - 1}}}");
+            if (i < sizes.Length - 1)
+            {
+                text.AppendLine(CultureInfo.InvariantCulture, $"  - {{sigmoid: {{}}, name: sigmoid.{i - 1}}}");
+            }
+        }
+        return text.ToString();
+    }
+}
