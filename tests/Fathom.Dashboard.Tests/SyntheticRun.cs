@@ -103,7 +103,7 @@ internal sealed record SyntheticRun
                 layer[parameter + 2] = new TensorRow { L2 = (double.IsNaN(norm) ? 0 : norm) * 0.1, Count = 1024 };
             }
 
-            layer[8] = new TensorRow { L2 = 8, Count = 1000, Saturated = (uint)(20 * i * Math.Min(1, step / 150.0)), Zeros = 0 };
+            layer[8] = new TensorRow { L2 = 8, Count = 1000, Saturated = (uint)(400.0 * i / Layers * Math.Min(1, step / 150.0)), Zeros = 0 };
         }
     }
 

@@ -21,7 +21,7 @@ internal sealed class HeatMap
     private const double Right = 10;
     private const double Top = 26;
     private const double UnderPlot = 92;
-    private const double TextHeight = 13;
+    private const double TextHeight = 14;
 
     private readonly double _low;
     private readonly double _high;
@@ -124,13 +124,15 @@ internal sealed class HeatMap
 
     private void WriteRowNames(Markup page)
     {
+        // Evenly spread from the lowest; the top one always, and those too close below it not.
         int stride = (int)Math.Ceiling(TextHeight / _rowHeight);
-        for (int row = 0; row < Rows.Count; row += stride)
+        for (int row = 0; row < Rows.Count; row++)
         {
-            // The top row is always named; its neighbour gives way.
-            bool top = row + stride >= Rows.Count;
-            int named = top ? Rows.Count - 1 : row;
-            page.Element("text", LineChart.Shorten(Rows[named], 12), ("x", Coordinate(Left - 6)), ("y", Coordinate(PixelY(named) + (_rowHeight / 2))), ("dy", "0.34em"), ("text-anchor", "end"));
+            if (row == Rows.Count - 1 || (row % stride == 0 && row + stride < Rows.Count))
+            {
+                string y = Coordinate(PixelY(row) + (_rowHeight / 2));
+                page.Element("text", LineChart.Shorten(Rows[row], 12), ("x", Coordinate(Left - 6)), ("y", y), ("dy", "0.34em"), ("text-anchor", "end"));
+            }
         }
     }
 

@@ -34,7 +34,7 @@ internal sealed class LineChart
     private const double Right = 10;
     private const double Top = 26;
     private const double Bottom = 42;
-    private const double RowHeight = 16;
+    private const double RowHeight = 18;
 
     private readonly Scale _ownY;
     private readonly double _plotTop;
@@ -176,7 +176,7 @@ internal sealed class LineChart
         }
     }
 
-    /// <summary>One path; a value that has no place on the axis interrupts it. A lone point becomes a round dot.</summary>
+    /// <summary>One path; a value that has no place on the axis interrupts it. A point without neighbours becomes a dot.</summary>
     private void WriteLine(Markup page, ChartSeries series)
     {
         StringBuilder path = new();
@@ -190,9 +190,14 @@ internal sealed class LineChart
                 continue;
             }
 
-            path.Append(drawing ? 'L' : 'M').Append(Coordinate(PixelX(point.X))).Append(' ').Append(Coordinate(PixelY(point.Y)));
-            bool alone = !drawing && (i + 1 == series.Points.Count || !Y.CanShow(series.Points[i + 1].Y));
-            path.Append(alone ? "h0" : "");
+            (string x, string y) = (Coordinate(PixelX(point.X)), Coordinate(PixelY(point.Y)));
+            if (!drawing && (i + 1 == series.Points.Count || !Y.CanShow(series.Points[i + 1].Y)))
+            {
+                page.Empty("circle", ("class", "dot"), ("cx", x), ("cy", y), ("r", "2"));
+                continue;
+            }
+
+            path.Append(drawing ? 'L' : 'M').Append(x).Append(' ').Append(y);
             drawing = true;
         }
 

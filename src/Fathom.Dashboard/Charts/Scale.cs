@@ -93,7 +93,7 @@ internal sealed class LinearScale : Scale
     {
         0 => "0",
         _ when wholeNumbers && Math.Abs(value) < 1e15 => NumberText.Count((long)Math.Round(value)),
-        _ when step < 1e-4 || Math.Abs(value) >= 1e5 => NumberText.Short(value),
+        _ when step < 1e-4 || Math.Abs(value) >= 1e5 => NumberText.Short(value, digits: 6),
         _ => value.ToString("F" + decimals.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture),
     };
 }
@@ -150,7 +150,7 @@ internal sealed class LogScale : Scale
         {
             if (exponent >= first && exponent % stride == 0)
             {
-                yield return new Tick(PlaceExponent(exponent), exponent is > -3 and < 4 ? NumberText.Short(Math.Pow(10, exponent)) : NumberText.PowerOfTen(exponent));
+                yield return new Tick(PlaceExponent(exponent), dense || exponent is > -3 and < 4 ? NumberText.Short(Math.Pow(10, exponent)) : NumberText.PowerOfTen(exponent));
             }
 
             foreach (int digit in dense ? (int[])[2, 5] : [])

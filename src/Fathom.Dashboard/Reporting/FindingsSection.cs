@@ -84,8 +84,8 @@ internal static class FindingsSection
         page.Element("th", "What", ("scope", "col")).Element("th", "Measured", ("scope", "col")).Element("th", "Expected", ("scope", "col")).Close().Close().Open("tbody");
         foreach (ReportedEvidence one in evidence)
         {
-            page.Open("tr").Element("th", Words(one.Name), ("scope", "row")).Element("td", Short(one.Measured));
-            page.Element("td", double.IsNaN(one.Expected) ? "–" : Short(one.Expected)).Close();
+            page.Open("tr").Element("th", Words(one.Name), ("scope", "row")).Element("td", Short(one.Measured, digits: 4));
+            page.Element("td", double.IsNaN(one.Expected) ? "–" : Short(one.Expected, digits: 4)).Close();
         }
 
         page.Close().Close();
@@ -111,7 +111,4 @@ internal static class FindingsSection
     private static string Sign(int weight) => weight switch { 2 => "■", 1 => "▲", _ => "●" };
 
     private static string Words(string name) => name.Replace('_', ' ');
-
-    private static string Capital(string text) =>
-        text.Length == 0 ? text : char.ToUpperInvariant(text[0]) + text[1..];
 }

@@ -33,12 +33,13 @@ internal static class GradientMap
     private static List<(int From, int To)> Bins(IReadOnlyList<long> steps, int count)
     {
         List<(int From, int To)> bins = [];
-        double width = Math.Max(1, (steps[^1] + 1.0 - steps[0]) / count);
+        // Whole steps, so that no cell stands for more steps than its neighbour.
+        long width = (steps[^1] - steps[0] + count) / count;
         for (int from = 0; from < steps.Count;)
         {
-            long bin = (long)((steps[from] - steps[0]) / width);
+            long bin = (steps[from] - steps[0]) / width;
             int to = from + 1;
-            while (to < steps.Count && (long)((steps[to] - steps[0]) / width) == bin)
+            while (to < steps.Count && (steps[to] - steps[0]) / width == bin)
             {
                 to++;
             }
@@ -89,7 +90,7 @@ internal static class GradientMap
         }
 
         double mean = sum / measured;
-        return new HeatCell(mean, where + Short(Math.Pow(10, mean)) + (measured == 1 ? "" : $" (geometric mean of {measured})"));
+        return new HeatCell(mean, where + Exact(Math.Pow(10, mean)) + (measured == 1 ? "" : $" (geometric mean of {measured})"));
     }
 
     private static string NameOf(LayerSeries[] row) => row.Length == 1 ? row[0].Name : $"{row[0].Name} … {row[^1].Name}";

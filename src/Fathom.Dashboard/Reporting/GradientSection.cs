@@ -32,9 +32,14 @@ internal static class GradientSection
         WriteProfile(page, run, profiles);
         WriteMap(page, run);
         WriteUpdates(page, run);
-        WriteShares(page, run, profiles, "Saturated outputs", "saturated", layer => layer.Saturated);
-        WriteShares(page, run, profiles, "Outputs that are exactly 0", "0", layer => layer.Zeros);
+        string saturated = WriteShares(page, run, profiles, "Saturated outputs", "saturated", layer => layer.Saturated);
+        string zero = WriteShares(page, run, profiles, "Outputs that are exactly 0", "0", layer => layer.Zeros);
         page.Close();
+        if (saturated.Length + zero.Length != 0)
+        {
+            page.Element("p", (saturated + zero).TrimStart(), ("class", "note"));
+        }
+
         LayerTable.Write(page, run);
         page.CloseLine();
     }
@@ -48,7 +53,7 @@ internal static class GradientSection
             caption += $" At step {Count(run.DetailSteps[0])} it {DepthProfile.Describe(run, 0)}.";
         }
 
-        LineChart chart = DepthChart(run, caption, "gradient norm (L2)", logarithmic: true, Profiles(run, profiles, layer => layer.Gradient, Short));
+        LineChart chart = DepthChart(run, caption, "gradient norm (L2)", logarithmic: true, Profiles(run, profiles, layer => layer.Gradient, Exact));
         Figure.Write(page, "Gradient norm over depth", caption, chart);
     }
 
@@ -81,13 +86,19 @@ internal static class GradientSection
         Figure.Write(page, "Update to weight ratio", caption, chart, ordered: true);
     }
 
-    private static void WriteShares(Markup page, RunData run, IReadOnlyList<int> profiles, string title, string what, Func<LayerSeries, List<double>> of)
+    /// <summary>Draws the chart of a share; where there is none to draw, returns a sentence that says so.</summary>
+    private static string WriteShares(Markup page, RunData run, IReadOnlyList<int> profiles, string title, string what, Func<LayerSeries, List<double>> of)
     {
         int last = run.DetailSteps.Count - 1;
         LayerSeries[] measured = [.. run.Layers.Where(layer => double.IsFinite(of(layer)[last]))];
         if (measured.Length == 0)
         {
-            return;
+            return $" {title} were not measured.";
+        }
+
+        if (run.Layers.All(layer => of(layer).All(share => !(share > 0))))
+        {
+            return $" {title}: none, in no layer at any measured step.";
         }
 
         LayerSeries worst = measured.MaxBy(layer => of(layer)[last])!;
@@ -95,14 +106,9 @@ internal static class GradientSection
         string caption = most > 0
             ? $"At step {Count(run.DetailSteps[last])}, most at {worst.Activation}: {Percent(most)} of its outputs are {what}."
             : $"At step {Count(run.DetailSteps[last])}, no layer's outputs are {what}.";
-        if (run.Layers.All(layer => of(layer).All(share => !(share > 0))))
-        {
-            page.Open("figure", ("class", "short")).Open("figcaption").Element("h3", title).Element("p", "None, in no layer at any measured step.").Close().CloseLine();
-            return;
-        }
-
         LineChart chart = DepthChart(run, caption, "share of outputs", logarithmic: false, Profiles(run, profiles, of, Percent), new LinearScale(0, 1));
         Figure.Write(page, title, caption, chart);
+        return "";
     }
 
     /// <summary>A statistic over depth at several steps, one line per step.</summary>
@@ -122,7 +128,7 @@ internal static class GradientSection
     }
 
     private static LineChart DepthChart(RunData run, string caption, string yTitle, bool logarithmic, ChartSeries[] series, LinearScale? y = null) =>
-        new(caption, "layer, input → output", yTitle, new LinearScale(1, run.Layers.Count, wholeNumbers: true), logarithmic, series)
+        new(caption, "layer, input → output", yTitle, new LinearScale(0.5, run.Layers.Count + 0.5, wholeNumbers: true), logarithmic, series)
         {
             Ends = run.Layers.Count > 1 ? (run.Layers[0].Name, run.Layers[^1].Name) : null,
             FixedY = y,

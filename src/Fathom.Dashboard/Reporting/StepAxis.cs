@@ -7,7 +7,8 @@ internal static class StepAxis
 {
     public const string Title = "step";
 
-    public static Scale Of(RunData run) => new LinearScale(run.Steps[0].Step, run.Steps[^1].Step, wholeNumbers: true);
+    public static Scale Of(RunData run) =>
+        new LinearScale(run.Steps[0].Step, Math.Max(run.Steps[0].Step + 1, run.Steps[^1].Step), wholeNumbers: true);
 
     /// <summary>Where findings became certain.</summary>
     public static IReadOnlyList<(double X, string Label)> Findings(RunData run) =>

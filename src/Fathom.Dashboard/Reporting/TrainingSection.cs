@@ -54,8 +54,8 @@ internal static class TrainingSection
         ChartSeries[] series = [.. Splits(run.Evaluations.Where(one => one.MetricName == name), one => one.Metric, from: 0)];
         EvaluationRow[] judged = [.. run.Evaluations.Where(one => one.Split == run.Evaluations[^1].Split && one.MetricName == name)];
         EvaluationRow best = judged.MaxBy(one => double.IsNaN(one.Metric) ? double.NegativeInfinity : one.Metric)!;
-        string caption = $"{judged[^1].Split} {name}: {Short(judged[^1].Metric)} at step {Count(judged[^1].Step)}, highest {Short(best.Metric)} at step {Count(best.Step)}.";
-        Figure.Write(page, "Metric", caption, Chart(run, caption, name, logarithmic: false, series));
+        string caption = $"{Capital(judged[^1].Split)} {name}: {Short(judged[^1].Metric)} at step {Count(judged[^1].Step)}, highest {Short(best.Metric)} at step {Count(best.Step)}.";
+        Figure.Write(page, Capital(name), caption, Chart(run, caption, name, logarithmic: false, series));
     }
 
     private static void WriteGradientNorm(Markup page, RunData run)
@@ -93,7 +93,7 @@ internal static class TrainingSection
             .Select((split, i) => new ChartSeries(split.Key, $"s{from + i}", [.. split.Select(one => new ChartPoint(one.Step, value(one))).OrderBy(one => one.X)])
             {
                 Dash = Dashes[from + i],
-                DotTitle = split.Count() <= 60 ? point => $"{split.Key}, step {Count((long)point.X)}: {Short(point.Y)}" : null,
+                DotTitle = split.Count() <= 60 ? point => $"{split.Key}, step {Count((long)point.X)}: {Exact(point.Y)}" : null,
             });
 
     private static bool IsWide(IEnumerable<ChartSeries> series)
