@@ -114,6 +114,7 @@ public sealed class WatchedRun : IDisposable
             else if (Session.NextStep % Session.StepsPerEpoch == 0)
             {
                 Evaluation validation = Session.Evaluate(Session.Data.Validation);
+                Session.ReportEpoch(validation);
                 Recorder?.Evaluation(step.Step, step.Epoch, "validation", validation);
                 EpochEnded?.Invoke(step.Epoch, validation);
             }

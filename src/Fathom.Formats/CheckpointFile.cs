@@ -15,6 +15,7 @@ public static class CheckpointFile
 
     private const string StepKey = "fathom.next_step";
     private const string ScaleKey = "fathom.learning_rate_scale";
+    private const string ScheduleKey = "fathom.schedule";
     private const string SeedKey = "fathom.seed";
     private const string BatchKey = "fathom.batch";
     private const string EpochStepsKey = "fathom.steps_per_epoch";
@@ -31,6 +32,7 @@ public static class CheckpointFile
         {
             [StepKey] = Text(checkpoint.NextStep),
             [ScaleKey] = checkpoint.LearningRateScale.ToString("R", CultureInfo.InvariantCulture),
+            [ScheduleKey] = string.Join(' ', checkpoint.Schedule.Select(Text)),
             [SeedKey] = Text(session.Model.Plan.Seed),
             [BatchKey] = Text(session.Model.Plan.BatchSize),
             [EpochStepsKey] = Text(session.StepsPerEpoch),
@@ -59,13 +61,18 @@ public static class CheckpointFile
         Dictionary<string, (int[] Shape, float[] Elements)> tensors = file.Names.ToDictionary(name => name, name => (file.Tensor(name).Shape.ToArray(), file.Tensor(name).ToSingles()));
         try
         {
-            session.Restore(new Checkpoint(step, scale, tensors));
+            session.Restore(new Checkpoint(step, scale, tensors, ScheduleState(file)));
         }
         catch (TrainingException error)
         {
             throw new TrainingException($"{path}: {error.Message}");
         }
     }
+
+    private static double[] ScheduleState(SafeTensorsFile file) =>
+        [.. file.Metadata.GetValueOrDefault(ScheduleKey, "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(word =>
+            double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number
+            : throw new SafeTensorsException($"{file.Path}: '{word}' in {ScheduleKey} is no number"))];
 
     private static void Require(SafeTensorsFile file, string key, string what, string now)
     {

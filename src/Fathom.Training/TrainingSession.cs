@@ -4,6 +4,7 @@ using Fathom.Graphs;
 using Fathom.Training.Data;
 using Fathom.Training.Execution;
 using Fathom.Training.Optimizers;
+using Fathom.Training.Schedules;
 
 namespace Fathom.Training;
 
@@ -28,6 +29,7 @@ public sealed class TrainingSession : IDisposable
     private readonly BatchOrder order;
     private readonly UpdateSize[] updates;
     private readonly Evaluator evaluator;
+    private readonly PlateauState? feedback;
 
     /// <param name="model">Network and plan.</param>
     /// <param name="data">Training and validation data.</param>
@@ -46,6 +48,7 @@ public sealed class TrainingSession : IDisposable
         Parameters.Initialize(model.Plan.Seed);
         Optimizer = new OptimizerState<float>(Parameters, model.Plan.Optimizer);
         updates = new UpdateSize[Parameters.Slices.Count(slice => slice.Trainable)];
+        feedback = model.Plan.Schedule.CreateFeedback();
         Probes = ProbeTable.For(model.Graph, Graph);
         Watch = watch ? new ProbeSet<float>(Probes) : null;
     }
@@ -97,7 +100,7 @@ public sealed class TrainingSession : IDisposable
             clipping.Apply(Parameters, norm);
             clipped = Optimizer.GradientNorm(Pool);
         }
-        double rate = plan.Optimizer.LearningRate * LearningRateScale * plan.Schedule.Factor(NextStep, StepsPerEpoch, TotalSteps);
+        double rate = plan.Optimizer.LearningRate * LearningRateScale * (feedback?.Factor ?? 1) * plan.Schedule.Factor(NextStep, StepsPerEpoch, TotalSteps);
         MeasureParameters();
         Optimizer.Step(plan.Optimizer, rate, NextStep + 1, updates, Pool);
         RecordUpdates();
@@ -108,6 +111,10 @@ public sealed class TrainingSession : IDisposable
 
     /// <summary>Loss and metric over a whole data set, in evaluation mode.</summary>
     public Evaluation Evaluate(DataSet data) => evaluator.Evaluate(data);
+
+    /// <summary>Tells a schedule that listens, such as plateau, how an epoch ended.</summary>
+    public void ReportEpoch(Evaluation validation) =>
+        feedback?.Report(feedback.Better == Better.Larger ? validation.Metric : validation.Loss);
 
     /// <summary>For each elementwise layer the number of units that no sample makes other than 0.</summary>
     public IReadOnlyList<UnitActivity> MeasureUnits(DataSet data, int samples = 512) => evaluator.MeasureUnits(data, samples);
@@ -124,7 +131,7 @@ public sealed class TrainingSession : IDisposable
         {
             tensors[name] = ([state.Length], state);
         }
-        return new Checkpoint(NextStep, LearningRateScale, tensors);
+        return new Checkpoint(NextStep, LearningRateScale, tensors, feedback?.Export() ?? []);
     }
 
     /// <exception cref="TrainingException">The checkpoint belongs to another network or optimizer.</exception>
@@ -146,6 +153,10 @@ public sealed class TrainingSession : IDisposable
             checkpoint.Tensors[slice.Name].Elements.CopyTo(Parameters.Value(slice).Span);
         }
         Optimizer.Import(checkpoint.Tensors.ToDictionary(pair => pair.Key, pair => pair.Value.Elements));
+        if (feedback is not null)
+        {
+            feedback.Import(checkpoint.Schedule);
+        }
         NextStep = checkpoint.NextStep;
         LearningRateScale = checkpoint.LearningRateScale;
     }

@@ -58,6 +58,7 @@ public sealed class ModelReaderTests : IDisposable
         AssertError(Write("b.json", "[]"), "a JSON object is expected, a list is given");
         AssertError(Write("c.json", "{\"class_name\": \"Seq"), ":1:20: no valid JSON: ", isStart: true, separator: "");
         AssertError(Write("d.json", string.Concat(Enumerable.Repeat("{\"a\":", 100_000))), ":1:", isStart: true, separator: "");
+        AssertError(Write("f.json", Json.Replace("\"d\"", "\"\\ud800\"", StringComparison.Ordinal)), "a text in it is no valid Unicode: ", isStart: true);
         AssertError(Write("e.json", "{\"class_name\": \"MyModel\", \"config\": {}}"), "key 'class_name': 'MyModel' is no model whose layers are listed; allowed: Sequential, Functional, Model");
     }
 

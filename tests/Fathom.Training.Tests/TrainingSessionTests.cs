@@ -5,6 +5,7 @@ using Fathom.Training.Data;
 using Fathom.Training.Execution;
 using Fathom.Training.Losses;
 using Fathom.Training.Optimizers;
+using Fathom.Training.Schedules;
 
 namespace Fathom.Training.Tests;
 
@@ -67,6 +68,24 @@ public sealed class TrainingSessionTests
         Run(second, 40);
         Assert.Equal(90, second.NextStep);
         Assert.Equal(Bits(whole.Parameters.Values.Span.ToArray()), Bits(second.Parameters.Values.Span.ToArray()));
+    }
+
+    [Fact]
+    public void APlateauLowersTheRateAndSurvivesACheckpoint()
+    {
+        ModelDefinition model = Model(width: 16, batch: 32);
+        model = model with { Plan = model.Plan with { Schedule = new PlateauSchedule(Gamma: 0.5, Patience: 1) } };
+        using WorkerPool pool = new(1);
+        using TrainingSession session = new(model, Digits, pool);
+        double first = session.Step().LearningRate;
+        foreach (double loss in new[] { 1.0, 2.0, 2.0 })
+        {
+            session.ReportEpoch(new Evaluation(loss, 0.5, MetricKind.Accuracy));
+        }
+        using TrainingSession resumed = new(model, Digits, pool);
+        resumed.Restore(session.Capture());
+        Assert.Equal(first / 2, session.Step().LearningRate);
+        Assert.Equal(first / 2, resumed.Step().LearningRate);
     }
 
     [Fact]

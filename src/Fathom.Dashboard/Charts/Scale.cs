@@ -27,15 +27,18 @@ internal sealed class LinearScale : Scale
     // Keeps differences of two ends finite.
     private const double Largest = 1e300;
 
+    // A span below this has no ticks that double precision could tell apart.
+    private const double Smallest = 1e-290;
+
     private readonly double _from;
     private readonly double _to;
 
     public LinearScale(double from, double to, bool wholeNumbers = false, int ticks = 5)
     {
         (from, to) = (Math.Clamp(from, -Largest, Largest), Math.Clamp(to, -Largest, Largest));
-        if (!(to > from) || to - from <= Math.Abs(from) * 1e-12)
+        if (!(to - from >= Math.Max(Smallest, Math.Abs(from) * 1e-12)))
         {
-            double half = wholeNumbers ? 1 : from == 0 ? 1 : Math.Abs(from) * 0.1;
+            double half = wholeNumbers || Math.Abs(from) < 10 * Smallest ? 1 : Math.Abs(from) * 0.1;
             (from, to) = (from - half, to + half);
         }
 
@@ -101,7 +104,7 @@ internal sealed class LinearScale : Scale
 /// <summary>A logarithmic axis; its ticks are whole powers of ten, closer ones only where it spans hardly any.</summary>
 internal sealed class LogScale : Scale
 {
-    private const int MostTicks = 7;
+    private const int MostTicks = 8;
 
     private readonly double _from;
     private readonly double _to;

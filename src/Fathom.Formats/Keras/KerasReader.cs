@@ -25,6 +25,19 @@ public static class KerasReader
     public static ModelReadResult Read(string file, string text)
     {
         using JsonDocument document = Parse(file, text);
+        try
+        {
+            return Read(file, document);
+        }
+        catch (InvalidOperationException error)
+        {
+            // JSON's parser finds a text with half a surrogate pair only when the text is asked for.
+            throw new ModelFormatException($"{file}: a text in it is no valid Unicode: {error.Message}", error);
+        }
+    }
+
+    private static ModelReadResult Read(string file, JsonDocument document)
+    {
         List<string> warnings = [];
         KerasJson root = new(file, null, document.RootElement);
         if (!root.Has("class_name"))

@@ -49,6 +49,9 @@ public sealed class PlateauState(PlateauSchedule schedule)
     private int waited;
     private int cooling;
 
+    /// <summary>Which way the metric gets better: a loss or an accuracy has to be reported.</summary>
+    public Better Better => schedule.Better;
+
     /// <summary>Factor on the learning rate.</summary>
     public double Factor { get; private set; } = 1;
 
@@ -76,6 +79,20 @@ public sealed class PlateauState(PlateauSchedule schedule)
             cooling = schedule.Cooldown;
             waited = 0;
         }
+    }
+
+    /// <summary>The whole state, for a checkpoint.</summary>
+    public double[] Export() => [Factor, best, waited, cooling];
+
+    /// <summary>Goes on from an exported state.</summary>
+    /// <exception cref="TrainingException">Not four numbers.</exception>
+    public void Import(IReadOnlyList<double> state)
+    {
+        if (state.Count != 4)
+        {
+            throw new TrainingException($"the checkpoint has {state.Count} numbers for the plateau schedule; it needs 4");
+        }
+        (Factor, best, waited, cooling) = (state[0], state[1], (int)state[2], (int)state[3]);
     }
 
     private bool IsBetter(double metric) => (schedule.Better, schedule.Relative) switch
