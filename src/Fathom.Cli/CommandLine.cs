@@ -55,14 +55,17 @@ public static class CommandLine
             TrainVerb.Create(terminal, cancellation),
             FixVerb.Create(terminal, cancellation),
             TraceVerb.Create(terminal),
+            ReportVerb.Create(terminal),
         };
         root.Options.OfType<VersionOption>().Single().Action = new VersionAction();
-        root.SetAction(parsed =>
-        {
-            new HelpAction().Invoke(parsed);
-            return ExitStatus.BadInput;
-        });
+        root.SetAction(NoCommand);
         return root;
+    }
+
+    private static int NoCommand(ParseResult parsed)
+    {
+        new HelpAction().Invoke(parsed);
+        throw new UsageException($"no command is given; known are {string.Join(", ", parsed.RootCommandResult.Command.Subcommands.Select(command => command.Name))}");
     }
 
     private static string Explain(ParseResult parsed)

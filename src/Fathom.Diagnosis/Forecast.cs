@@ -39,7 +39,7 @@ public static class Forecast
                 .Add("gradient_factor_per_layer", new Evidence(depth.FactorPerLayer, 1))
                 .Add("first_over_last_gradient", new Evidence(Math.Pow(10, decades), 1)),
             Explanation = $"Theory expects the gradient's norm to change by ×{Number(depth.FactorPerLayer)} per layer on its way back, from {last.Layer.Name} to {first.Layer.Name} " +
-                $"by {(vanishes ? "a loss" : "a gain")} of {Number(Math.Abs(decades))} decades (±{Number(deviation)} at this width). {Why(prediction)}.",
+                $"by {(vanishes ? "a loss" : "a gain")} of {Number(Math.Round(Math.Abs(decades), 1))} decades (±{Number(deviation)} at this width). {Why(prediction)}.",
             Remedies = vanishes ? ["activation", "initialization", "batch_norm", "residual", "optimizer"] : ["initialization", "batch_norm", "clip_norm", "learning_rate"],
         };
     }

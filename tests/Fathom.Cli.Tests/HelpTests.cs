@@ -18,5 +18,14 @@ public sealed class HelpTests
     }
 
     [Fact]
+    public void NoCommandGetsHelpAndOneLine()
+    {
+        CliRun run = CliRun.Of();
+
+        Assert.Contains("no command is given; known are check", run.RequireOneLineError());
+        Assert.Contains("--help", run.Output);
+    }
+
+    [Fact]
     public void VersionIsTheProgramsOwn() => Assert.Matches(@"^fathom \d+\.\d+\.\d+\s*$", CliRun.Of("--version").Output);
 }

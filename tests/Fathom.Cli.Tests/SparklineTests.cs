@@ -9,7 +9,7 @@ public sealed class SparklineTests
         Assert.Equal("▁▂▃▄▅▆▇█", Sparkline.Draw([0, 1, 2, 3, 4, 5, 6, 7]));
 
     [Fact]
-    public void HasAnAsciiFallback() => Assert.Equal("_+#", Sparkline.Draw([-10, -4, 0], unicode: false));
+    public void HasAnAsciiFallback() => Assert.Equal("_=#", Sparkline.Draw([-10, -4, 0], unicode: false));
 
     [Fact]
     public void LeavesGapsWhereThereIsNoNumber() =>

@@ -30,6 +30,9 @@ public sealed class TrainTests : IDisposable
         Assert.False(json.RootElement.GetProperty("sick").GetBoolean());
         Assert.Equal("none", json.RootElement.GetProperty("cause").GetString());
         Assert.True(SafeTensorsFile.Open(folder.File("w.safetensors")).Contains("dense_1.weight"));
+
+        Assert.Equal(ExitStatus.Clean, CliRun.Of("report", folder.File("a.run")).Status);
+        Assert.Contains("<html", File.ReadAllText(folder.File("a.html")));
     }
 
     [Fact]

@@ -21,7 +21,7 @@ internal static class FindingText
         }
         foreach (string rival in finding.RuledOut)
         {
-            terminal.Line($"  not {rival}", Tone.Dim);
+            terminal.Line($"  ruled out: {rival}", Tone.Dim);
         }
         if (finding.Remedies.Length > 0)
         {

@@ -35,17 +35,23 @@ internal sealed class ProgressLines(Terminal terminal) : IProgressView
 internal sealed class ProgressBars : IProgressView
 {
     private const double Full = 1000;
+    private const int BarWidth = 20;
+
+    /// <summary>Share, time left and the gaps between the columns.</summary>
+    private const int NumbersWidth = 17;
 
     private readonly ProgressContext context;
     private readonly Dictionary<string, ProgressTask> bars = [];
     private readonly Dictionary<string, long> drawn = [];
 
-    private ProgressBars(ProgressContext context) => this.context = context;
+    private readonly int room;
+
+    private ProgressBars(ProgressContext context, int room) => (this.context, this.room) = (context, room);
 
     public static void Run(IAnsiConsole console, Action<IProgressView> work) => console.Progress()
         .AutoClear(false)
-        .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = 30 }, new PercentageColumn(), new RemainingTimeColumn())
-        .Start(context => work(new ProgressBars(context)));
+        .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = BarWidth }, new PercentageColumn(), new RemainingTimeColumn())
+        .Start(context => work(new ProgressBars(context, Math.Max(20, console.Profile.Width - BarWidth - NumbersWidth))));
 
     public void Report(string bar, double share, string? detail = null)
     {
@@ -63,7 +69,8 @@ internal sealed class ProgressBars : IProgressView
         task.Value = Math.Clamp(share, 0, 1) * Full;
         if (detail is not null)
         {
-            task.Description = Markup.Escape($"{bar}  {detail}");
+            string text = $"{bar}  {detail}";
+            task.Description = Markup.Escape(text.Length > room ? text[..(room - 1)] + "…" : text);
         }
     }
 }

@@ -26,7 +26,7 @@ internal static class RepairText
         table.Write(terminal);
         (double low, double high) = Range(control.Gradients.SelectMany(layer => new[] { layer.LogGradient - last.LogGradient, layer.LogExpected }));
         terminal.Line($"  measured  {Spark(terminal, control.Gradients.Select(layer => layer.LogGradient - last.LogGradient), low, high)}");
-        terminal.Line($"  theory    {Spark(terminal, control.Gradients.Select(layer => layer.LogExpected), low, high)}  {first.Layer} → {last.Layer}, {Number(high - low)} decades high");
+        terminal.Line($"  theory    {Spark(terminal, control.Gradients.Select(layer => layer.LogExpected), low, high)}  {first.Layer} → {last.Layer}, {Number(Math.Round(high - low, 1))} decades high");
         terminal.Line();
     }
 

@@ -84,6 +84,8 @@ internal static class CheckVerb
         terminal.Line("factor: gradient norm here over that one layer on; gradient: relative to the last layer; variance: of the layer's output", Tone.Dim);
     }
 
+    private static string Decades(double decades) => Number(Math.Round(Math.Abs(decades), 1));
+
     private static void WriteVerdict(PropagationPrediction prediction, Finding? finding, Terminal terminal)
     {
         DepthProfile depth = prediction.Depth;
@@ -94,16 +96,16 @@ internal static class CheckVerb
         }
         if (depth.FixedPoint is { } point)
         {
-            string trainable = depth.TrainableDepth is { } most ? $"; about {Number(most)} layers can be trained, this network has {depth.Layers.Length}" : "";
+            string trainable = depth.TrainableDepth is { } most ? $"; {(double.IsInfinity(most) ? "any number of" : $"about {Math.Round(most)}")} layers can be trained, this network has {depth.Layers.Length}" : "";
             terminal.Line($"far from the input each layer multiplies the gradient's norm by {Number(Math.Sqrt(point.Chi1))} ({point.Phase.ToString().ToLowerInvariant()} phase){trainable}");
         }
         if (finding is null)
         {
-            terminal.Line($"verdict: the gradient changes by {Number(Math.Abs(depth.TotalDecades))} decades over depth, which can be trained (threshold: {Number(Forecast.Decades)})", Tone.Good);
+            terminal.Line($"verdict: the gradient changes by {Decades(depth.TotalDecades)} decades over depth, which can be trained (threshold: {Number(Forecast.Decades)})", Tone.Good);
             return;
         }
         string change = depth.TotalDecades < 0 ? "loses" : "gains";
-        terminal.Line($"verdict: {finding.Problem}: it {change} {Number(Math.Abs(depth.TotalDecades))} decades from {depth.Layers[^1].Layer.Name} to {depth.Layers[0].Layer.Name} (threshold: {Number(Forecast.Decades)})", Tone.Bad);
+        terminal.Line($"verdict: {finding.Problem}: it {change} {Decades(depth.TotalDecades)} decades from {depth.Layers[^1].Layer.Name} to {depth.Layers[0].Layer.Name} (threshold: {Number(Forecast.Decades)})", Tone.Bad);
         terminal.Line($"  {finding.Explanation}");
         terminal.Line($"  may help: {string.Join(", ", finding.Remedies)}; 'fathom fix' tries them", Tone.Dim);
     }

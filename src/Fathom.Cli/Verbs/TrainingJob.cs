@@ -78,7 +78,7 @@ internal sealed class TrainingJob : IDisposable
         {
             Save();
             string metric = $"{OutcomeText.MetricName(validation.MetricKind)} {OutcomeText.Metric(validation)}";
-            detail = $"validation {metric}";
+            detail = metric;
             if (!terminal.Interactive)
             {
                 terminal.Line($"epoch {epoch + 1}/{Session.Model.Plan.Epochs}  loss {Number(run.Monitor.Observation.Loss)}  validation loss {Number(validation.Loss)}  {metric}");
@@ -86,7 +86,7 @@ internal sealed class TrainingJob : IDisposable
         };
         if (terminal.Interactive)
         {
-            run.Stepped = step => progress.Report("training", (step.Step + 1.0) / Session.TotalSteps, $"epoch {step.Epoch + 1}  loss {Number(run.Monitor.Observation.Loss)}  {detail}");
+            run.Stepped = step => progress.Report("training", (step.Step + 1.0) / Session.TotalSteps, $"epoch {step.Epoch + 1}/{Session.Model.Plan.Epochs}  loss {Number(run.Monitor.Observation.Loss)}  {detail}");
         }
         run.Advance(cancellation: cancellation);
     }
