@@ -56,17 +56,23 @@ internal static class RepairText
             return;
         }
         terminal.Line();
-        TextTable table = new("remedy", "predicted decades", "steps", $"validation {OutcomeText.MetricName(kind)}", "fate");
+        TextTable table = new("remedy", "theory: first/last gradient", "steps", $"validation {OutcomeText.MetricName(kind)}", "fate");
         foreach (Trial trial in report.Trials.OrderByDescending(trial => trial.Steps).ThenByDescending(trial => trial.Metric))
         {
-            string decades = double.IsNaN(trial.PredictedDecades) ? "–" : Number(trial.PredictedDecades);
+            string decades = double.IsNaN(trial.PredictedDecades) ? "–" : Number(Math.Pow(10, trial.PredictedDecades));
             Tone tone = ReferenceEquals(trial, report.Cure) ? Tone.Good : trial.Fate.StartsWith("dropped", StringComparison.Ordinal) ? Tone.Dim : Tone.Plain;
             table.Add(tone, trial.Name, decades, $"{trial.Steps}", OutcomeText.Metric(trial.Metric, kind), trial.Fate);
         }
         table.Write(terminal);
-        foreach (Contribution contribution in report.Contributions)
+        if (!report.Contributions.IsEmpty)
         {
-            terminal.Line($"without {contribution.Remedy.Name}: {OutcomeText.MetricName(kind)} {OutcomeText.Metric(contribution.MetricWithout, kind)}");
+            terminal.Line();
+            terminal.Line("which remedy mattered", Tone.Heading);
+        }
+        foreach (Contribution part in report.Contributions)
+        {
+            string change = $"{OutcomeText.MetricName(kind)} {OutcomeText.Metric(part.MetricWith, kind)} with it, {OutcomeText.Metric(part.MetricWithout, kind)} without";
+            terminal.Line($"  {part.Remedy.Name}: {change}{(part.Kept ? "" : "; left out")}");
         }
     }
 

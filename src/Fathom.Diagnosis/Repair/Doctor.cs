@@ -41,7 +41,7 @@ public sealed class Doctor(DataSplit data, WorkerPool pool, DoctorOptions? optio
         }
         Candidates candidates = new(model, data.Training, findings);
         List<Trial> trials = [];
-        Trial? best = Search(candidates, trials, cancellation, out List<Contribution> contributions);
+        Trial? best = Search(candidates, trials, Score(control), cancellation, out List<Contribution> contributions);
         report = report with { Trials = [.. trials], Contributions = [.. contributions] };
         return best is null
             ? report with { Verdict = "No candidate could be trained; nothing was changed." }
@@ -66,7 +66,7 @@ public sealed class Doctor(DataSplit data, WorkerPool pool, DoctorOptions? optio
         return outcome;
     }
 
-    private Trial? Search(Candidates candidates, List<Trial> trials, CancellationToken cancellation, out List<Contribution> contributions)
+    private Trial? Search(Candidates candidates, List<Trial> trials, double control, CancellationToken cancellation, out List<Contribution> contributions)
     {
         contributions = [];
         ConcurrentDictionary<Trial, WatchedRun> runs = new(ReferenceEqualityComparer.Instance);
@@ -87,7 +87,7 @@ public sealed class Doctor(DataSplit data, WorkerPool pool, DoctorOptions? optio
             }
             alive = Keep(alive, options.Finalists, runs);
             RunTo(1, alive, candidates, runs, cancellation, DoctorStage.Finals);
-            return Mildest(Best(alive), trials, candidates, runs, contributions, cancellation);
+            return Mildest(Best(alive), trials, candidates, runs, contributions, control, cancellation);
         }
         finally
         {
@@ -150,7 +150,7 @@ public sealed class Doctor(DataSplit data, WorkerPool pool, DoctorOptions? optio
     /// Among the finalists that are as good as the best, the mildest; and of a combination only the remedies that are
     /// missed when they are left out.
     /// </summary>
-    private Trial? Mildest(List<Trial> ranked, List<Trial> trials, Candidates candidates, ConcurrentDictionary<Trial, WatchedRun> runs, List<Contribution> contributions, CancellationToken cancellation)
+    private Trial? Mildest(List<Trial> ranked, List<Trial> trials, Candidates candidates, ConcurrentDictionary<Trial, WatchedRun> runs, List<Contribution> contributions, double control, CancellationToken cancellation)
     {
         if (ranked.Count == 0)
         {
@@ -160,27 +160,33 @@ public sealed class Doctor(DataSplit data, WorkerPool pool, DoctorOptions? optio
         Trial chosen = ranked.Where(trial => trial.Metric >= enough).OrderBy(trial => trial.Invasiveness).ThenByDescending(trial => trial.Metric).First();
         while (chosen.Remedies.Length > 1)
         {
-            List<Trial> without = [];
-            contributions.Clear();
-            foreach (Prescription left in chosen.Remedies)
-            {
-                ImmutableArray<Prescription> rest = chosen.Remedies.Remove(left);
-                string name = string.Join(" + ", rest.Select(item => item.Name));
-                Trial trial = trials.FirstOrDefault(known => known.Name == name && known.Fate == Completed)
-                    ?? new Trial { Remedies = rest, PredictedDecades = double.NaN };
-                without.Add(trial);
-            }
+            List<Trial> without = [.. chosen.Remedies.Select(left => WithRemedies(chosen.Remedies.Remove(left), trials))];
             RunTo(1, [.. without.Where(trial => trial.Fate != Completed)], candidates, runs, cancellation, DoctorStage.Ablation);
-            contributions.AddRange(chosen.Remedies.Zip(without, (left, trial) => new Contribution(left, trial.Metric)));
-            Trial best = without.OrderByDescending(trial => trial.Metric).ThenBy(trial => trial.Invasiveness).First();
+            Trial best = Best(without).FirstOrDefault() ?? without[0];
             if (!(best.Metric >= enough))
             {
+                contributions.AddRange(chosen.Remedies.Zip(without, (remedy, rest) => new Contribution(remedy, chosen.Metric, rest.Metric, Kept: true)));
                 return chosen;
             }
-            chosen = best; // what was left out made no difference
-            contributions.Clear();
+            Prescription idle = chosen.Remedies.Except(best.Remedies).Single();
+            contributions.Add(new Contribution(idle, chosen.Metric, best.Metric, Kept: false));
+            chosen = best;
         }
+        contributions.Add(new Contribution(chosen.Remedies[0], chosen.Metric, control, Kept: true));
         return chosen;
+    }
+
+    /// <summary>The trial of exactly these remedies, which may have been tried and dropped before.</summary>
+    private static Trial WithRemedies(ImmutableArray<Prescription> remedies, List<Trial> trials)
+    {
+        string name = string.Join(" + ", remedies.Select(remedy => remedy.Name));
+        if (trials.FirstOrDefault(known => known.Name == name) is { } known)
+        {
+            return known;
+        }
+        Trial trial = new() { Remedies = remedies, PredictedDecades = double.NaN };
+        trials.Add(trial);
+        return trial;
     }
 
     /// <summary>One standard error of an accuracy on the validation set; 0.01 for R².</summary>

@@ -68,8 +68,12 @@ public sealed record Trial
 /// <summary>Control and mended network, trained at full budget from one seed and in one data order.</summary>
 public sealed record Pair(ulong Seed, double Control, double Mended);
 
-/// <summary>What a remedy of a combination contributed: the metric without it.</summary>
-public sealed record Contribution(Prescription Remedy, double MetricWithout);
+/// <summary>Whether a remedy mattered: full runs with it and without it, all else the same.</summary>
+/// <param name="Remedy">The remedy.</param>
+/// <param name="MetricWith">Validation accuracy or R² with it.</param>
+/// <param name="MetricWithout">The same without it; of a single remedy, the control's.</param>
+/// <param name="Kept">Whether it is part of the cure; if not, it made no difference.</param>
+public sealed record Contribution(Prescription Remedy, double MetricWith, double MetricWithout, bool Kept);
 
 /// <summary>What the doctor found and did.</summary>
 public sealed record DoctorReport
