@@ -11,6 +11,7 @@ public sealed class RunRecorder : IDisposable
     private readonly TrainingSession session;
     private readonly RunWriter writer;
     private readonly TensorRow[] rows;
+    private readonly uint[] bins = new uint[ExponentHistogram.Length];
 
     private RunRecorder(TrainingSession session, RunWriter writer)
     {
@@ -56,6 +57,10 @@ public sealed class RunRecorder : IDisposable
                 Denormals = (uint)from.Denormals,
             };
         }
+        if (step.Step % session.StepsPerEpoch == 0)
+        {
+            RecordHistograms(step.Step, statistics);
+        }
         writer.AppendStep(new StepRow(step.Step, step.Epoch, step.Loss, step.LearningRate, step.GradientNorm, step.ClippedNorm, step.Milliseconds), rows);
     }
 
@@ -73,6 +78,23 @@ public sealed class RunRecorder : IDisposable
     public void Complete(string status) => writer.Complete(status);
 
     public void Dispose() => writer.Dispose();
+
+    /// <summary>Binary exponents once an epoch: which share would underflow or overflow in a smaller format changes slowly.</summary>
+    private void RecordHistograms(long step, ReadOnlySpan<TensorStatistics> statistics)
+    {
+        for (int i = 0; i < statistics.Length; i++)
+        {
+            if (session.Probes[i].Kind == ProbeKind.ParameterUpdate)
+            {
+                continue; // no tensor of it exists
+            }
+            for (int bin = 0; bin < bins.Length; bin++)
+            {
+                bins[bin] = (uint)statistics[i].Exponents[bin];
+            }
+            writer.AppendHistograms(step, i, bins);
+        }
+    }
 
     private static TensorRole RoleOf(ProbeKind kind) => kind switch
     {

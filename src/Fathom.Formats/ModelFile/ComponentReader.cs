@@ -50,7 +50,7 @@ internal sealed class ComponentReader(YamlText source)
             throw source.KeyError(at, kind, Spelling.Unknown(what, kind, catalog.Keys), Spelling.List(catalog.Keys));
         }
         RecordSchema schema = RecordSchema.Of(defaults);
-        RecordSetting[] open = [.. schema.Settings.Where(setting => defaults is not Initializer || !InitializerKinds.Hides(kind, setting.Name))];
+        RecordSetting[] open = [.. schema.Settings.Where(setting => defaults is not Initializer || !InitializerSettings.Hides(kind, setting.Name))];
         Dictionary<string, YamlNode> given = Given(kind, at, settings, open, foreign);
         Dictionary<string, object?> values = [];
         foreach (RecordSetting setting in open)
@@ -70,7 +70,7 @@ internal sealed class ComponentReader(YamlText source)
     /// <summary>Reads an initializer: <c>he_normal</c>, <c>constant: 0.1</c>, <c>variance_scaling: {…}</c>.</summary>
     public Initializer ReadInitializer(string slot, YamlNode node)
     {
-        Component<Initializer> component = Read(slot, node, InitializerKinds.ByKind);
+        Component<Initializer> component = Read(slot, node, InitializerCatalog.ByKind);
         foreach ((string setting, YamlNode at) in component.Settings)
         {
             if (setting is "scale" or "standard_deviation" or "gain" or "bound" && RecordSchema.Of(component.Value) is { } schema

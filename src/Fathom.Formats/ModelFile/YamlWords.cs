@@ -67,9 +67,9 @@ internal static partial class YamlWords
 
     public static string Initializer(Initializer initializer)
     {
-        string kind = InitializerKinds.ByKind.ContainsKey(initializer.Kind) ? initializer.Kind : "variance_scaling";
-        return InitializerKinds.ByKind[kind].GetType() == initializer.GetType()
-            ? Inline(kind, initializer, InitializerKinds.ByKind[kind])
+        string kind = InitializerCatalog.ByKind.ContainsKey(initializer.Kind) ? initializer.Kind : "variance_scaling";
+        return InitializerCatalog.ByKind[kind].GetType() == initializer.GetType()
+            ? Inline(kind, initializer, InitializerCatalog.ByKind[kind])
             : throw new ModelFormatException($"the initializer {initializer.Kind} has no name in model files");
     }
 
@@ -82,7 +82,7 @@ internal static partial class YamlWords
         {
             string value = Value(setting.Property.GetValue(record));
             bool isDefault = value == Value(setting.Property.GetValue(defaults)) && (!setting.Required || record is VarianceScaling);
-            bool hidden = record is Initializer && InitializerKinds.Hides(kind, setting.Name);
+            bool hidden = record is Initializer && InitializerSettings.Hides(kind, setting.Name);
             if (!isDefault && !hidden)
             {
                 yield return (setting.Name, value);
