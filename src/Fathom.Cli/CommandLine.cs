@@ -80,6 +80,10 @@ public static class CommandLine
             string hint = Spelling.Nearest(token, known) is { } near ? $"; nearest is '{near}'" : command is RootCommand ? $"; known are {string.Join(", ", known)}" : "";
             return $"unknown {what} '{token}'{hint}; see {name} --help";
         }
+        if (parsed.CommandResult.Children.OfType<ArgumentResult>().FirstOrDefault(item => item.Tokens.Count == 0) is { } missing)
+        {
+            return $"{missing.Argument.Name} is missing: {missing.Argument.Description}; see {name} --help";
+        }
         ParseError error = parsed.Errors[0];
         string message = error.Message.TrimEnd('.');
         return $"{char.ToLowerInvariant(message[0])}{message[1..]}; see {name} --help";

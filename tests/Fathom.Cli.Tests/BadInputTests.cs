@@ -16,7 +16,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData("train m.yaml --epochs many", "--epochs is 'many'; it must be a whole number of 1 or more")]
     [InlineData("train m.yaml --batch 0", "--batch is '0'")]
     [InlineData("train m.yaml --fail-on sometimes", "sometimes")]
-    [InlineData("train", "see fathom train --help")]
+    [InlineData("train", "MODEL is missing")]
     [InlineData("fix m.yaml --seeds 0", "--seeds is '0'")]
     [InlineData("trace m.yaml", "--weights")]
     public void WrongUsageIsExplained(string arguments, string expected) =>
@@ -113,6 +113,56 @@ public sealed class BadInputTests : IDisposable
         Assert.Contains("overwritten", CliRun.Of("train", model, "--json", model).RequireOneLineError());
         Assert.Equal((before, "mine"), (File.ReadAllText(model), File.ReadAllText(folder.File("notes.txt"))));
         Assert.Equal(["m.yaml", "notes.txt"], folder.Names);
+    }
+
+    [Fact]
+    public void DataAreNotOverwrittenEither()
+    {
+        string csv = folder.Write("d.csv", "a,b,y\n1,2,0\n2,1,1\n1,3,0\n3,1,1\n1,4,0\n4,1,1\n");
+        string model = folder.Model("m.yaml", "relu", data: "data: csv:d.csv", input: "2", outputs: 2, epochs: 1);
+        string before = File.ReadAllText(csv);
+
+        Assert.Contains("overwritten", CliRun.Of("train", model, "--out", csv).RequireOneLineError());
+        Assert.Contains("overwritten", CliRun.Of("fix", model, "--json", csv).RequireOneLineError());
+        Assert.Equal(before, File.ReadAllText(csv));
+    }
+
+    [Fact]
+    public void TwoOutputsDoNotShareAFile()
+    {
+        string model = folder.Model("m.yaml", "relu", epochs: 1);
+
+        Assert.Contains("goes to the same file", CliRun.Of("train", model, "--run", folder.File("a"), "--out", folder.File("a")).RequireOneLineError());
+        Assert.Equal(["m.yaml"], folder.Names);
+    }
+
+    /// <summary>
+    /// The check alone, which touches nothing: a command that failed to make it would, run as root, replace the device.
+    /// </summary>
+    [Xunit.Theory]
+    [InlineData("/dev/null")]
+    [InlineData("/dev/stdout")]
+    [InlineData("/dev/../dev/null")]
+    [InlineData("/proc/self/fd/1")]
+    public void ADeviceIsNoOutput(string path)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+        Assert.Contains("not a file to replace", Assert.Throws<UsageException>(() => OutputPath.Require(path, "--run")).Message);
+    }
+
+    [Fact]
+    public void ALinkToADeviceIsNoOutput()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+        File.CreateSymbolicLink(folder.File("link"), "/dev/null");
+
+        Assert.Throws<UsageException>(() => OutputPath.Require(folder.File("link"), "--json"));
     }
 
     [Fact]

@@ -45,6 +45,10 @@ internal static class ModelData
         return spec;
     }
 
+    /// <summary>The files that a reference names itself.</summary>
+    public static IReadOnlyList<string> Files(DataReference? reference) => reference is null ? [] :
+        [.. new[] { reference.Source, reference.Validation }.OfType<string>().Where(spec => IsFile(spec) && spec.Length > 4).Select(spec => spec[4..])];
+
     private static bool IsFile(string spec) => FileSchemes.Any(scheme => spec.StartsWith(scheme, StringComparison.Ordinal));
 
     private static bool Exists(string path) => File.Exists(path) || Directory.Exists(path);

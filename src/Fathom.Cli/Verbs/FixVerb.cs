@@ -34,9 +34,10 @@ internal static class FixVerb
             string model = parsed.GetRequiredValue(arguments.Model);
             ResultJson.Prepare(parsed.GetValue(json), terminal, model);
             string path = parsed.GetValue(output) ?? Path.ChangeExtension(model, ".fixed.yaml");
-            OutputPath.Require(path, "--out", model);
-            OutputPath.Require(parsed.GetValue(run), "--run", model);
+            TrainingFiles files = new() { Model = model, Run = parsed.GetValue(run), Weights = path, Json = parsed.GetValue(json) };
+            files.Validate();
             LoadedModel loaded = arguments.LoadModel(parsed, terminal);
+            files.Spare(ModelData.Files(loaded.Model.Data));
             DataSplit data = ModelArguments.LoadData(loaded);
             using WorkerPool pool = Workers.Start(parsed.GetValue(threads));
             DoctorOptions options = new();

@@ -38,10 +38,12 @@ internal static class TrainVerb
                 Checkpoint = parsed.GetValue(checkpoint) ?? (parsed.GetValue(run) is { } file ? TrainingFiles.CheckpointFor(file) : null),
                 Resume = parsed.GetValue(resume),
                 Weights = parsed.GetValue(weights),
+                Json = parsed.GetValue(json),
             };
             ResultJson.Prepare(parsed.GetValue(json), terminal, files.Model, files.Resume);
             files.Validate();
             LoadedModel loaded = arguments.LoadModel(parsed, terminal);
+            files.Spare(ModelData.Files(loaded.Model.Data));
             DataSplit data = ModelArguments.LoadData(loaded);
             using WorkerPool pool = Workers.Start(parsed.GetValue(threads));
             using TrainingJob job = new(loaded, data, pool, files, terminal);

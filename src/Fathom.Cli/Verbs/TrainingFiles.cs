@@ -17,11 +17,26 @@ internal sealed record TrainingFiles
 
     public static string CheckpointFor(string run) => Path.ChangeExtension(run, ".checkpoint.safetensors");
 
+    public string? Json { get; init; }
+
     /// <summary>Checks all paths before the first step. A checkpoint may replace the one that the run goes on from.</summary>
     public void Validate()
     {
         OutputPath.Require(Run, "--run", Model, Resume);
         OutputPath.Require(Checkpoint, "--checkpoint", Model);
         OutputPath.Require(Weights, "--out", Model, Resume);
+        OutputPath.RequireDistinct(("--run", Run), ("--checkpoint", Checkpoint), ("--out", Weights), ("--json", Json));
+    }
+
+    /// <summary>Checks that no output would replace the data.</summary>
+    public void Spare(IReadOnlyList<string> data)
+    {
+        foreach (string file in data)
+        {
+            OutputPath.Require(Run, "--run", file);
+            OutputPath.Require(Checkpoint, "--checkpoint", file);
+            OutputPath.Require(Weights, "--out", file);
+            OutputPath.Require(Json == "-" ? null : Json, "--json", file);
+        }
     }
 }
