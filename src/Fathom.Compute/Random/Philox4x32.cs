@@ -9,11 +9,11 @@ namespace Fathom.Compute;
 /// </summary>
 public static class Philox4x32
 {
-    private const uint Multiplier0 = 0xD2511F53;
-    private const uint Multiplier1 = 0xCD9E8D57;
-    private const uint Weyl0 = 0x9E3779B9; // golden ratio
-    private const uint Weyl1 = 0xBB67AE85; // √3 − 1
-    private const int Rounds = 10;
+    internal const uint Multiplier0 = 0xD2511F53;
+    internal const uint Multiplier1 = 0xCD9E8D57;
+    internal const uint Weyl0 = 0x9E3779B9; // golden ratio
+    internal const uint Weyl1 = 0xBB67AE85; // √3 − 1
+    internal const int Rounds = 10;
 
     /// <summary>The block at a counter (c0 is its lowest word) under a key (k0 is its lowest word).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,5 +1,6 @@
 using System.Numerics;
-using System.Runtime.InteropServices;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Fathom.Compute;
 
@@ -24,8 +25,9 @@ public static unsafe class Statistics
         {
             return;
         }
-        Moments* moments = stackalloc Moments[Partition.MaxParts];
         int parts = Partition.Parts(x.Length);
+        Moments* moments = stackalloc Moments[parts];
+        int gate = 0;
         fixed (TensorStatistics* pinned = &result)
         {
             var job = new Job<T>
@@ -39,6 +41,7 @@ public static unsafe class Statistics
                 Bounded = !(T.IsNaN(saturatedBelow) && T.IsNaN(saturatedAbove)),
                 Moments = moments,
                 Result = pinned,
+                Gate = &gate,
             };
             if (parts == 1)
             {
@@ -94,6 +97,7 @@ public static unsafe class Statistics
         public bool Bounded;
         public Moments* Moments;
         public TensorStatistics* Result;
+        public int* Gate;
 
         public readonly void Execute(int part, int worker)
         {
@@ -103,47 +107,58 @@ public static unsafe class Statistics
             int start = part * PartLength;
             WideKernel.Execute(ref kernel, X + start, Math.Min(PartLength, Length - start));
             Moments[part] = kernel.Moments;
-            Add(ref Result->Zeros, kernel.Zeros);
-            Add(ref Result->Saturated, kernel.Saturated);
-            Add(ref Result->NaN, kernel.NaN);
-            Add(ref Result->PositiveInfinity, kernel.PositiveInfinity);
-            Add(ref Result->NegativeInfinity, kernel.NegativeInfinity);
-            AddExponents(tables);
+            ReadOnlySpan<uint> counts = JoinTables(tables);
+            // Whole numbers add up to the same in any order, so whoever is done first may add first.
+            SpinWait spinner = default;
+            while (Interlocked.Exchange(ref *Gate, 1) != 0)
+            {
+                spinner.SpinOnce(-1);
+            }
+            Result->Zeros += kernel.Zeros;
+            Result->Saturated += kernel.Saturated;
+            Result->NaN += kernel.NaN;
+            Result->PositiveInfinity += kernel.PositiveInfinity;
+            Result->NegativeInfinity += kernel.NegativeInfinity;
+            Result->Denormals += counts[0];
+            AddExponents(counts, ref Result->Exponents);
+            Volatile.Write(ref *Gate, 0);
         }
 
-        private readonly void AddExponents(uint* tables)
+        /// <summary>Counts by biased exponent, from tables that took turns and tell signs apart.</summary>
+        private static ReadOnlySpan<uint> JoinTables(uint* tables)
         {
             int signs = StatisticsKernel<T>.TableLength;
             int bins = signs / 2;
-            Span<uint> sum = new(tables, signs);
-            for (int table = 1; table < StatisticsKernel<T>.TableCount; table++)
+            for (int source = bins; source < signs * StatisticsKernel<T>.TableCount; source += bins)
             {
-                System.Numerics.Tensors.TensorPrimitives.Add(sum, new ReadOnlySpan<uint>(tables + table * signs, signs), sum);
-            }
-            System.Numerics.Tensors.TensorPrimitives.Add(sum[..bins], sum[bins..], sum[..bins]);
-            Span<long> counts = MemoryMarshal.CreateSpan(ref Result->Exponents[0], ExponentHistogram.Length);
-            Add(ref Result->Denormals, sum[0]);
-            for (int bin = 0; bin < bins; bin++)
-            {
-                if (sum[bin] != 0)
+                for (int bin = 0; bin < bins; bin += Vector256<uint>.Count)
                 {
-                    Add(ref counts[Bin(bin, bins - 1)], sum[bin]);
+                    (Vector256.Load(tables + bin) + Vector256.Load(tables + source + bin)).Store(tables + bin);
                 }
             }
+            return new ReadOnlySpan<uint>(tables, bins);
         }
 
-        /// <summary>The bin of a biased exponent; the last one is that of infinities and NaN.</summary>
-        private static int Bin(int exponent, int last) => typeof(T) == typeof(float) ? exponent
-            : exponent == last ? ExponentHistogram.Length - 1
-            : Math.Clamp(exponent - (1023 - ExponentHistogram.Bias), 0, ExponentHistogram.Length - 2);
-
-        /// <summary>Whole numbers add up to the same in any order.</summary>
-        private static void Add(ref long target, long amount)
+        private static void AddExponents(ReadOnlySpan<uint> counts, ref ExponentHistogram histogram)
         {
-            if (amount != 0)
+            if (typeof(T) == typeof(float))
             {
-                Interlocked.Add(ref target, amount);
+                ref long target = ref histogram[0];
+                for (int bin = 0; bin < ExponentHistogram.Length; bin += Vector256<uint>.Count)
+                {
+                    (Vector256<ulong> low, Vector256<ulong> high) = Vector256.Widen(Vector256.Create(counts.Slice(bin, Vector256<uint>.Count)));
+                    ref long next = ref Unsafe.Add(ref target, bin);
+                    (Vector256.LoadUnsafe(ref next) + low.AsInt64()).StoreUnsafe(ref next);
+                    next = ref Unsafe.Add(ref next, Vector256<long>.Count);
+                    (Vector256.LoadUnsafe(ref next) + high.AsInt64()).StoreUnsafe(ref next);
+                }
+                return;
             }
+            for (int exponent = 0; exponent < counts.Length - 1; exponent++)
+            {
+                histogram[Math.Clamp(exponent - (1023 - ExponentHistogram.Bias), 0, ExponentHistogram.Length - 2)] += counts[exponent];
+            }
+            histogram[ExponentHistogram.Length - 1] += counts[^1]; // infinities and NaN
         }
     }
 }

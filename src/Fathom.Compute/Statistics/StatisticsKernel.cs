@@ -4,10 +4,10 @@ using System.Runtime.CompilerServices;
 namespace Fathom.Compute;
 
 /// <summary>
-/// Measures one part of a tensor. The histogram is counted by scalar increments between the vector instructions of the
-/// moments: they use different execution ports. Four tables take turns, because neighbouring elements often share a
-/// bin and an increment has to wait for the previous one of the same counter. The tables are indexed by sign and
-/// exponent, the top 9 bits of a float or 12 of a double, which takes one shift.
+/// Measures one part of a tensor. Where <see cref="ExponentWindow"/> cannot count the exponents, scalar increments do,
+/// between the vector instructions of the moments: they use different execution ports. Several tables take turns,
+/// because neighbouring elements often share a bin and an increment has to wait for the previous one of the same
+/// counter. The tables are indexed by sign and exponent, the top 9 bits of a float or 12 of a double: one shift.
 /// </summary>
 internal unsafe struct StatisticsKernel<T> : IWideKernel<T> where T : unmanaged, IFloatingPointIeee754<T>
 {
@@ -40,7 +40,9 @@ internal unsafe struct StatisticsKernel<T> : IWideKernel<T> where T : unmanaged,
     public static int TableLength => typeof(T) == typeof(float) ? 512 : 4096;
 
     /// <summary>Tables that take turns; the larger ones of double must not crowd the cache.</summary>
-    public static int TableCount => typeof(T) == typeof(float) ? 4 : 2;
+    public static int TableCount => UsesWindow ? 1 : typeof(T) == typeof(float) ? 4 : 2;
+
+    private static bool UsesWindow => typeof(T) == typeof(float) && ExponentWindow.IsSupported;
 
     public void Execute<V, W, TWiden>(T* x, int length)
         where V : struct, ISimd<V, T> where W : struct, ISimd<W, double> where TWiden : struct, IWidening<V, W>
@@ -61,13 +63,57 @@ internal unsafe struct StatisticsKernel<T> : IWideKernel<T> where T : unmanaged,
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private Moments Block<V, W, TWiden>(T* x, int length)
+        where V : struct, ISimd<V, T> where W : struct, ISimd<W, double> where TWiden : struct, IWidening<V, W>
+    {
+        double* sums = stackalloc double[2 * 8];
+        T* lanes = stackalloc T[3 * 16];
+        int i = Sweep<V, W, TWiden>(x, length, sums, lanes);
+        double sum = W.Sum(W.Load(sums));
+        double squares = W.Sum(W.Load(sums + W.Count));
+        double largest = 0, zeros = 0, saturated = 0;
+        for (int lane = 0; lane < V.Count; lane++)
+        {
+            largest = Math.Max(largest, double.CreateTruncating(lanes[lane]));
+            zeros += double.CreateTruncating(lanes[V.Count + lane]);
+            saturated += double.CreateTruncating(lanes[2 * V.Count + lane]);
+        }
+        int counted = UsesWindow ? ExponentWindow.Count((float*)x, length, Tables) : i;
+        for (; counted < length; counted++)
+        {
+            Tables[Exponent(x[counted])]++;
+        }
+        for (; i < length; i++)
+        {
+            T value = x[i];
+            double wide = double.CreateTruncating(value);
+            sum += wide;
+            squares += wide * wide;
+            largest = Math.Max(largest, Math.Abs(wide));
+            zeros += T.IsZero(value) ? 1 : 0;
+            saturated += Bounded && (Inclusive ? value <= Below || value >= Above : value < Below || value > Above) ? 1 : 0;
+        }
+        Zeros += (long)zeros;
+        Saturated += (long)saturated;
+        double mean = sum / length;
+        return new Moments { Count = length, Mean = mean, SquaredDeviations = Math.Max(0, squares - sum * mean), SumOfSquares = squares, MaxAbs = largest };
+    }
+
+    /// <summary>
+    /// The main loop, over whole strides; returns where it stops. It stores vectors and calls nothing: if a method
+    /// calls another, the JIT keeps what is alive across the call in memory, even inside the loop.
+    /// </summary>
+    /// <param name="x">The block.</param>
+    /// <param name="length">Its length.</param>
+    /// <param name="sums">Σ x and Σ x², one vector each.</param>
+    /// <param name="lanes">The largest magnitudes and the counts of zeros and of saturated elements, one vector each.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly int Sweep<V, W, TWiden>(T* x, int length, double* sums, T* lanes)
         where V : struct, ISimd<V, T> where W : struct, ISimd<W, double> where TWiden : struct, IWidening<V, W>
     {
         W sumLow = W.Zero, sumHigh = W.Zero, squaresLow = W.Zero, squaresHigh = W.Zero;
         V max = V.Zero, below = V.Broadcast(Below), above = V.Broadcast(Above);
-        int zeros = 0, saturated = 0;
+        V one = V.Constant(1), zeros = V.Zero, saturated = V.Zero; // exact: a lane counts to 2048 at most
         bool bounded = Bounded, inclusive = Inclusive;
         uint* tables = Tables;
         int i = 0;
@@ -82,35 +128,26 @@ internal unsafe struct StatisticsKernel<T> : IWideKernel<T> where T : unmanaged,
                 squaresLow = W.Fma(low, low, squaresLow);
                 squaresHigh = W.Fma(high, high, squaresHigh);
                 max = V.MaxNative(V.Abs(value), max);
-                zeros += V.CountTrue(V.Equal(value, V.Zero));
+                zeros += V.Equal(value, V.Zero) & one;
                 if (bounded)
                 {
-                    saturated += V.CountTrue(inclusive
+                    saturated += one & (inclusive
                         ? V.LessThanOrEqual(value, below) | V.GreaterThanOrEqual(value, above)
                         : V.LessThan(value, below) | V.GreaterThan(value, above));
                 }
             }
-            CountExponents(x + i, tables);
-            CountExponents(x + i + 8, tables);
+            if (!UsesWindow)
+            {
+                CountExponents(x + i, tables);
+                CountExponents(x + i + 8, tables);
+            }
         }
-        double sum = W.Sum(sumLow + sumHigh);
-        double squares = W.Sum(squaresLow + squaresHigh);
-        double largest = Largest(max);
-        for (; i < length; i++)
-        {
-            T value = x[i];
-            double wide = double.CreateTruncating(value);
-            sum += wide;
-            squares += wide * wide;
-            largest = Math.Max(largest, Math.Abs(wide));
-            zeros += T.IsZero(value) ? 1 : 0;
-            saturated += bounded && (inclusive ? value <= Below || value >= Above : value < Below || value > Above) ? 1 : 0;
-            tables[Exponent(value)]++;
-        }
-        Zeros += zeros;
-        Saturated += saturated;
-        double mean = sum / length;
-        return new Moments { Count = length, Mean = mean, SquaredDeviations = Math.Max(0, squares - sum * mean), SumOfSquares = squares, MaxAbs = largest };
+        (sumLow + sumHigh).Store(sums);
+        (squaresLow + squaresHigh).Store(sums + W.Count);
+        max.Store(lanes);
+        zeros.Store(lanes + V.Count);
+        saturated.Store(lanes + 2 * V.Count);
+        return i;
     }
 
     /// <summary>Σ (x − mean)², with the mean put right by what the deviations add up to.</summary>
@@ -213,16 +250,4 @@ internal unsafe struct StatisticsKernel<T> : IWideKernel<T> where T : unmanaged,
     private static uint Exponent(T value) => typeof(T) == typeof(float)
         ? Unsafe.BitCast<T, uint>(value) >> 23
         : (uint)(Unsafe.BitCast<T, ulong>(value) >> 52);
-
-    private static double Largest<V>(V max) where V : struct, ISimd<V, T>
-    {
-        T* lanes = stackalloc T[16];
-        max.Store(lanes);
-        double largest = 0;
-        for (int i = 0; i < V.Count; i++)
-        {
-            largest = Math.Max(largest, double.CreateTruncating(lanes[i]));
-        }
-        return largest;
-    }
 }

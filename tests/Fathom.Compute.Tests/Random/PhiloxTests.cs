@@ -70,6 +70,23 @@ public sealed class PhiloxTests
         AssertMoments(values, 1, 0.25);
     }
 
+    [Fact]
+    public void A_mask_is_made_of_the_blocks_words_in_order()
+    {
+        RandomKey key = new(0xFFFF_FFFF_8000_0001, 0xDEADBEEF, 0x8765_4321_0FED_CBA9);
+        AlignedMemory<float> mask = new(1003);
+        AlignedMemory<double> wide = new(1003);
+        RandomFill.Bernoulli(key, 0.375, 3f, mask.Buffer);
+        RandomFill.Bernoulli(key, 0.375, 3.0, wide.Buffer);
+        for (int i = 0; i < 1003; i++)
+        {
+            Philox4x32.Block block = Philox4x32.Generate(key, (uint)(i / 4));
+            uint word = new[] { block.X0, block.X1, block.X2, block.X3 }[i % 4];
+            Assert.Equal(word < 0.375 * 4294967296.0 ? 3f : 0f, mask.Buffer.Span[i]);
+            Assert.Equal(mask.Buffer.Span[i], wide.Buffer.Span[i]);
+        }
+    }
+
     [Theory]
     [InlineData(0.0, 0f)]
     [InlineData(1.0, 2f)]

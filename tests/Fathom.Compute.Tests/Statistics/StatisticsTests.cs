@@ -85,6 +85,23 @@ public sealed class StatisticsTests
     }
 
     [Fact]
+    public void Exponents_are_counted_however_they_are_spread()
+    {
+        var random = new System.Random(3);
+        foreach ((int low, int high) in new[] { (-149, 128), (-130, -120), (-3, 3), (120, 128), (-149, -120) })
+        {
+            AlignedMemory<float> x = new(5000);
+            foreach (ref float element in x.Buffer.Span)
+            {
+                element = MathF.CopySign(MathF.ScaleB(1.25f, random.Next(low, high)), random.Next(2) - 0.5f);
+            }
+            Compare(x, -1f, 1f, inclusive: true);
+            x.Buffer.Span[..2500].Clear(); // the first elements say nothing about the rest
+            Compare(x, -1f, 1f, inclusive: true);
+        }
+    }
+
+    [Fact]
     public void Old_contents_of_the_result_do_not_matter()
     {
         TensorStatistics statistics = Measure(Mixed<float>(500)), again = statistics;
