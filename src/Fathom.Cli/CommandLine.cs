@@ -6,6 +6,7 @@ using System.Reflection;
 using Fathom.Cli.Rendering;
 using Fathom.Cli.Verbs;
 using Fathom.Formats;
+using Fathom.Training;
 
 namespace Fathom.Cli;
 

@@ -21,6 +21,7 @@ internal static class RunPath
     /// <summary>Makes way for a new run at the path, or says why that must not be.</summary>
     public static void Clear(string path, bool overwrite)
     {
+        RefuseDevice(path);
         string folder = Path.GetDirectoryName(Path.GetFullPath(path)) ?? path;
         if (!Directory.Exists(folder))
         {
@@ -41,6 +42,17 @@ internal static class RunPath
 
         RequireReplaceable(path, overwrite);
         Delete(path);
+    }
+
+    /// <summary>A device has length 0, like a file that may be replaced; deleting it would take it from the whole system.</summary>
+    private static void RefuseDevice(string path)
+    {
+        string full = Path.GetFullPath(path);
+        bool system = new[] { "/dev/", "/proc/", "/sys/" }.Any(folder => full.StartsWith(folder, StringComparison.Ordinal));
+        if (system && !full.StartsWith("/dev/shm/", StringComparison.Ordinal))
+        {
+            throw new RunFileException($"'{path}' is a device or belongs to the system; choose the path of a file.");
+        }
     }
 
     private static void RequireReplaceable(string path, bool overwrite)

@@ -9,7 +9,7 @@ namespace Fathom.Runs;
 /// <param name="LearningRate">The rate the optimizer used in this step.</param>
 /// <param name="GradientNorm">L2 norm over all parameter gradients, unscaled, before clipping.</param>
 /// <param name="ClippedGradientNorm">The same norm after clipping; equal to it when nothing was clipped.</param>
-/// <param name="ElapsedMilliseconds">Time since training began, in ms.</param>
+/// <param name="ElapsedMilliseconds">Wall time of the step, in ms.</param>
 public readonly record struct StepRow(
     long Step,
     int Epoch,

@@ -81,6 +81,12 @@ public sealed class RunErrorTests : IDisposable
     }
 
     [Fact]
+    public void ADeviceIsNeverReplaced()
+    {
+        AssertMessage("is a device or belongs to the system", () => RunWriter.Create("/proc/self/a.run", SampleRun.Header(), []));
+    }
+
+    [Fact]
     public void AnExistingRunIsReplacedOnlyOnRequest()
     {
         string first = Create(overwrite: false);

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using Fathom.Graphs;
 using Fathom.Graphs.Ops;
+using Fathom.Training;
 
 namespace Fathom.Formats.Keras;
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Fathom.Graphs.Initializers;
+using Fathom.Training;
 
 namespace Fathom.Formats.Keras;
 

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Fathom.Graphs;
 using Fathom.Graphs.Initializers;
 using Fathom.Graphs.Ops;
+using Fathom.Training;
 
 namespace Fathom.Formats.Keras;
 

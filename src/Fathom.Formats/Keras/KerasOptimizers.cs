@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Text.Json;
+using Fathom.Training;
 using Fathom.Training.Clipping;
 using Fathom.Training.Optimizers;
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Fathom.Graphs;
 using Fathom.Graphs.Initializers;
+using Fathom.Training;
 using YamlDotNet.RepresentationModel;
 
 namespace Fathom.Formats.ModelFile;

@@ -1,3 +1,4 @@
+using Fathom.Training;
 using YamlDotNet.RepresentationModel;
 
 namespace Fathom.Formats.ModelFile;

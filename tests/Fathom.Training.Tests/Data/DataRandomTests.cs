@@ -1,3 +1,4 @@
+using Fathom.Training;
 using Fathom.Training.Data;
 
 namespace Fathom.Training.Tests.Data;

@@ -1,7 +1,7 @@
-namespace Fathom.Formats;
+namespace Fathom.Training;
 
 /// <summary>Finds what was probably meant by a name that does not exist.</summary>
-internal static class Spelling
+public static class Spelling
 {
     private const int LongestName = 64;
 
@@ -27,6 +27,10 @@ internal static class Spelling
         }
         return nearest;
     }
+
+    /// <summary>A hint to append to a message, such as " Did you mean 'circles'?", or nothing.</summary>
+    public static string Hint(string name, IEnumerable<string> candidates) =>
+        Nearest(name, candidates) is { } nearest ? $" Did you mean '{nearest}'?" : "";
 
     /// <summary>«no such layer» or «no such layer, nearest is 'dense'».</summary>
     public static string Unknown(string what, string name, IEnumerable<string> candidates) =>
