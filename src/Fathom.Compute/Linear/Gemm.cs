@@ -33,14 +33,9 @@ public static unsafe class Gemm
     /// <summary>Reserves the scratch that any product of this shape needs, so that no step allocates.</summary>
     public static void Reserve<T>(int m, int n, int k, WorkerPool pool) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        int most = 0;
-        for (int transposed = 0; transposed < 4; transposed++)
-        {
-            // Row strides as large as can be: whatever may be packed is packed.
-            GemmPlan plan = GemmPlan.For(sizeof(T), (transposed & 1) != 0, (transposed & 2) != 0, m, n, k, int.MaxValue, int.MaxValue, pool.Threads);
-            most = Math.Max(most, plan.ScratchBytes(sizeof(T)));
-        }
-        pool.ReserveScratch(most);
+        // Row strides as large as can be: whatever may be packed is packed.
+        GemmPlan plan = GemmPlan.For(sizeof(T), false, m, n, k, int.MaxValue, int.MaxValue, pool.Threads);
+        pool.ReserveScratch(plan.ScratchBytes(sizeof(T)));
     }
 
     private static void Run<T, TEpilogue>(bool transposeA, bool transposeB, int m, int n, int k, Buffer<T> a, int lda, Buffer<T> b, int ldb, Buffer<T> c, int ldc, bool accumulate, Buffer<T> bias, TEpilogue epilogue, Buffer<T> activated, WorkerPool pool)
@@ -57,7 +52,7 @@ public static unsafe class Gemm
         {
             return;
         }
-        GemmPlan plan = GemmPlan.For(sizeof(T), transposeA, transposeB, m, n, k, lda, ldb, pool.Threads);
+        GemmPlan plan = GemmPlan.For(sizeof(T), transposeB, m, n, k, lda, ldb, pool.Threads);
         pool.ReserveScratch(plan.ScratchBytes(sizeof(T)));
         var job = new GemmJob<T, TEpilogue>
         {

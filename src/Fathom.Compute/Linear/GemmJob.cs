@@ -83,6 +83,12 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
             }
             for (int j = 0; j < columns; j += 2 * V.Count)
             {
+                int inGroup = j % GemmPlan.PackedColumns;
+                if (Plan.PackB && inGroup == 0)
+                {
+                    int group = Math.Min(GemmPlan.PackedColumns, columns - j);
+                    Packing.Panels<T, V>(block, group, B + depth * BStride + column + j, BStride, packedB);
+                }
                 int valid = Math.Min(2 * V.Count, columns - j);
                 int width = valid > V.Count ? 2 * V.Count : V.Count;
                 T* b;
@@ -93,9 +99,14 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
                     b = packedB;
                     bDepth = width;
                 }
-                else if (Plan.PackB || valid < width)
+                else if (Plan.PackB)
                 {
-                    Packing.Panel<T, V>(block, valid, B + depth * BStride + column + j, BStride, packedB, width);
+                    b = packedB + inGroup * block;
+                    bDepth = width;
+                }
+                else if (valid < width)
+                {
+                    Packing.Panels<T, V>(block, valid, B + depth * BStride + column + j, BStride, packedB);
                     b = packedB;
                     bDepth = width;
                 }

@@ -10,25 +10,35 @@ namespace Fathom.Compute;
 internal static unsafe class Packing
 {
     /// <summary>
-    /// destination[p·width + j] = source[p·stride + j] for p &lt; depth, j &lt; columns, and 0 for columns ≤ j &lt; width.
+    /// Rows of B, cut into panels of two vectors that follow each other, each with its rows dense: row p of the panel
+    /// that starts at column j goes to destination[j·depth + p·width …]. The last panel is one vector wide if that is
+    /// enough, and filled up with zeros.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Panel<T, V>(int depth, int columns, T* source, nint stride, T* destination, int width)
+    public static void Panels<T, V>(int depth, int columns, T* source, nint stride, T* destination)
         where T : unmanaged, IFloatingPointIeee754<T> where V : struct, ISimd<V, T>
     {
+        int whole = columns - columns % (2 * V.Count);
+        int rest = columns - whole;
+        nint panel = (nint)depth * 2 * V.Count;
+        T* last = destination + (nint)whole * depth;
         for (int p = 0; p < depth; p++)
         {
-            int j = 0;
-            for (; j <= columns - V.Count; j += V.Count)
+            T* to = destination;
+            for (int j = 0; j < whole; j += 2 * V.Count)
             {
-                V.Load(source + j).Store(destination + j);
+                V left = V.Load(source + j), right = V.Load(source + j + V.Count);
+                left.Store(to);
+                right.Store(to + V.Count);
+                to += panel;
             }
-            for (; j < width; j += V.Count)
+            for (int j = 0; j < rest; j += V.Count)
             {
-                V.LoadPartial(source + j, Math.Clamp(columns - j, 0, V.Count)).Store(destination + j);
+                V.LoadPartial(source + whole + j, Math.Min(V.Count, rest - j)).Store(last);
+                last += V.Count;
             }
             source += stride;
-            destination += width;
+            destination += 2 * V.Count;
         }
     }
 
