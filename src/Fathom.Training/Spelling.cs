@@ -40,7 +40,7 @@ public static class Spelling
     public static string List(IEnumerable<string> names) => string.Join(", ", names.Order(StringComparer.Ordinal));
 
     /// <summary>Levenshtein distance with adjacent transpositions (optimal string alignment).</summary>
-    private static int Distance(string a, string b)
+    public static int Distance(string a, string b)
     {
         int[,] cost = new int[a.Length + 1, b.Length + 1];
         for (int i = 0; i <= a.Length; i++)
