@@ -26,7 +26,7 @@ internal sealed class ProgressLines(Terminal terminal) : IProgressView
         }
         if (share >= 1 && done.Add(bar))
         {
-            terminal.Line($"{bar}: done{(string.IsNullOrEmpty(detail) ? "" : $", {detail}")}", Tone.Dim);
+            terminal.Line($"{bar}: done", Tone.Dim);
         }
     }
 }

@@ -56,7 +56,7 @@ internal static class RepairText
             return;
         }
         terminal.Line();
-        TextTable table = new("remedy", "theory: first/last gradient", "steps", $"validation {OutcomeText.MetricName(kind)}", "fate");
+        TextTable table = new("remedy", "theory: first/last", "steps", $"validation {OutcomeText.MetricName(kind)}", "fate");
         foreach (Trial trial in report.Trials.OrderByDescending(trial => trial.Steps).ThenByDescending(trial => trial.Metric))
         {
             string decades = double.IsNaN(trial.PredictedDecades) ? "–" : Number(Math.Pow(10, trial.PredictedDecades));

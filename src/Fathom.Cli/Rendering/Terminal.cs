@@ -4,7 +4,7 @@ using Spectre.Console;
 namespace Fathom.Cli.Rendering;
 
 /// <summary>What a piece of text means; a terminal shows it in colour.</summary>
-internal enum Tone
+public enum Tone
 {
     Plain,
     Heading,
@@ -25,6 +25,7 @@ internal sealed class Terminal
     private TextWriter output;
     private IAnsiConsole? console;
     private bool quiet;
+    private bool live;
 
     public Terminal(TextWriter output, TextWriter error, bool interactive)
     {
@@ -68,13 +69,18 @@ internal sealed class Terminal
             output.WriteLine(Readable(string.Concat(pieces.Select(piece => piece.Text)).TrimEnd()));
             return;
         }
-        Paragraph paragraph = new();
-        foreach ((string text, Tone tone) in pieces)
+        foreach (IReadOnlyList<(string Text, Tone Tone)> row in LineWrap.Rows([.. pieces.Select(piece => (Readable(piece.Text), piece.Tone))], console.Profile.Width - 1))
         {
-            paragraph.Append(Readable(text), StyleOf(tone));
+            Paragraph paragraph = new();
+            foreach ((string text, Tone tone) in row)
+            {
+                paragraph.Append(text, StyleOf(tone));
+            }
+            // A row is written over the progress bars, which are drawn again below it: it has to cover them.
+            int rest = live ? console.Profile.Width - 1 - row.Sum(piece => piece.Text.Length) : 0;
+            paragraph.Append(new string(' ', Math.Max(0, rest)) + "\n");
+            console.Write(paragraph);
         }
-        console.Write(paragraph);
-        console.WriteLine();
     }
 
     /// <summary>Runs work under a progress display.</summary>
@@ -86,7 +92,9 @@ internal sealed class Terminal
         }
         else
         {
+            live = true;
             ProgressBars.Run(console, work);
+            live = false;
         }
     }
 

@@ -16,7 +16,7 @@ namespace Fathom.Diagnosis.Repair;
 /// </summary>
 public sealed class Doctor(DataSplit data, WorkerPool pool, DoctorOptions? options = null)
 {
-    private const string Completed = "run to the end";
+    private const string Completed = "finished";
 
     private readonly DoctorOptions options = options ?? new DoctorOptions();
 
@@ -111,7 +111,7 @@ public sealed class Doctor(DataSplit data, WorkerPool pool, DoctorOptions? optio
             run.Advance((long)Math.Ceiling(share * run.Session.TotalSteps), cancellation);
             RunOutcome outcome = trial.Outcome = run.Outcome();
             (trial.Steps, trial.Metric, trial.Loss) = (outcome.Steps, outcome.Validation.Metric, outcome.Validation.Loss);
-            trial.Fate = outcome.Status == RunStatus.Diverged ? $"diverged at step {outcome.Steps}" : share >= 1 ? Completed : "";
+            trial.Fate = outcome.Status == RunStatus.Diverged ? "diverged" : share >= 1 ? Completed : "";
             Report(new DoctorProgress(stage, trial.Name, (double)Interlocked.Increment(ref done) / trials.Count));
         });
     }
@@ -137,7 +137,7 @@ public sealed class Doctor(DataSplit data, WorkerPool pool, DoctorOptions? optio
     {
         foreach (Trial dropped in ranked.Skip(count))
         {
-            dropped.Fate = $"dropped after {dropped.Steps} steps";
+            dropped.Fate = "dropped";
             if (runs.TryRemove(dropped, out WatchedRun? run))
             {
                 run.Dispose();
