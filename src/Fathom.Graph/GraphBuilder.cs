@@ -10,6 +10,7 @@ public sealed class GraphBuilder
 {
     private readonly List<Node> nodes = [];
     private readonly HashSet<string> names = [];
+    private readonly HashSet<string> reserved = [];
     private readonly Dictionary<string, int> counters = [];
 
     public GraphBuilder()
@@ -21,6 +22,27 @@ public sealed class GraphBuilder
     {
         nodes.AddRange(graph.Nodes);
         names.UnionWith(graph.Nodes.Select(node => node.Name));
+    }
+
+    /// <summary>A name that no node has, to add a node under.</summary>
+    /// <param name="wanted">The name to begin with.</param>
+    /// <returns>
+    /// <paramref name="wanted"/>, or the first of <c>wanted_2</c>, <c>wanted_3</c>, … that is free. Within a
+    /// <see cref="GraphRewriter"/> the names of the old graph's nodes count as taken even before they are copied.
+    /// </returns>
+    /// <exception cref="GraphException">The name wanted is empty.</exception>
+    public string FreeName(string wanted)
+    {
+        if (string.IsNullOrEmpty(wanted))
+        {
+            throw new GraphException("a node's name must not be empty");
+        }
+        string name = wanted;
+        for (int number = 2; names.Contains(name) || reserved.Contains(name); number++)
+        {
+            name = string.Create(CultureInfo.InvariantCulture, $"{wanted}_{number}");
+        }
+        return name;
     }
 
     public Value Input(string name, TensorType type) => Add(name, new Input(type), []);
@@ -79,6 +101,9 @@ public sealed class GraphBuilder
         return graph;
     }
 
+    /// <summary>Keeps names for nodes still to come: only who asks for one by name gets it.</summary>
+    internal void Reserve(IEnumerable<string> wanted) => reserved.UnionWith(wanted);
+
     private static ImmutableArray<ParameterSlot> SlotsOf(Op op, string name, TensorType[] types)
     {
         // A wrong input must be reported by the shape rule, which knows how to say it, so let that speak first.
@@ -102,7 +127,7 @@ public sealed class GraphBuilder
             {
                 name = $"{op.Kind}_{(++number).ToString(CultureInfo.InvariantCulture)}";
             }
-            while (names.Contains(name));
+            while (names.Contains(name) || reserved.Contains(name));
             counters[op.Kind] = number;
         }
         else if (name.Length == 0)

@@ -12,7 +12,12 @@ public sealed class GraphRewriter
     private readonly Graph graph;
     private readonly Dictionary<Value, Value> map = [];
 
-    private GraphRewriter(Graph graph) => this.graph = graph;
+    private GraphRewriter(Graph graph)
+    {
+        this.graph = graph;
+        // A layer that a rewrite adds must not take the name of one that is copied later.
+        Builder.Reserve(graph.Nodes.Select(node => node.Name));
+    }
 
     /// <summary>The graph under construction, to add layers to.</summary>
     public GraphBuilder Builder { get; } = new();

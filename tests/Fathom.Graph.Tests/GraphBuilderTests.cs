@@ -62,6 +62,20 @@ public sealed class GraphBuilderTests
     }
 
     [Fact]
+    public void AFreeNameIsTheWantedOneOrTheNextNumber()
+    {
+        GraphBuilder builder = new();
+        Assert.Equal("skip", builder.FreeName("skip"));
+        Assert.Equal("skip", builder.FreeName("skip"));
+        builder.Input("skip", new TensorType(Shape.OfSamples(3)));
+        Assert.Equal("skip_2", builder.FreeName("skip"));
+        builder.Input("skip_2", new TensorType(Shape.OfSamples(3)));
+        Assert.Equal("skip_3", builder.FreeName("skip"));
+        Assert.Equal("skip_2_2", builder.FreeName("skip_2"));
+        Assert.Equal("a node's name must not be empty", Assert.Throws<GraphException>(() => builder.FreeName("")).Message);
+    }
+
+    [Fact]
     public void NetworksCannotBeMixed()
     {
         NetworkCursor other = Network.Input(8).Dense(8);

@@ -31,4 +31,17 @@ public sealed class GraphRewriterTests
         Assert.Equal(["dense_1", "sigmoid_1"], rewritten["skip"].Inputs.Select(input => input.Name));
         Assert.Equal("sigmoid_1", graph["dense_2"].Inputs[0].Name);
     }
+
+    [Fact]
+    public void NamesOfLayersStillToBeCopiedAreNotGivenAway()
+    {
+        Graphs.Graph graph = Network.Input(8).Dense(8).Tanh("relu_1").Dense(8).Sigmoid("dense_1_skip").Build();
+
+        Graphs.Graph rewritten = GraphRewriter.Rewrite(graph, (rewriter, node) => node.Name == "dense_1"
+            ? rewriter.Builder.Layer(new Sigmoid(), rewriter.Builder.FreeName("dense_1_skip"), [rewriter.Builder.Layer(new Relu(), null, [rewriter.Copy(node)])])
+            : null);
+
+        Assert.Equal(["input", "dense_1.weight", "dense_1.bias", "dense_1", "relu_2", "dense_1_skip_2", "relu_1", "dense_2.weight", "dense_2.bias", "dense_2", "dense_1_skip"],
+            rewritten.Nodes.Select(node => node.Name));
+    }
 }
