@@ -72,6 +72,16 @@ public sealed class RemedyTests
         Assert.Equal(before, model.Graph.ToString());
     }
 
+    [Fact]
+    public void EveryRemedyIsDocumentedWithItsSafety()
+    {
+        string page = File.ReadAllText(Path.Combine(Fathom.Testing.RepositoryFiles.Root, "docs", "remedies.md"));
+        foreach (Remedy remedy in RemedyCatalog.All)
+        {
+            Assert.Contains($"| `{remedy.Kind}` | {(int)remedy.Safety + 1} |", page);
+        }
+    }
+
     private static ModelDefinition Apply(Remedy remedy, ModelDefinition model, string variant) =>
         remedy.Propose(model, [Vanishing]).First(prescription => prescription.Name.Contains(variant, StringComparison.Ordinal)).Rewrite(model);
 }

@@ -23,7 +23,7 @@ public sealed class ActivationSwap : Remedy
 
     public override IEnumerable<Prescription> Propose(ModelDefinition model, IReadOnlyList<Finding> findings)
     {
-        HashSet<string> present = [.. HiddenLayers.Activations(model.Graph).Select(node => node.Op.Kind)];
+        HashSet<string> present = [.. Swappable(model.Graph).Select(node => node.Op.Kind)];
         if (present.Count == 0)
         {
             yield break;
@@ -39,14 +39,16 @@ public sealed class ActivationSwap : Remedy
 
     private static ModelDefinition Swap(ModelDefinition model, Activation op)
     {
-        HashSet<Node> hidden = new(HiddenLayers.Activations(model.Graph), ReferenceEqualityComparer.Instance);
+        HashSet<Node> hidden = new(Swappable(model.Graph), ReferenceEqualityComparer.Instance);
         return model with
         {
-            Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => hidden.Contains(node) && node.Parameters.Any() == false
-                ? rewriter.Copy(node, op: op, name: RenamedAfter(node, op))
+            Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => hidden.Contains(node)
+                ? rewriter.Copy(node, op: op, name: HiddenLayers.FreeName(rewriter, model.Graph, RenamedAfter(node, op), node))
                 : null),
         };
     }
+
+    private static IEnumerable<Node> Swappable(Graph graph) => HiddenLayers.Activations(graph).Where(node => !node.Parameters.Any());
 
     /// <summary>An automatic name such as sigmoid_3 would lie after the swap; one that the user chose stays.</summary>
     private static string RenamedAfter(Node node, Activation op) =>

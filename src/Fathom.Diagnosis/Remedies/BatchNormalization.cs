@@ -30,7 +30,7 @@ public sealed class BatchNormalization : Remedy
         return model with
         {
             Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => targets.Contains(node)
-                ? rewriter.Builder.Layer(new BatchNorm(), node.Name + "_norm", [rewriter.Copy(node)])
+                ? rewriter.Builder.Layer(new BatchNorm(), HiddenLayers.FreeName(rewriter, model.Graph, node.Name + "_norm"), [rewriter.Copy(node)])
                 : null),
         };
     }

@@ -24,6 +24,21 @@ internal static class HiddenLayers
         return readers is [{ Op: Activation } only] ? only : null;
     }
 
+    /// <summary>A name that neither the new graph has taken nor the old one will bring along.</summary>
+    /// <param name="rewriter">The rewrite under way.</param>
+    /// <param name="old">The graph that is rewritten.</param>
+    /// <param name="wanted">The name to take if it is free, else with a number behind.</param>
+    /// <param name="replaced">The node whose own name is given up, if there is one.</param>
+    public static string FreeName(GraphRewriter rewriter, Graph old, string wanted, Node? replaced = null)
+    {
+        string name = wanted;
+        for (int number = 2; (old.Find(name) is { } other && other != replaced) || rewriter.Builder.FreeName(name) != name; number++)
+        {
+            name = $"{wanted}_{number}";
+        }
+        return name;
+    }
+
     public static IEnumerable<Node> Readers(Graph graph, Node node) => graph.Nodes.Where(reader => reader.Inputs.Any(input => input.Node == node));
 
     /// <summary>The nodes after the last layer with weights: changing them would change what the network says.</summary>

@@ -10,7 +10,7 @@ namespace Fathom.Diagnosis.Remedies;
 /// </summary>
 public sealed class OrthogonalInitialization : Remedy
 {
-    public override string Kind => "orthogonal";
+    public override string Kind => "initialization";
 
     public override Safety Safety => Safety.Reinitializes;
 

@@ -42,21 +42,29 @@ public abstract class Remedy
 /// <param name="Rewrite">Makes the mended model; the given one stays as it is.</param>
 public sealed record Prescription(Remedy Remedy, string Name, Func<ModelDefinition, ModelDefinition> Rewrite)
 {
+    /// <summary>Two proposals of the same variant are the same prescription, whichever call made them.</summary>
+    public bool Equals(Prescription? other) => other is not null && Remedy.Kind == other.Remedy.Kind && Name == other.Name;
+
+    public override int GetHashCode() => HashCode.Combine(Remedy.Kind, Name);
+
     public override string ToString() => Name;
 }
 
-/// <summary>All remedies; the list to add a line to.</summary>
+/// <summary>
+/// All remedies; the list to add a line to. The order is that in which several are applied: functions, structure, weights,
+/// training plan; each may depend on the ones before it.
+/// </summary>
 public static class RemedyCatalog
 {
     public static IReadOnlyList<Remedy> All { get; } =
     [
-        new LearningRateChange(),
-        new ClipGradientNorm(),
-        new AdamOptimizer(),
-        new MatchedInitialization(),
-        new OrthogonalInitialization(),
         new ActivationSwap(),
         new BatchNormalization(),
         new ResidualConnections(),
+        new MatchedInitialization(),
+        new OrthogonalInitialization(),
+        new AdamOptimizer(),
+        new LearningRateChange(),
+        new ClipGradientNorm(),
     ];
 }

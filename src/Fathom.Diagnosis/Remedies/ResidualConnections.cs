@@ -28,7 +28,7 @@ public sealed class ResidualConnections : Remedy
         return model with
         {
             Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => blocks.TryGetValue(node, out Value start)
-                ? rewriter.Builder.Layer(new Add(), node.Name + "_skip", [rewriter.Mapped(start), rewriter.Copy(node)])
+                ? rewriter.Builder.Layer(new Add(), HiddenLayers.FreeName(rewriter, model.Graph, node.Name + "_skip"), [rewriter.Mapped(start), rewriter.Copy(node)])
                 : null),
         };
     }

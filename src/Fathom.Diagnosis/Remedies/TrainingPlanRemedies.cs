@@ -5,19 +5,18 @@ using static Fathom.Diagnosis.Figures;
 
 namespace Fathom.Diagnosis.Remedies;
 
-/// <summary>Takes smaller steps where training blows up, larger ones where nothing moves.</summary>
+/// <summary>Takes smaller steps.</summary>
 public sealed class LearningRateChange : Remedy
 {
     public override string Kind => "learning_rate";
 
     public override Safety Safety => Safety.TrainingPlan;
 
-    public override string Effect => "a step in proportion to the weights, about 10⁻³ of them, neither overshoots nor stands still";
+    public override string Effect => "a step of about 10⁻³ of the weights does not overshoot";
 
     public override IEnumerable<Prescription> Propose(ModelDefinition model, IReadOnlyList<Finding> findings)
     {
-        double[] factors = findings.Any(finding => finding.Cause == Causes.LearningRateTooSmall) ? [10, 100] : [0.1, 0.01];
-        foreach (double factor in factors)
+        foreach (double factor in (double[])[0.1, 0.01])
         {
             double rate = model.Plan.Optimizer.LearningRate * factor;
             yield return new Prescription(this, $"learning rate {Number(rate)}", old => old with

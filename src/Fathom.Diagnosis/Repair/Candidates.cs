@@ -9,46 +9,82 @@ namespace Fathom.Diagnosis.Repair;
 /// <summary>Which remedies come into question, and in which order theory would try them.</summary>
 internal sealed class Candidates(ModelDefinition model, DataSet data, IReadOnlyList<Finding> findings)
 {
-    /// <summary>Functions before structure before weights before the training plan: each may depend on the ones before it.</summary>
-    private static readonly string[] Order = ["activation", "batch_norm", "residual", "initialization", "orthogonal", "optimizer", "learning_rate", "clip_norm"];
-
     /// <summary>Decades over the whole depth within which a gradient counts as flat.</summary>
     private const double Flat = 1;
 
-    private readonly double sickDecades = Decades(model, data);
+    private readonly double sickDecades = Math.Abs(Decades(model, data));
+
+    /// <summary>Remedies that could not be applied to this network, with the reason as their fate.</summary>
+    public List<Trial> Impossible { get; } = [];
 
     /// <summary>Each remedy alone, the best prediction first. One that makes it worse is left out.</summary>
-    public List<Trial> Singles() => Ranked(RemedyCatalog.All.Where(Indicated)
-        .SelectMany(remedy => remedy.Propose(model, findings))
-        .Select(prescription => ImmutableArray.Create(prescription)));
+    public List<Trial> Singles() => Ranked(Indicated.SelectMany(remedy => remedy.Propose(model, findings)).Select(prescription => ImmutableArray.Create(prescription)));
 
     /// <summary>
-    /// Two remedies of different kinds. First come those that need each other by theory (ReLU with Xavier weights still
-    /// vanishes, with He weights it does not), then those whose parts did well alone. No remedy takes more than a quarter
-    /// of the places, so that the trials stay diverse.
+    /// Two remedies of different kinds, the second proposed for what the first has made of the network. First come those
+    /// that need each other by theory (ReLU with Xavier weights still vanishes, with He weights it does not), then those
+    /// whose parts did well alone. No remedy takes more than a quarter of the places, so that the trials stay diverse.
     /// </summary>
     public List<Trial> Pairs(IReadOnlyList<Trial> singles, int most)
     {
-        Dictionary<string, ImmutableArray<Prescription>> pairs = [];
-        foreach (Prescription first in singles.Select(trial => trial.Remedies[0]))
+        List<ImmutableArray<Prescription>> pairs = [];
+        // The catalog's order is the order of application: functions, structure, weights, training plan.
+        for (int i = 0; i < RemedyCatalog.All.Count; i++)
         {
-            ModelDefinition partly = first.Rewrite(model);
-            foreach (Remedy remedy in RemedyCatalog.All.Where(remedy => remedy.Kind != first.Remedy.Kind && (Indicated(remedy) || remedy.Safety == Safety.Reinitializes)))
+            foreach (Prescription first in RemedyCatalog.All[i].Propose(model, findings).Where(_ => Wanted(RemedyCatalog.All[i])))
             {
-                foreach (Prescription second in remedy.Propose(partly, findings))
+                if (TryApply([first]) is { } partly)
                 {
-                    ImmutableArray<Prescription> pair = [.. new[] { first, second }.OrderBy(item => Array.IndexOf(Order, item.Remedy.Kind))];
-                    pairs.TryAdd(string.Join("|", pair), pair);
+                    pairs.AddRange(RemedyCatalog.All.Skip(i + 1).Where(later => later.Kind != first.Remedy.Kind && Wanted(later))
+                        .SelectMany(later => later.Propose(partly, findings)).Select(second => ImmutableArray.Create(first, second)));
                 }
             }
         }
-        Dictionary<string, double> alone = singles.ToDictionary(trial => trial.Name, trial => double.IsFinite(trial.Metric) ? trial.Metric : double.MinValue);
-        Dictionary<string, double> decades = singles.ToDictionary(trial => trial.Name, trial => Math.Abs(trial.PredictedDecades));
-        IEnumerable<Trial> ranked = Ranked(pairs.Values)
+        Dictionary<string, Trial> alone = singles.ToDictionary(trial => trial.Name);
+        return Diverse(Ranked(pairs)
             .OrderByDescending(trial => Math.Abs(trial.PredictedDecades) < Flat)
-            .ThenByDescending(trial => trial.Remedies.All(remedy => !(decades.GetValueOrDefault(remedy.Name, double.NaN) < Flat)))
-            .ThenByDescending(trial => trial.Remedies.Max(remedy => alone.GetValueOrDefault(remedy.Name, double.MinValue)));
-        return Diverse(ranked, most);
+            .ThenByDescending(trial => trial.Remedies.All(remedy => !(Math.Abs(alone.GetValueOrDefault(remedy.Name)?.PredictedDecades ?? double.NaN) < Flat)))
+            .ThenByDescending(trial => trial.Remedies.Max(remedy => alone.GetValueOrDefault(remedy.Name) is { } known && double.IsFinite(known.Loss) ? known.Metric : double.MinValue)), most);
+    }
+
+    public ModelDefinition Apply(ImmutableArray<Prescription> remedies) => remedies.Aggregate(model, (mended, remedy) => remedy.Rewrite(mended));
+
+    private IEnumerable<Remedy> Indicated => RemedyCatalog.All.Where(remedy => findings.Any(finding => finding.Remedies.Contains(remedy.Kind)));
+
+    /// <summary>As the second half of a pair, other weights are worth a try even where no rule asks for them.</summary>
+    private bool Wanted(Remedy remedy) => remedy.Safety == Safety.Reinitializes || Indicated.Contains(remedy);
+
+    private ModelDefinition? TryApply(ImmutableArray<Prescription> remedies)
+    {
+        try
+        {
+            return Apply(remedies);
+        }
+        catch (GraphException error)
+        {
+            Impossible.Add(new Trial { Remedies = remedies, PredictedDecades = double.NaN, Fate = $"cannot be applied: {error.Message}" });
+            return null;
+        }
+    }
+
+    private List<Trial> Ranked(IEnumerable<ImmutableArray<Prescription>> sets)
+    {
+        List<Trial> trials = [];
+        foreach (ImmutableArray<Prescription> set in sets)
+        {
+            if (TryApply(set) is not { } mended)
+            {
+                continue;
+            }
+            double decades = Decades(mended, data);
+            bool onlyPlan = set.All(item => item.Remedy.Safety == Safety.TrainingPlan);
+            // A rewrite of the network that leaves the gradient no flatter than it was is not worth a run.
+            if (onlyPlan || double.IsNaN(decades) || double.IsNaN(sickDecades) || Math.Abs(decades) <= sickDecades + 0.1)
+            {
+                trials.Add(new Trial { Remedies = set, PredictedDecades = decades });
+            }
+        }
+        return [.. trials.OrderBy(trial => double.IsNaN(trial.PredictedDecades) ? double.MaxValue : Math.Round(Math.Abs(trial.PredictedDecades), 1)).ThenBy(trial => trial.Invasiveness)];
     }
 
     private static List<Trial> Diverse(IEnumerable<Trial> ranked, int most)
@@ -74,27 +110,7 @@ internal sealed class Candidates(ModelDefinition model, DataSet data, IReadOnlyL
         return chosen;
     }
 
-    public ModelDefinition Apply(ImmutableArray<Prescription> remedies) => remedies.Aggregate(model, (mended, remedy) => remedy.Rewrite(mended));
-
-    private bool Indicated(Remedy remedy) =>
-        findings.Any(finding => finding.Remedies.Contains(remedy.Kind) || (remedy.Kind == "orthogonal" && finding.Remedies.Contains("initialization")));
-
-    private List<Trial> Ranked(IEnumerable<ImmutableArray<Prescription>> sets)
-    {
-        List<Trial> trials = [];
-        foreach (ImmutableArray<Prescription> set in sets)
-        {
-            double decades = Decades(Apply(set), data);
-            bool onlyPlan = set.All(item => item.Remedy.Safety == Safety.TrainingPlan);
-            // A rewrite of the network that leaves the gradient no flatter than it was is not worth a run.
-            if (onlyPlan || double.IsNaN(decades) || Math.Abs(decades) <= Math.Abs(sickDecades) + 0.1)
-            {
-                trials.Add(new Trial { Remedies = set, PredictedDecades = decades });
-            }
-        }
-        return [.. trials.OrderBy(trial => double.IsNaN(trial.PredictedDecades) ? double.MaxValue : Math.Round(Math.Abs(trial.PredictedDecades), 1)).ThenBy(trial => trial.Invasiveness)];
-    }
-
+    /// <summary>log10 of first over last layer's gradient by theory; NaN if theory cannot say.</summary>
     private static double Decades(ModelDefinition model, DataSet data)
     {
         try

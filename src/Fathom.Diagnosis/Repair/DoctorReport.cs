@@ -7,7 +7,10 @@ namespace Fathom.Diagnosis.Repair;
 /// <summary>How thorough the doctor is.</summary>
 public sealed record DoctorOptions
 {
-    /// <summary>Seeds over which control and mended network are compared at full budget; at least 1.</summary>
+    /// <summary>
+    /// Seeds over which control and mended network are compared at full budget, beside the one that chose the cure; at
+    /// least 1.
+    /// </summary>
     public int Seeds { get; init; } = 3;
 
     /// <summary>Shares of the budget after which the weaker candidates are dropped.</summary>
@@ -48,7 +51,7 @@ public sealed record Trial
     /// <summary>Steps that were run.</summary>
     public long Steps { get; set; }
 
-    /// <summary>Validation accuracy or R² after them; NaN if it was not run.</summary>
+    /// <summary>Accuracy or R² after them, on the validation rows that choose; NaN if it was not run.</summary>
     public double Metric { get; set; } = double.NaN;
 
     public double Loss { get; set; } = double.NaN;
@@ -56,16 +59,16 @@ public sealed record Trial
     /// <summary>What became of it.</summary>
     public string Fate { get; set; } = "";
 
-    /// <summary>Where its run stands.</summary>
-    public RunOutcome? Outcome { get; set; }
-
     public string Name => string.Join(" + ", Remedies.Select(remedy => remedy.Name));
 
     /// <summary>How deep it cuts: mild remedies count 1, structural ones 4.</summary>
     public int Invasiveness => Remedies.Sum(remedy => (int)remedy.Remedy.Safety + 1);
 }
 
-/// <summary>Control and mended network, trained at full budget from one seed and in one data order.</summary>
+/// <summary>
+/// Control and mended network, trained at full budget from one seed and in one data order: accuracy or R² on the
+/// validation rows that had no part in choosing the cure.
+/// </summary>
 public sealed record Pair(ulong Seed, double Control, double Mended);
 
 /// <summary>Whether a remedy mattered: full runs with it and without it, all else the same.</summary>
