@@ -81,6 +81,11 @@ internal sealed class BatchFeed
             }
             return;
         }
+        Shape output = graph.Prediction.Shape;
+        if (output.Rank != 2)
+        {
+            throw new TrainingException($"the output {name} has shape {output}; class labels need one row per sample, (N, classes): flatten before the last dense layer");
+        }
         ReadOnlySpan<int> labels = data.Labels;
         int classes = width == 1 && loss.Target == TargetForm.Real ? (loss.Output == OutputMeaning.Values ? int.MaxValue : 2) : width;
         for (int i = 0; i < labels.Length; i++)

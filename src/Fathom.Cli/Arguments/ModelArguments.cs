@@ -115,7 +115,7 @@ internal sealed record LoadedModel(string Path, ModelDefinition Model, DataRefer
 /// <summary>How many workers.</summary>
 internal static class Workers
 {
-    public static Option<int?> Option() => Numbers.Option("--threads", "Worker threads (default: one per core). The results are the same for any number.", 1);
+    public static Option<int?> Option() => Numbers.Option("--threads", "Worker threads (default: one per core). The results are the same for any number.", 1, most: 1024);
 
     public static WorkerPool Start(int? threads) => new(threads ?? Environment.ProcessorCount);
 }

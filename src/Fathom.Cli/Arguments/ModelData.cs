@@ -21,13 +21,36 @@ internal static class ModelData
             LabelColumn = reference.Label,
             Classes = file ? ClassesOf(model) : null,
         };
-        DataSplit data = DataSource.Open(reference.Source, options);
-        // Whole numbers as targets of a regression are numbers, not classes; 0 and 1 may be either.
-        if (file && data.Training is { Kind: TargetKind.Label, Classes: > 2, ClassNames.IsDefaultOrEmpty: true } && IsRegression(model) && reference.Source.StartsWith("csv:", StringComparison.Ordinal))
-        {
-            data = DataSource.Open(reference.Source, options with { Target = TargetKind.Real, Classes = null });
-        }
+        DataSplit data = file && IsRegression(model) && reference.Source.StartsWith("csv:", StringComparison.Ordinal)
+            ? OpenRegression(reference.Source, options)
+            : DataSource.Open(reference.Source, options);
         return reference.Standardize ? data.Standardized() : data;
+    }
+
+    /// <summary>
+    /// Whole numbers as targets of a regression are numbers, not classes, negative and large ones included; two classes,
+    /// such as 0 and 1 or names, stay classes.
+    /// </summary>
+    private static DataSplit OpenRegression(string source, DataOptions options)
+    {
+        DataOptions real = options with { Target = TargetKind.Real, Classes = null };
+        DataSplit data;
+        try
+        {
+            data = DataSource.Open(source, options);
+        }
+        catch (DataException asClasses)
+        {
+            try
+            {
+                return DataSource.Open(source, real);
+            }
+            catch (DataException)
+            {
+                throw asClasses;
+            }
+        }
+        return data.Training is { Kind: TargetKind.Label, Classes: > 2, ClassNames.IsDefaultOrEmpty: true } ? DataSource.Open(source, real) : data;
     }
 
     /// <summary>A file spec as written in a model file: relative to the working directory, or, if not there, to the model file.</summary>

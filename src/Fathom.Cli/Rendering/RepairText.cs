@@ -86,7 +86,7 @@ internal static class RepairText
         TextTable table = new("seed", $"control {OutcomeText.MetricName(kind)}", $"mended {OutcomeText.MetricName(kind)}");
         foreach (Pair pair in report.Pairs)
         {
-            table.Add(Tone.Plain, $"{pair.Seed}", OutcomeText.Metric(pair.Control, kind), OutcomeText.Metric(pair.Mended, kind));
+            table.Add(Tone.Plain, $"{pair.Seed}", pair.ControlDiverged ? $"diverged (as {OutcomeText.Metric(pair.Control, kind)})" : OutcomeText.Metric(pair.Control, kind), OutcomeText.Metric(pair.Mended, kind));
         }
         table.Write(terminal);
     }

@@ -5,18 +5,19 @@ using static Fathom.Diagnosis.Figures;
 
 namespace Fathom.Diagnosis.Remedies;
 
-/// <summary>Takes smaller steps.</summary>
+/// <summary>Takes smaller steps where training blows up, larger ones where nothing moves.</summary>
 public sealed class LearningRateChange : Remedy
 {
     public override string Kind => "learning_rate";
 
     public override Safety Safety => Safety.TrainingPlan;
 
-    public override string Effect => "a step of about 10⁻³ of the weights does not overshoot";
+    public override string Effect => "a step of about 10⁻³ of the weights neither overshoots nor stands still";
 
     public override IEnumerable<Prescription> Propose(ModelDefinition model, IReadOnlyList<Finding> findings)
     {
-        foreach (double factor in (double[])[0.1, 0.01])
+        bool slow = findings.Any(finding => finding.Cause == Causes.LearningRateTooSmall);
+        foreach (double factor in (double[])(slow ? [10, 100] : [0.1, 0.01]))
         {
             double rate = model.Plan.Optimizer.LearningRate * factor;
             yield return new Prescription(this, $"learning rate {Number(rate)}", old => old with

@@ -141,15 +141,20 @@ public sealed class Doctor
             outcomes[(item.Mended, item.Seed)] = run.Outcome();
             Report(new DoctorProgress(DoctorStage.Confirmation, $"seed {item.Seed}", (double)Interlocked.Increment(ref done) / work.Length));
         });
-        Pair[] pairs = [.. seeds.Select(seed => new Pair(seed, Score(outcomes[(false, seed)]), Score(outcomes[(true, seed)])))];
-        bool diverged = outcomes.Any(outcome => outcome.Key.Mended && outcome.Value.Status == RunStatus.Diverged);
+        Pair[] pairs = [.. seeds.Select(seed => new Pair(seed, Score(outcomes[(false, seed)]), Score(outcomes[(true, seed)]), Failed(outcomes[(false, seed)])))];
+        bool diverged = outcomes.Any(outcome => outcome.Key.Mended && Failed(outcome.Value));
         return (pairs, outcomes[(true, model.Plan.Seed)], diverged);
     }
 
-    /// <summary>A network that diverged counts as one that knows nothing, which is kind to a control.</summary>
-    private double Score(RunOutcome outcome) => outcome.Status == RunStatus.Diverged || double.IsNaN(outcome.Validation.Metric)
+    /// <summary>
+    /// A network that diverged, or whose R² is below 0, counts as one that knows nothing, which is kind to a control: an
+    /// R² of −10¹² must not swamp the spread.
+    /// </summary>
+    private double Score(RunOutcome outcome) => Failed(outcome)
         ? Tolerance.Ignorance(proving.Validation)
-        : outcome.Validation.Metric;
+        : outcome.Validation.MetricKind == MetricKind.R2 ? Math.Max(0, outcome.Validation.Metric) : outcome.Validation.Metric;
+
+    private static bool Failed(RunOutcome outcome) => outcome.Status == RunStatus.Diverged || double.IsNaN(outcome.Validation.Metric);
 
     private void Report(DoctorProgress progress)
     {

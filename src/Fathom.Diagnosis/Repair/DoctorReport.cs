@@ -69,7 +69,11 @@ public sealed record Trial
 /// Control and mended network, trained at full budget from one seed and in one data order: accuracy or R² on the
 /// validation rows that had no part in choosing the cure.
 /// </summary>
-public sealed record Pair(ulong Seed, double Control, double Mended);
+/// <param name="Seed">Seed of both.</param>
+/// <param name="Control">The control's; what knowing nothing scores, if it diverged or is worse than that.</param>
+/// <param name="Mended">The mended network's.</param>
+/// <param name="ControlDiverged">Whether the control's loss ended as no number.</param>
+public sealed record Pair(ulong Seed, double Control, double Mended, bool ControlDiverged = false);
 
 /// <summary>Whether a remedy mattered: full runs with it and without it, all else the same.</summary>
 /// <param name="Remedy">The remedy.</param>

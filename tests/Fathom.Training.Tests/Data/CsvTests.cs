@@ -84,7 +84,7 @@ public sealed class CsvTests : IDisposable
     [InlineData("1,2,0\n-inf,2,1\n", "d.csv, line 2, column 1: '-inf' is infinite or too large for float32 (at most 3.4e38).")]
     [InlineData("1,2,0\n1e39,2,1\n", "d.csv, line 2, column 1: '1e39' is infinite or too large for float32 (at most 3.4e38).")]
     [InlineData("1,5;2,5;0\n1,5;2,5;1\n1;2;0", "d.csv, line 2, column 1 ('1,5'): '1,5' is not a number.")]
-    [InlineData("1,2,0\n3,4,-1\n", "d.csv, line 2, column 3: the label is -1, but classes count from 0; for a regression ask for real targets.")]
+    [InlineData("1,2,0\n3,4,-1\n", "d.csv, line 2, column 3: the label is -1, but classes count from 0 (or are -1 and 1); for a regression ask for real targets.")]
     [InlineData("1,2,0\n3,4,70000\n", "d.csv, line 2, column 3: the label is 70000, but classes count from 0 to at most 65535; for a regression ask for real targets.")]
     [InlineData("1,2,0\n3,4,\n", "d.csv, line 2, column 3: the label is empty.")]
     [InlineData("1,2,0\n3,4,cat\n", "d.csv, line 2, column 3: 'cat' is not a number, as the labels before it are.")]
@@ -193,5 +193,26 @@ public sealed class CsvTests : IDisposable
             }
         }
         Assert.InRange(refused, 300, 1450);
+    }
+
+    [Fact]
+    public void MinusOneAndOneAreTwoClasses()
+    {
+        string path = Path.Combine(Path.GetTempPath(), Guid.NewGuid() + ".csv");
+        File.WriteAllText(path, "1,-1\n2,1\n3,1\n4,-1\n5,1\n6,-1\n");
+        try
+        {
+            DataSet data = DataSource.Open("csv:" + path, new DataOptions { Classes = 2, Validation = "0.34" }).Training;
+            Assert.Equal((TargetKind.Label, 2), (data.Kind, data.Classes));
+            Assert.Equal("-1 1", string.Join(" ", data.ClassNames));
+            for (int i = 0; i < data.Count; i++)
+            {
+                Assert.Equal(data.Inputs[i] is 2 or 3 or 5 ? 1 : 0, data.Labels[i]);
+            }
+        }
+        finally
+        {
+            File.Delete(path);
+        }
     }
 }

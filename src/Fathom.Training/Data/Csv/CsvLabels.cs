@@ -58,9 +58,14 @@ internal sealed class CsvLabels(CsvPlace place, int column, DataOptions options,
             float[] targets = [.. numbers.Select(n => (float)n)];
             return DataSet.OfTargets(place.File, [features], inputs, targets, 1, featureNames);
         }
+        if (numbers.TrueForAll(n => n is -1 or 1) && numbers.Contains(-1))
+        {
+            // The usual labels of a hinge loss.
+            return DataSet.OfLabels(place.File, [features], inputs, [.. numbers.Select(n => n > 0 ? 1 : 0)], 2, ["-1", "1"], featureNames);
+        }
         if (negative is { } low)
         {
-            throw place.Wrong(low.Line, column, $"the label is {Number(low.Value)}, but classes count from 0; for a regression ask for real targets.");
+            throw place.Wrong(low.Line, column, $"the label is {Number(low.Value)}, but classes count from 0 (or are -1 and 1); for a regression ask for real targets.");
         }
         if (tooLarge is { } high)
         {
@@ -79,7 +84,8 @@ internal sealed class CsvLabels(CsvPlace place, int column, DataOptions options,
             {
                 throw place.Wrong(line, column, $"the label is {Number(value)}, but classes are whole numbers.");
             }
-            if (options.Classes is { } classes && (value < 0 || value >= classes))
+            bool margin = value == -1 && options.Classes == 2;
+            if (options.Classes is { } classes && !margin && (value < 0 || value >= classes))
             {
                 throw place.Wrong(line, column, $"the label is {Number(value)}, but {classes} classes allow 0 to {classes - 1}.");
             }
