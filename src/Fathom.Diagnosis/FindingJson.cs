@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -30,6 +31,48 @@ public static class FindingJson
             ["remedies"] = new JsonArray([.. finding.Remedies.Select(kind => (JsonNode)kind)]),
         };
     }
+
+    /// <summary>A finding as <see cref="ToNode"/> wrote it.</summary>
+    /// <exception cref="FormatException">It is none.</exception>
+    public static Finding Read(JsonNode? node)
+    {
+        try
+        {
+            JsonObject finding = node!.AsObject();
+            return new Finding
+            {
+                Rule = Text(finding["rule"]),
+                Problem = Text(finding["problem"]),
+                Severity = Enum.Parse<Severity>(Text(finding["severity"]), ignoreCase: true),
+                Cause = Text(finding["cause"]),
+                Layers = Texts(finding["layers"]),
+                Step = finding["step"]!.GetValue<long>(),
+                Confidence = finding["confidence"]!.GetValue<double>(),
+                Evidence = finding["evidence"]!.AsObject().ToImmutableSortedDictionary(pair => pair.Key, pair => new Evidence(Number(pair.Value!["measured"]), Number(pair.Value["expected"]))),
+                Explanation = Text(finding["explanation"]),
+                RuledOut = Texts(finding["ruled_out"]),
+                Remedies = Texts(finding["remedies"]),
+            };
+        }
+        catch (Exception error) when (error is NullReferenceException or InvalidOperationException or ArgumentException)
+        {
+            throw new FormatException($"no finding: {error.Message}");
+        }
+    }
+
+    /// <summary>A number as <see cref="Number(double)"/> wrote it.</summary>
+    /// <exception cref="FormatException">It is none.</exception>
+    public static double Number(JsonNode? node) => node switch
+    {
+        null => double.NaN,
+        JsonValue value when value.TryGetValue(out double number) => number,
+        JsonValue value when value.TryGetValue(out string? word) && word is "Infinity" or "-Infinity" => node.GetValue<string>() == "Infinity" ? double.PositiveInfinity : double.NegativeInfinity,
+        _ => throw new FormatException($"{node.ToJsonString()} is no number"),
+    };
+
+    private static string Text(JsonNode? node) => node!.GetValue<string>();
+
+    private static ImmutableArray<string> Texts(JsonNode? node) => [.. node!.AsArray().Select(Text)];
 
     /// <summary>JSON has no NaN or infinity: NaN is null, an infinity a word.</summary>
     public static JsonNode? Number(double value) => value switch

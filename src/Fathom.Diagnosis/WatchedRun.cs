@@ -6,6 +6,7 @@ using Fathom.Runs;
 using Fathom.Theory;
 using Fathom.Training;
 using Fathom.Training.Data;
+using Fathom.Training.Execution;
 
 namespace Fathom.Diagnosis;
 
@@ -52,6 +53,7 @@ public sealed class WatchedRun : IDisposable
 {
     private readonly PropagationPrediction prediction;
     private readonly WorkerPool? own;
+    private readonly int[] updates;
     private string? ended;
     private double seconds;
 
@@ -65,7 +67,9 @@ public sealed class WatchedRun : IDisposable
         Session = new TrainingSession(model, data, pool);
         prediction = Predict(model, data.Training);
         Monitor = new TrainingMonitor(Session, prediction);
+        updates = [.. Enumerable.Range(0, Session.Probes.Count).Where(index => Session.Probes[index].Kind == ProbeKind.ParameterUpdate)];
         Monitor.Found += finding => Recorder?.Finding(finding);
+        Monitor.Changed += (finding, step) => Recorder?.Changed(finding, step);
         Monitor.Withdrawn += (finding, step) => Recorder?.Event(step, "withdrawn", $"{finding.Rule} {finding.Problem} no longer holds");
     }
 
@@ -79,6 +83,9 @@ public sealed class WatchedRun : IDisposable
     /// <summary>True when nothing is left to do: all steps done, or the loss is no longer a number.</summary>
     public bool Ended => ended is not null || Session.Finished;
 
+    /// <summary>One of <see cref="RunStatus"/>: how the run stands now.</summary>
+    public string Status => ended ?? (Session.Finished ? RunStatus.Completed : RunStatus.Unfinished);
+
     /// <summary>Called after each step.</summary>
     public Action<StepResult>? Stepped { get; set; }
 
@@ -87,7 +94,22 @@ public sealed class WatchedRun : IDisposable
 
     /// <summary>What theory expects of a model on its data.</summary>
     public static PropagationPrediction Predict(ModelDefinition model, DataSet data) =>
-        SignalPropagation.Predict(model.Graph, DataMoments.Measure(data.Inputs, data.Features), PredictionOptions.Default with { BatchSize = model.Plan.BatchSize });
+        SignalPropagation.Predict(model.Graph, DataMoments.Measure(Finite(data.Inputs), data.Features), PredictionOptions.Default with { BatchSize = model.Plan.BatchSize });
+
+    /// <summary>The values with 0 for what is no number: theory is about the rest, and FTH005 about those.</summary>
+    private static ReadOnlySpan<float> Finite(ReadOnlySpan<float> values)
+    {
+        float[]? finite = null;
+        for (int i = 0; i < values.Length; i++)
+        {
+            if (!float.IsFinite(values[i]))
+            {
+                finite ??= values.ToArray();
+                finite[i] = 0;
+            }
+        }
+        return finite ?? values;
+    }
 
     /// <summary>Trains on, up to a step, the end, a failure or an interruption.</summary>
     /// <param name="until">Step to stop before.</param>
@@ -103,13 +125,14 @@ public sealed class WatchedRun : IDisposable
                 break;
             }
             StepResult step = Session.Step();
-            Monitor.Observe(step);
+            // The step's row first: a file cut off in between has no finding for a step that it lacks.
             Recorder?.Step(step);
+            Monitor.Observe(step);
             Stepped?.Invoke(step);
-            if (!double.IsFinite(step.Loss) || !double.IsFinite(step.GradientNorm))
+            if (Hopeless(step) is { } reason)
             {
                 ended = RunStatus.Diverged;
-                Recorder?.Event(step.Step, "diverged", $"the loss is {Figures.Number(step.Loss)}, the gradient's norm {Figures.Number(step.GradientNorm)}");
+                Recorder?.Event(step.Step, "diverged", reason);
             }
             else if (Session.NextStep % Session.StepsPerEpoch == 0)
             {
@@ -122,13 +145,13 @@ public sealed class WatchedRun : IDisposable
         seconds += Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
 
-    /// <summary>Where the run stands now.</summary>
+    /// <summary>Where the run stands now, with both data sets evaluated.</summary>
     public RunOutcome Outcome()
     {
         double last = prediction.Depth.Layers.IsEmpty ? double.NaN : prediction.Depth.Layers[^1].Log10GradientNorm;
         return new RunOutcome
         {
-            Status = ended ?? (Session.Finished ? RunStatus.Completed : RunStatus.Unfinished),
+            Status = Status,
             Steps = Session.NextStep,
             Epochs = (int)(Session.NextStep / Session.StepsPerEpoch),
             Training = Session.Evaluate(Session.Data.Training),
@@ -139,6 +162,26 @@ public sealed class WatchedRun : IDisposable
             Fit = Monitor.Observation.GradientOverDepth,
             Seconds = seconds,
         };
+    }
+
+    /// <summary>
+    /// Why a step leaves nothing to go on with, or null. The gradient counts as it is applied: clipping by value makes
+    /// an infinite one finite.
+    /// </summary>
+    private string? Hopeless(in StepResult step)
+    {
+        if (!double.IsFinite(step.Loss) || !double.IsFinite(step.ClippedNorm))
+        {
+            return $"the loss is {Figures.Number(step.Loss)}, the gradient's norm {Figures.Number(step.ClippedNorm)}";
+        }
+        foreach (int update in updates)
+        {
+            if (!double.IsFinite(Session.Watch!.Statistics[update].L2))
+            {
+                return $"{Session.Probes[update].Node.Name} is no longer finite";
+            }
+        }
+        return null;
     }
 
     public void Dispose()

@@ -24,11 +24,14 @@ public static class CheckpointFile
     public static bool IsCheckpoint(SafeTensorsFile file) => file.Metadata.ContainsKey(StepKey);
 
     /// <summary>Writes a session's state; the file appears whole or not at all.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="session">What to save.</param>
+    /// <param name="extra">More entries for the header, which <see cref="Restore"/> gives back; not of the names used here.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public static void Write(string path, TrainingSession session)
+    public static void Write(string path, TrainingSession session, IReadOnlyDictionary<string, string>? extra = null)
     {
         Checkpoint checkpoint = session.Capture();
-        SafeTensorsFile.Write(path, checkpoint.Tensors.Select(pair => SafeTensorEntry.Of(pair.Key, [.. pair.Value.Shape], pair.Value.Elements)), new Dictionary<string, string>
+        SafeTensorsFile.Write(path, checkpoint.Tensors.Select(pair => SafeTensorEntry.Of(pair.Key, [.. pair.Value.Shape], pair.Value.Elements)), new Dictionary<string, string>(extra ?? new Dictionary<string, string>())
         {
             [StepKey] = Text(checkpoint.NextStep),
             [ScaleKey] = checkpoint.LearningRateScale.ToString("R", CultureInfo.InvariantCulture),
@@ -45,9 +48,10 @@ public static class CheckpointFile
         SafeTensorsFile.Write(path, session.Parameters.Slices.Select(slice => SafeTensorEntry.Of(slice.Name, [.. slice.Shape.Bind(1)], session.Parameters.Value(slice).Span.ToArray())));
 
     /// <summary>Puts a session into the state of a checkpoint, from where it goes on as the saved one would have.</summary>
+    /// <returns>The header's entries, those given as extra among them.</returns>
     /// <exception cref="SafeTensorsException">There is no such file, or it is damaged or no checkpoint.</exception>
     /// <exception cref="TrainingException">It belongs to another network, or to a run with another seed, batch or amount of data.</exception>
-    public static void Restore(string path, TrainingSession session)
+    public static IReadOnlyDictionary<string, string> Restore(string path, TrainingSession session)
     {
         SafeTensorsFile file = SafeTensorsFile.Open(path);
         if (!IsCheckpoint(file) || !long.TryParse(file.Metadata[StepKey], NumberStyles.None, CultureInfo.InvariantCulture, out long step)
@@ -67,6 +71,7 @@ public static class CheckpointFile
         {
             throw new TrainingException($"{path}: {error.Message}");
         }
+        return file.Metadata;
     }
 
     private static double[] ScheduleState(SafeTensorsFile file) =>

@@ -14,6 +14,9 @@ namespace Fathom.Cli.Verbs;
 /// <summary>One watched training run with its run file, checkpoints and display.</summary>
 internal sealed class TrainingJob : IDisposable
 {
+    /// <summary>The monitor's state in a checkpoint's header.</summary>
+    private const string MonitorKey = "fathom.monitor";
+
     private readonly LoadedModel loaded;
     private readonly TrainingFiles files;
     private readonly Terminal terminal;
@@ -27,7 +30,7 @@ internal sealed class TrainingJob : IDisposable
         {
             if (files.Resume is { } checkpoint)
             {
-                CheckpointFile.Restore(checkpoint, run.Session);
+                Restore(checkpoint);
             }
             run.Recorder = files.Run is null ? null : Recorder(files.Run);
         }
@@ -47,12 +50,13 @@ internal sealed class TrainingJob : IDisposable
         try
         {
             terminal.WithProgress(progress => Advance(progress, cancellation));
-            RunOutcome outcome = run.Outcome();
-            if (outcome.Status == RunStatus.Interrupted)
+            // First what must not be lost; the evaluation of both data sets may take long.
+            if (run.Status == RunStatus.Interrupted)
             {
                 Save();
             }
-            run.Recorder?.Complete(outcome.Status);
+            run.Recorder?.Complete(run.Status);
+            RunOutcome outcome = run.Outcome();
             if (files.Weights is { } weights)
             {
                 CheckpointFile.WriteWeights(weights, Session);
@@ -73,6 +77,11 @@ internal sealed class TrainingJob : IDisposable
     {
         string detail = "";
         run.Monitor.Found += finding => FindingText.Write(terminal, finding);
+        run.Monitor.Changed += (finding, step) =>
+        {
+            terminal.Line($"step {step}: {finding.Rule} {finding.Problem} now has the severity {finding.Severity.ToString().ToLowerInvariant()} and the cause {finding.Cause}", FindingText.ToneOf(finding.Severity));
+            FindingText.Write(terminal, finding);
+        };
         run.Monitor.Withdrawn += (finding, step) => terminal.Line($"step {step}: {finding.Rule} {finding.Problem} no longer holds", Tone.Dim);
         run.EpochEnded = (epoch, validation) =>
         {
@@ -91,15 +100,41 @@ internal sealed class TrainingJob : IDisposable
         run.Advance(cancellation: cancellation);
     }
 
-    private RunRecorder Recorder(string path) => files.Resume is not null && File.Exists(path)
-        ? RunRecorder.Append(path, Session)
-        : RunRecorder.Create(path, RunHeaders.Of(loaded, Session), Session, files.Overwrite);
+    /// <summary>A checkpoint of another program, or of an earlier version, may lack the monitor's state: then it begins anew.</summary>
+    private void Restore(string checkpoint)
+    {
+        if (CheckpointFile.Restore(checkpoint, Session).TryGetValue(MonitorKey, out string? state))
+        {
+            try
+            {
+                run.Monitor.Restore(state);
+            }
+            catch (TrainingException error)
+            {
+                throw new TrainingException($"{checkpoint}: {error.Message}");
+            }
+        }
+    }
+
+    private RunRecorder Recorder(string path)
+    {
+        if (files.Resume is not null && File.Exists(path))
+        {
+            return RunRecorder.Append(path, Session);
+        }
+        RunRecorder recorder = RunRecorder.Create(path, RunHeaders.Of(loaded, Session), Session, files.Overwrite);
+        foreach (Finding finding in run.Monitor.Findings)
+        {
+            recorder.Finding(finding); // taken over from the checkpoint's run, which another file holds
+        }
+        return recorder;
+    }
 
     private void Save()
     {
         if (files.Checkpoint is { } path)
         {
-            CheckpointFile.Write(path, Session);
+            CheckpointFile.Write(path, Session, new Dictionary<string, string> { [MonitorKey] = run.Monitor.Capture() });
         }
     }
 
@@ -113,6 +148,10 @@ internal sealed class TrainingJob : IDisposable
             terminal.Line(Session.Finished
                 ? $"{checkpoint} is already at step {Session.NextStep}, the end of the plan; give more --epochs to go on"
                 : $"going on from {checkpoint} at step {Session.NextStep} of {Session.TotalSteps}");
+            foreach (Finding finding in run.Monitor.Findings)
+            {
+                terminal.Line($"holds since step {finding.Step}: {finding.Rule} {finding.Problem}", FindingText.ToneOf(finding.Severity));
+            }
         }
     }
 

@@ -15,6 +15,12 @@ public sealed class LayerTrace
     /// <summary>Stands for a norm of exactly 0: below the smallest float, 1.4e-45.</summary>
     public const double Floor = -46;
 
+    /// <summary>
+    /// Steps after which a layer that began with zero weights is measured against them: before, any step is large beside
+    /// what the few steps so far have built.
+    /// </summary>
+    private const int SettlingSteps = 10;
+
     /// <summary>Weight of the newest step in the smoothed values.</summary>
     private const double NewShare = 0.2;
 
@@ -23,7 +29,8 @@ public sealed class LayerTrace
     private readonly int weightGradientProbe;
     private readonly int updateProbe;
     private readonly int activationProbe;
-    private long steps;
+    private long gradients;
+    private int settling;
 
     internal LayerTrace(Node layer, int depth, IReadOnlyList<Probe> probes, Node? activation)
     {
@@ -54,7 +61,7 @@ public sealed class LayerTrace
     /// <summary>log10 of the L2 norm of the gradient by the weights.</summary>
     public double LogWeightGradient { get; private set; } = double.NaN;
 
-    /// <summary>log10 of ‖Δw‖/‖w‖ per step; about −3 in healthy training.</summary>
+    /// <summary>log10 of ‖Δw‖/‖w‖ per step; about −3 in healthy training, NaN until weights that began at 0 have moved.</summary>
     public double LogRelativeUpdate { get; private set; } = double.NaN;
 
     /// <summary>Share of the activation's outputs that are saturated; NaN if it cannot saturate.</summary>
@@ -66,36 +73,74 @@ public sealed class LayerTrace
     /// <summary>Norm of the weights.</summary>
     public double WeightNorm { get; private set; }
 
+    /// <summary>Takes in a step; tensors with a NaN or an infinity in them are left out.</summary>
     internal void Add(ReadOnlySpan<TensorStatistics> statistics)
     {
-        double share = steps == 0 ? 1 : NewShare;
-        steps++;
         double gradient = Log(statistics, gradientProbe);
-        LogGradient = Blend(LogGradient, gradient, share);
-        if (double.IsFinite(gradient))
+        LogGradient = Blend(LogGradient, gradient, NewShare);
+        if (!double.IsNaN(gradient))
         {
-            MeanLogGradient = Blend(MeanLogGradient, gradient, 1.0 / steps);
+            gradients++;
+            MeanLogGradient = Blend(MeanLogGradient, gradient, 1.0 / gradients);
         }
-        LogWeightGradient = Blend(LogWeightGradient, Log(statistics, weightGradientProbe), share);
+        LogWeightGradient = Blend(LogWeightGradient, Log(statistics, weightGradientProbe), NewShare);
         if (weightProbe >= 0 && updateProbe >= 0)
         {
-            WeightNorm = statistics[weightProbe].L2;
-            double relative = WeightNorm > 0 ? Math.Log10(Math.Max(statistics[updateProbe].L2 / WeightNorm, 1e-46)) : Floor;
-            LogRelativeUpdate = Blend(LogRelativeUpdate, relative, share);
+            AddUpdate(statistics[weightProbe], statistics[updateProbe].L2);
         }
-        if (activationProbe >= 0)
+        if (activationProbe >= 0 && IsFinite(statistics[activationProbe]))
         {
             ref readonly TensorStatistics activation = ref statistics[activationProbe];
             double count = Math.Max(1, activation.Count);
-            Saturated = Activation!.Op.Saturation is null ? double.NaN : Blend(Saturated, activation.Saturated / count, share);
-            Zeros = Blend(Zeros, activation.Zeros / count, share);
+            Saturated = Activation!.Op.Saturation is null ? double.NaN : Blend(Saturated, activation.Saturated / count, NewShare);
+            Zeros = Blend(Zeros, activation.Zeros / count, NewShare);
         }
     }
 
-    private static double Log(ReadOnlySpan<TensorStatistics> statistics, int probe) =>
-        probe < 0 ? double.NaN : statistics[probe].L2 > 0 ? Math.Log10(statistics[probe].L2) : Floor;
+    /// <summary>The state as numbers, for <see cref="Restore"/>.</summary>
+    internal double[] Capture() => [gradients, settling, LogGradient, MeanLogGradient, LogWeightGradient, LogRelativeUpdate, Saturated, Zeros, WeightNorm];
 
-    private static double Blend(double old, double value, double share) => double.IsNaN(old) ? value : old + share * (value - old);
+    /// <summary>Takes a state over; false if it is none.</summary>
+    internal bool Restore(IReadOnlyList<double> state)
+    {
+        if (state.Count != 9 || !(state[0] >= 0) || !(state[1] >= 0))
+        {
+            return false;
+        }
+        (gradients, settling) = ((long)state[0], (int)state[1]);
+        (LogGradient, MeanLogGradient, LogWeightGradient, LogRelativeUpdate) = (state[2], state[3], state[4], state[5]);
+        (Saturated, Zeros, WeightNorm) = (state[6], state[7], state[8]);
+        return true;
+    }
+
+    private void AddUpdate(in TensorStatistics weight, double update)
+    {
+        if (!IsFinite(weight))
+        {
+            return;
+        }
+        WeightNorm = weight.L2;
+        if (WeightNorm == 0)
+        {
+            settling = SettlingSteps; // any step is infinitely large beside nothing
+        }
+        else if (settling > 0)
+        {
+            settling--;
+        }
+        else if (double.IsFinite(update))
+        {
+            LogRelativeUpdate = Blend(LogRelativeUpdate, Math.Log10(Math.Max(update / WeightNorm, 1e-46)), NewShare);
+        }
+    }
+
+    private static bool IsFinite(in TensorStatistics tensor) => tensor.Finite == tensor.Count;
+
+    private static double Log(ReadOnlySpan<TensorStatistics> statistics, int probe) =>
+        probe < 0 || !IsFinite(statistics[probe]) ? double.NaN : statistics[probe].L2 > 0 ? Math.Log10(statistics[probe].L2) : Floor;
+
+    private static double Blend(double old, double value, double share) =>
+        double.IsNaN(old) ? value : double.IsNaN(value) ? old : old + share * (value - old);
 
     private static int Index(IReadOnlyList<Probe> probes, string node, ProbeKind kind)
     {

@@ -14,6 +14,7 @@ public sealed class Observation
     internal Observation(TrainingSession session, PropagationPrediction? prediction, IReadOnlyList<LayerTrace> layers)
     {
         this.session = session;
+        ExecutionOrder = InOrderOfExecution(session);
         (Prediction, Layers) = (prediction, layers);
     }
 
@@ -24,7 +25,7 @@ public sealed class Observation
     /// <summary>What theory expects at initialisation; null if it was not asked.</summary>
     public PropagationPrediction? Prediction { get; }
 
-    /// <summary>Layers with weights, from the input to the output.</summary>
+    /// <summary>Layers with weights, by depth: the first is at the least depth, the last at the greatest.</summary>
     public IReadOnlyList<LayerTrace> Layers { get; }
 
     /// <summary>The step just done.</summary>
@@ -46,18 +47,54 @@ public sealed class Observation
     /// <summary>This step's raw statistics, in the order of <see cref="Probes"/>.</summary>
     public ReadOnlySpan<TensorStatistics> Statistics => session.Watch!.Statistics;
 
+    /// <summary>
+    /// Indices of <see cref="Probes"/> in the order in which a step makes their tensors: parameters as the step finds
+    /// them, then activations and gradients as the plan runs their nodes, then updates.
+    /// </summary>
+    internal int[] ExecutionOrder { get; }
+
+    /// <summary>The network's input.</summary>
+    internal Value Input => session.Graph.Input;
+
+    internal string InputName => Input.Node.Name;
+
+    /// <summary>How large the numbers of this step's batch are; for when something is wrong.</summary>
+    internal BatchRange MeasureBatch() => BatchRange.Of(session, Step.Step);
+
     /// <summary>Units that no sample activates, by elementwise layer; measured at inspections when asked for.</summary>
     public IReadOnlyList<UnitActivity> Units() => session.MeasureUnits(session.Data.Training);
 
     /// <summary>Slope and fit of log10 gradient norm over depth.</summary>
     public DepthFit GradientOverDepth => DepthFit.Of(Layers);
+
+    /// <summary>A plan keeps the graph's own order of nodes, so that a node's place there says when it runs.</summary>
+    private static int[] InOrderOfExecution(TrainingSession session)
+    {
+        Dictionary<Node, int> places = new(ReferenceEqualityComparer.Instance);
+        foreach (Node node in session.Graph.Graph.Nodes)
+        {
+            places.Add(node, places.Count);
+        }
+        return
+        [
+            .. Enumerable.Range(0, session.Probes.Count)
+                .OrderBy(index => session.Probes[index] switch
+                {
+                    { Kind: ProbeKind.Parameter } => -1,
+                    { Value: { } value } => places[value.Node],
+                    _ => int.MaxValue,
+                })
+                // One gradient that an addition passes on to several layers reached the last of them first.
+                .ThenBy(index => session.Probes[index].Kind == ProbeKind.ActivationGradient ? -index : index),
+        ];
+    }
 }
 
 /// <summary>
 /// A straight line through log10 ‖∂L/∂u‖ over depth by least squares.
 /// </summary>
 /// <param name="DecadesPerLayer">Slope towards the output: positive if gradients vanish towards the input.</param>
-/// <param name="Decades">log10 of last over first, by the line's end points.</param>
+/// <param name="Decades">log10 of the norm at the greatest depth over that at the least, by the line.</param>
 /// <param name="Fit">Coefficient of determination.</param>
 /// <param name="Layers">Layers that took part.</param>
 public readonly record struct DepthFit(double DecadesPerLayer, double Decades, double Fit, int Layers)
@@ -79,6 +116,6 @@ public readonly record struct DepthFit(double DecadesPerLayer, double Decades, d
         double yy = points.Sum(point => (point.Y - meanY) * (point.Y - meanY));
         double slope = xx > 0 ? xy / xx : 0;
         double fit = xx > 0 && yy > 0 ? xy * xy / (xx * yy) : 1;
-        return new DepthFit(slope, slope * (points[^1].X - points[0].X), fit, points.Length);
+        return new DepthFit(slope, slope * (points.Max(point => point.X) - points.Min(point => point.X)), fit, points.Length);
     }
 }

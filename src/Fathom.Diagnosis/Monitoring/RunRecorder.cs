@@ -73,6 +73,16 @@ public sealed class RunRecorder : IDisposable
         writer.Pin(finding.Step, radius: 50);
     }
 
+    /// <summary>
+    /// Records that an open finding has got another severity or cause: the old row held up to the step before, a new one
+    /// from this step on.
+    /// </summary>
+    public void Changed(Finding finding, long step)
+    {
+        Event(step - 1, "withdrawn", $"{finding.Rule} {finding.Problem} goes on with the severity {finding.Severity.ToString().ToLowerInvariant()} and the cause {finding.Cause}");
+        Finding(finding with { Step = step });
+    }
+
     public void Event(long step, string kind, string text) => writer.AppendEvent(step, kind, text);
 
     public void Complete(string status) => writer.Complete(status);

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Fathom.Diagnosis.Rules;
 using Fathom.Graphs;
 using Fathom.Graphs.Ops;
@@ -16,10 +18,14 @@ public sealed class TrainingMonitor
     /// <summary>Inspections without a word after which an open finding is withdrawn.</summary>
     private const int SilenceToWithdraw = 10;
 
+    /// <summary>Inspections in a row at which a rule must name the same new severity and cause before an open finding takes them.</summary>
+    private const int PersistenceOfChange = 3;
+
     private readonly TrainingSession session;
     private readonly LayerTrace[] layers;
-    private readonly Dictionary<Rule, (int Spoken, int Silent)> voices = [];
-    private readonly Dictionary<Rule, Finding> open = [];
+    private readonly Rule[] rules = [.. RuleCatalog.All];
+    private readonly Voice[] voices;
+    private readonly Finding?[] open;
     private readonly long interval;
 
     public TrainingMonitor(TrainingSession session, PropagationPrediction? prediction = null)
@@ -29,8 +35,10 @@ public sealed class TrainingMonitor
         {
             throw new TrainingException("a monitor needs a session that measures its tensors; start it with watch");
         }
-        Dictionary<Node, int> depths = ProbeTable.Depths(session.Model.Graph);
-        layers = [.. WeightLayers(session.Model.Graph).Select(layer => new LayerTrace(layer, depths[layer], session.Probes, ReaderOf(session.Model.Graph, layer)))];
+        Graph network = session.Model.Graph;
+        Dictionary<Node, int> depths = ProbeTable.Depths(network);
+        layers = [.. WeightLayers(network).OrderBy(layer => depths[layer]).Select(layer => new LayerTrace(layer, depths[layer], session.Probes, FollowingActivation(network, layer)))];
+        (voices, open) = (new Voice[rules.Length], new Finding?[rules.Length]);
         Observation = new Observation(session, prediction, layers);
         // About 200 looks in a run, so that a network that is dead from the start is called within 3 % of its budget.
         interval = Math.Max(1, session.TotalSteps / 200);
@@ -39,10 +47,13 @@ public sealed class TrainingMonitor
     public Observation Observation { get; }
 
     /// <summary>Findings that hold now, in the order in which they were made.</summary>
-    public IEnumerable<Finding> Findings => open.Values.OrderBy(finding => finding.Step);
+    public IEnumerable<Finding> Findings => open.OfType<Finding>().OrderBy(finding => finding.Step);
 
     /// <summary>Raised when a finding becomes certain.</summary>
     public event Action<Finding>? Found;
+
+    /// <summary>Raised when an open finding has got another severity or cause, with the step; the finding keeps its own.</summary>
+    public event Action<Finding, long>? Changed;
 
     /// <summary>Raised when a finding no longer holds, with the step.</summary>
     public event Action<Finding, long>? Withdrawn;
@@ -51,7 +62,7 @@ public sealed class TrainingMonitor
     public static IEnumerable<Node> WeightLayers(Graph network) =>
         network.Nodes.Where(node => node.Op is not Source && node.Parameters.Any(parameter => parameter.Outputs[0].Shape.Rank >= 2 && ((Parameter)parameter.Op).Trainable));
 
-    /// <summary>Takes in one step; call it after each <see cref="TrainingSession.Step"/>.</summary>
+    /// <summary>Takes in one step; call it after each <see cref="TrainingSession.Step"/>. Allocates nothing between inspections while all is finite.</summary>
     public void Observe(in StepResult step)
     {
         Observation.Step = step;
@@ -59,67 +70,150 @@ public sealed class TrainingMonitor
         {
             Observation.FirstLoss = step.Loss;
         }
+        Hear(everyStep: true);
         Observation.Loss = double.IsNaN(Observation.Loss) ? step.Loss : Observation.Loss + 0.1 * (step.Loss - Observation.Loss);
-        Observation.BestLoss = Math.Min(Observation.BestLoss, Observation.Loss);
+        Observation.BestLoss = Observation.Loss < Observation.BestLoss ? Observation.Loss : Observation.BestLoss;
         foreach (LayerTrace layer in layers)
         {
             layer.Add(session.Watch!.Statistics);
         }
-        bool inspect = step.Step % interval == 0;
-        foreach (Rule rule in RuleCatalog.All)
+        if (step.Step % interval == 0)
         {
-            if (inspect || rule.EveryStep)
+            Hear(everyStep: false);
+        }
+    }
+
+    /// <summary>
+    /// Everything that decides what the monitor says next, as JSON: smoothed measurements, open findings and how often
+    /// each rule has spoken. Together with the session's checkpoint it makes a resumed run find what the whole one finds.
+    /// </summary>
+    public string Capture() => new JsonObject
+    {
+        ["losses"] = Numbers([Observation.FirstLoss, Observation.Loss, Observation.BestLoss]),
+        ["layers"] = new JsonObject(layers.Select(layer => KeyValuePair.Create(layer.Layer.Name, (JsonNode?)Numbers(layer.Capture())))),
+        ["rules"] = new JsonObject(rules.Select((rule, i) => KeyValuePair.Create(rule.Id, (JsonNode?)new JsonObject
+        {
+            ["voice"] = Numbers([voices[i].Spoken, voices[i].Silent, voices[i].Otherwise]),
+            ["open"] = open[i] is { } finding ? FindingJson.ToNode(finding) : null,
+        }))),
+    }.ToJsonString();
+
+    /// <summary>Goes on from what <see cref="Capture"/> gave. Raises no event: what is open has been told before.</summary>
+    /// <exception cref="TrainingException">It is no such state, or that of another network.</exception>
+    public void Restore(string state)
+    {
+        try
+        {
+            JsonObject root = JsonNode.Parse(state)!.AsObject();
+            double[] losses = Numbers(root["losses"], 3);
+            (Observation.FirstLoss, Observation.Loss, Observation.BestLoss) = (losses[0], losses[1], losses[2]);
+            foreach (LayerTrace layer in layers)
             {
-                Hear(rule);
+                if (!layer.Restore(Numbers(root["layers"]![layer.Layer.Name])))
+                {
+                    throw new FormatException($"{layer.Layer.Name} lacks numbers");
+                }
+            }
+            for (int i = 0; i < rules.Length; i++)
+            {
+                // A rule that is newer than the state begins without a past.
+                JsonNode? rule = root["rules"]![rules[i].Id];
+                double[] voice = rule is null ? [0, 0, 0] : Numbers(rule["voice"], 3);
+                voices[i] = new Voice((int)voice[0], (int)voice[1], (int)voice[2]);
+                open[i] = rule?["open"] is { } finding ? FindingJson.Read(finding) : null;
+            }
+        }
+        catch (Exception error) when (error is JsonException or FormatException or InvalidOperationException or NullReferenceException)
+        {
+            throw new TrainingException($"the monitor's state is damaged or belongs to another network ({error.Message})");
+        }
+    }
+
+    private static JsonArray Numbers(IEnumerable<double> numbers) => new([.. numbers.Select(FindingJson.Number)]);
+
+    private static double[] Numbers(JsonNode? node, int count = -1)
+    {
+        double[] numbers = [.. node!.AsArray().Select(FindingJson.Number)];
+        return count < 0 || numbers.Length == count ? numbers : throw new FormatException($"{numbers.Length} numbers where {count} belong");
+    }
+
+    private void Hear(bool everyStep)
+    {
+        for (int i = 0; i < rules.Length; i++)
+        {
+            if (rules[i].EveryStep == everyStep)
+            {
+                Hear(i);
             }
         }
     }
 
-    private void Hear(Rule rule)
+    private void Hear(int rule)
     {
-        (int spoken, int silent) = voices.GetValueOrDefault(rule);
-        if (rule.Inspect(Observation) is { } finding)
+        ref Voice voice = ref voices[rule];
+        if (rules[rule].Inspect(Observation) is { } finding)
         {
-            (spoken, silent) = (spoken + 1, 0);
-            if (spoken >= rule.Persistence && !open.ContainsKey(rule))
+            (voice.Spoken, voice.Silent) = (voice.Spoken + 1, 0);
+            Take(rule, ref voice, finding);
+            return;
+        }
+        (voice.Spoken, voice.Silent, voice.Otherwise) = (0, voice.Silent + 1, 0);
+        if (voice.Silent >= SilenceToWithdraw && open[rule] is { } over)
+        {
+            open[rule] = null;
+            Withdrawn?.Invoke(over, Observation.Step.Step);
+        }
+    }
+
+    private void Take(int rule, ref Voice voice, Finding finding)
+    {
+        if (open[rule] is not { } first)
+        {
+            if (voice.Spoken >= rules[rule].Persistence)
             {
-                open.Add(rule, finding);
+                open[rule] = finding;
                 Found?.Invoke(finding);
             }
-            else if (open.TryGetValue(rule, out Finding? first))
-            {
-                // The newest measurements, but the step at which it first was certain.
-                open[rule] = finding with { Step = first.Step };
-            }
+            return;
         }
-        else
+        // The newest measurements, but the step at which it first was certain.
+        finding = finding with { Step = first.Step };
+        if ((finding.Severity, finding.Cause) == (first.Severity, first.Cause))
         {
-            (spoken, silent) = (0, silent + 1);
-            if (silent >= SilenceToWithdraw && open.Remove(rule, out Finding? over))
-            {
-                Withdrawn?.Invoke(over, Observation.Step.Step);
-            }
+            voice.Otherwise = 0;
+            open[rule] = finding;
         }
-        voices[rule] = (spoken, silent);
+        else if (++voice.Otherwise >= PersistenceOfChange)
+        {
+            voice.Otherwise = 0;
+            open[rule] = finding;
+            Changed?.Invoke(finding, Observation.Step.Step);
+        }
     }
 
-    /// <summary>The elementwise function that reads a layer, through normalisation if there is one between.</summary>
-    private static Node? ReaderOf(Graph network, Node layer)
+    /// <summary>
+    /// The elementwise function that reads a layer, directly or through nodes of one data input without weights, as
+    /// normalisation and dropout are; the same that theory takes for its profile over depth.
+    /// </summary>
+    private static Node? FollowingActivation(Graph network, Node layer)
     {
-        Node current = layer;
-        for (int hops = 0; hops < 3; hops++)
+        Node at = layer;
+        for (int hops = 0; hops < 8; hops++)
         {
-            Node[] readers = [.. network.Nodes.Where(node => node.Inputs.Any(input => input.Node == current))];
+            Node[] readers = [.. network.Nodes.Where(node => node.Inputs.Contains(at.Output))];
             if (readers.FirstOrDefault(node => node.Op is Activation) is { } activation)
             {
                 return activation;
             }
-            if (readers.Length != 1)
+            if (readers.Length != 1 || readers[0].DataInputs.Count() != 1 || readers[0].Parameters.Any(parameter => parameter.Outputs[0].Shape.Rank >= 2))
             {
                 return null;
             }
-            current = readers[0];
+            at = readers[0];
         }
         return null;
     }
+
+    /// <summary>How often in a row a rule has spoken, kept silent, or named another severity or cause than its open finding.</summary>
+    private record struct Voice(int Spoken, int Silent, int Otherwise);
 }

@@ -11,12 +11,12 @@ namespace Fathom.Diagnosis.Rules;
 public sealed class ExplodingGradient : Rule
 {
     /// <summary>First over last layer's gradient norm; the mirror image of <see cref="VanishingGradient"/>'s threshold.</summary>
-    private const double Decades = 3;
+    internal const double Decades = 3;
 
     /// <summary>
     /// log10 ‖Δw‖/‖w‖ of a step that replaces a good part of a layer's weights; 300 times the 1e-3 of healthy training.
     /// </summary>
-    private const double Violent = -0.5;
+    internal const double Violent = -0.5;
 
     public override string Id => "FTH002";
 
@@ -36,6 +36,11 @@ public sealed class ExplodingGradient : Rule
         }
         return Describe(observation, fit, violent, overDepth);
     }
+
+    /// <summary>What the line over depth says when it does not say explosion.</summary>
+    private static string Growth(DepthFit fit) => fit.Decades >= 0
+        ? "so that it does not grow"
+        : $"which is {Number(Math.Round(-fit.Decades, 2))} decades over the network; this rule takes {Decades} for an explosion";
 
     private Finding Describe(Observation observation, DepthFit fit, LayerTrace[] violent, bool overDepth)
     {
@@ -63,8 +68,8 @@ public sealed class ExplodingGradient : Rule
             Explanation =
                 $"{depth}A step changes {worst.Layer.Name} by {Percent(step)} of its weights, where about 0.1 % is healthy, and the loss ({Number(observation.Loss)}) " +
                 $"does not fall below its start ({Number(observation.FirstLoss)}). " +
-                (overDepth ? "Smaller initial weights or normalisation mend the cause; clipping and a smaller learning rate bound the effect." : "Lower the learning rate or clip the gradient's norm."),
-            RuledOut = overDepth ? [] : [$"explosion over depth: the gradient changes by only ×{Number(fit.FactorPerLayer)} per layer"],
+                (overDepth ? "Smaller initial weights or normalisation mend the cause; clipping and a smaller learning rate bound the effect." : $"The rate ({Number(observation.Step.LearningRate)}) is too large: lower it or clip the gradient's norm."),
+            RuledOut = overDepth || fit.Layers < 3 ? [] : [$"explosion over depth: the gradient's norm changes by ×{Number(fit.FactorPerLayer)} per layer on its way back, {Growth(fit)}"],
             Remedies = overDepth ? ["initialization", "batch_norm", "clip_norm", "learning_rate"] : ["learning_rate", "clip_norm", "optimizer"],
         };
     }

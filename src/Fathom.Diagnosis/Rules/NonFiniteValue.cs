@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Fathom.Compute;
 using Fathom.Diagnosis.Monitoring;
 using Fathom.Graphs;
+using Fathom.Graphs.Ops;
 using Fathom.Training.Execution;
 using static Fathom.Diagnosis.Figures;
 
@@ -26,53 +27,48 @@ public sealed class NonFiniteValue : Rule
     public override Finding? Inspect(Observation observation)
     {
         int first = First(observation);
-        bool lossFinite = double.IsFinite(observation.Step.Loss);
-        if (first < 0 && lossFinite)
-        {
-            return null;
-        }
-        return first < 0 ? OfLoss(observation) : OfTensor(observation, first);
+        return first >= 0 ? OfTensor(observation, first)
+            : double.IsFinite(observation.Step.Loss) ? null
+            : OfLoss(observation);
     }
 
-    /// <summary>
-    /// The watched tensor that was non-finite first: parameters as the step found them, then activations in forward
-    /// order, then gradients in backward order.
-    /// </summary>
+    /// <summary>The watched tensor that was non-finite first in the order of execution; −1 if none was, or the loss before it.</summary>
     private static int First(Observation observation)
     {
         ReadOnlySpan<TensorStatistics> statistics = observation.Statistics;
-        int activation = -1, gradient = -1, parameter = -1;
-        for (int i = 0; i < statistics.Length; i++)
+        foreach (int i in observation.ExecutionOrder)
         {
-            if (statistics[i].Finite == statistics[i].Count)
+            ref readonly TensorStatistics tensor = ref statistics[i];
+            if (tensor.Finite == tensor.Count && double.IsFinite(tensor.L2))
             {
                 continue;
             }
-            switch (observation.Probes[i].Kind)
-            {
-                case ProbeKind.Parameter when parameter < 0:
-                    parameter = i;
-                    break;
-                case ProbeKind.Activation when activation < 0:
-                    activation = i;
-                    break;
-                case ProbeKind.ActivationGradient or ProbeKind.ParameterGradient:
-                    gradient = i; // the backward pass runs from the last to the first
-                    break;
-            }
+            // What comes after the forward pass inherits from the loss.
+            bool forward = observation.Probes[i].Kind is ProbeKind.Parameter or ProbeKind.Activation;
+            return forward || double.IsFinite(observation.Step.Loss) ? i : -1;
         }
-        return parameter >= 0 ? parameter : activation >= 0 ? activation : double.IsFinite(observation.Step.Loss) ? gradient : -1;
+        return -1;
     }
 
     private Finding OfTensor(Observation observation, int index)
     {
         Probe probe = observation.Probes[index];
         ref readonly TensorStatistics bad = ref observation.Statistics[index];
-        string inputs = string.Join("; ", InputsOf(probe.Node, observation));
+        BatchRange batch = observation.MeasureBatch();
+        if (probe.Kind == ProbeKind.ParameterUpdate)
+        {
+            bool overflow = double.IsPositiveInfinity(bad.L2) || observation.Step.LearningRate * observation.Step.ClippedNorm > float.MaxValue;
+            return Make(observation, batch, probe.Layer.Name, "update", overflow ? Causes.LearningRateTooLarge : CauseOf(observation, batch, index),
+                $"The step at the learning rate {Number(observation.Step.LearningRate)} makes {probe.Node.Name} non-finite, while every gradient is finite.",
+                ImmutableSortedDictionary<string, Evidence>.Empty.Add("learning_rate", new Evidence(observation.Step.LearningRate, double.NaN)));
+        }
+        Node producer = probe.Value?.Node ?? probe.Node;
+        Node op = producer.Forward ?? producer;
+        string from = ReferenceEquals(op, producer) ? $"{op.Name} ({op.Op.Kind})" : $"the backward pass of {op.Name} ({op.Op.Kind})";
+        string inputs = string.Join("; ", producer.Inputs.SelectMany(input => Describe(input, observation)));
         string count = $"{bad.NaN} NaN, {bad.PositiveInfinity} +∞, {bad.NegativeInfinity} −∞ of {bad.Count}";
-        return Make(observation, probe.Layer.Name, probe.Node.Op.Kind,
-            $"{probe} has the first non-finite values: {count}. It comes from {probe.Node.Name} ({probe.Node.Op.Kind})" +
-            (inputs.Length == 0 ? "." : $", whose inputs were {inputs}.") + Advice(observation),
+        return Make(observation, batch, probe.Layer.Name, op.Op.Kind, CauseOf(observation, batch, index),
+            $"{probe} has the first non-finite values: {count}. It comes from {from}" + (inputs.Length == 0 ? "." : $", whose inputs were {inputs}."),
             ImmutableSortedDictionary<string, Evidence>.Empty
                 .Add("nan", new Evidence(bad.NaN, 0))
                 .Add("infinite", new Evidence(bad.PositiveInfinity + bad.NegativeInfinity, 0)));
@@ -81,50 +77,137 @@ public sealed class NonFiniteValue : Rule
     private Finding OfLoss(Observation observation)
     {
         Value prediction = observation.Network.Output;
-        string inputs = string.Join("; ", Describe(prediction.Node, observation));
-        return Make(observation, prediction.Node.Name, "loss",
-            $"The loss ({observation.Model.Plan.Loss.Kind}) is {Number(observation.Step.Loss)}, while every activation is finite: the loss itself overflows. Its input was {inputs}." + Advice(observation),
+        BatchRange batch = observation.MeasureBatch();
+        string inputs = string.Join("; ", Describe(prediction, observation));
+        return Make(observation, batch, prediction.Node.Name, "loss", CauseOf(observation, batch, -1),
+            $"The loss ({observation.Model.Plan.Loss.Kind}) is {Number(observation.Step.Loss)}, while every activation is finite: the loss itself overflows. Its input was {inputs}.",
             ImmutableSortedDictionary<string, Evidence>.Empty.Add("loss", new Evidence(observation.Step.Loss, double.NaN)));
     }
 
-    private static string Advice(Observation observation) => observation.Step.Step == 0
-        ? " It is there at the first step: look at the data and the initial weights."
-        : $" Up to step {observation.Step.Step - 1} all was finite; lower the learning rate or clip the gradient's norm.";
-
-    private Finding Make(Observation observation, string layer, string op, string explanation, ImmutableSortedDictionary<string, Evidence> evidence) => new()
+    private Finding Make(Observation observation, BatchRange batch, string layer, string op, string cause, string explanation, ImmutableSortedDictionary<string, Evidence> evidence) => new()
     {
         Rule = Id,
-        Problem = $"{Problem} made by {op}",
+        Problem = batch.BadInputs > 0 ? $"{Problem} in the input {observation.InputName}" : $"{Problem} made by {op}",
         Severity = Severity.Error,
-        Cause = Grown(observation) ? Causes.Exploding : Causes.Numerical,
-        Layers = [layer],
+        Cause = cause,
+        Layers = [batch.BadInputs > 0 ? observation.InputName : layer],
         Step = observation.Step.Step,
         Confidence = 1,
-        Evidence = evidence.Add("gradient_norm", new Evidence(observation.Step.GradientNorm, double.NaN)),
-        Explanation = explanation,
+        Evidence = evidence
+            .Add("gradient_norm", new Evidence(observation.Step.GradientNorm, double.NaN))
+            .Add("largest_input", new Evidence(batch.LargestInput, double.NaN)),
+        Explanation = explanation + Advice(observation, batch, cause),
         Remedies = ["learning_rate", "clip_norm", "initialization", "batch_norm", "optimizer"],
     };
 
-    /// <summary>Whether updates were violent, or the signal over depth was growing, before the value turned up.</summary>
-    private static bool Grown(Observation observation)
+    private static string Advice(Observation observation, BatchRange batch, string cause)
     {
-        DepthFit fit = observation.GradientOverDepth;
-        return observation.Layers.Any(layer => layer.LogRelativeUpdate > -0.5 || double.IsNaN(layer.LogRelativeUpdate) || layer.LogWeightGradient > 3) || fit.Decades < -3;
+        if (OfData(batch.BadInputs, batch.LargestInput) is { } input)
+        {
+            return $" The input {observation.InputName} itself has {input}.";
+        }
+        if (OfData(batch.BadTargets, batch.LargestTarget) is { } target)
+        {
+            return $" The targets have {target}.";
+        }
+        string before = observation.Step.Step == 0 ? " It is there at the first step:" : $" Up to step {observation.Step.Step - 1} all was finite:";
+        return before + cause switch
+        {
+            Causes.Exploding => " the signal grows from layer to layer; use smaller initial weights or normalisation, or clip the gradient's norm.",
+            Causes.LearningRateTooLarge => " the steps are so large that they replace the weights; lower the learning rate or clip the gradient's norm.",
+            _ => $" neither the steps nor the signal had grown; look at the scale of the data (largest input of the batch {Number(batch.LargestInput)}) and at the numerics of the op.",
+        };
     }
 
-    private static IEnumerable<string> InputsOf(Node node, Observation observation) =>
-        node.Inputs.SelectMany(input => Describe(input.Node, observation));
+    private static string? OfData(long bad, double largest) =>
+        bad > 0 ? $"{bad} NaN or infinite value(s) in this batch: mend the data"
+        : largest >= BatchRange.NearOverflow ? $"values up to {Number(largest)} in this batch, near the largest float (3.4e+38): scale the data"
+        : null;
 
-    private static IEnumerable<string> Describe(Node node, Observation observation)
+    /// <summary>
+    /// Data that cannot be computed with come first; then what the traces said before this step; then whether the
+    /// network, rather than the data, has brought the numbers close to overflow.
+    /// </summary>
+    private static string CauseOf(Observation observation, BatchRange batch, int first)
+    {
+        if (!batch.Finite || !batch.InRange)
+        {
+            return Causes.Numerical;
+        }
+        DepthFit fit = observation.GradientOverDepth;
+        if (fit.Layers >= 3 && fit.Decades <= -ExplodingGradient.Decades)
+        {
+            return Causes.Exploding;
+        }
+        if (observation.Layers.Any(layer => layer.LogRelativeUpdate > ExplodingGradient.Violent))
+        {
+            return Causes.LearningRateTooLarge;
+        }
+        double growth = Math.Max(ForwardGrowth(observation, batch, first), BackwardGrowth(observation));
+        return growth >= ExplodingGradient.Decades && growth > Math.Log10(Math.Max(1, batch.LargestInput)) ? Causes.Exploding : Causes.Numerical;
+    }
+
+    /// <summary>Decades from the largest input to the largest activation, the product of the first bad node's inputs included.</summary>
+    private static double ForwardGrowth(Observation observation, BatchRange batch, int first)
+    {
+        double reach = 0;
+        for (int i = 0; i < observation.Probes.Count; i++)
+        {
+            if (observation.Probes[i].Kind == ProbeKind.Activation)
+            {
+                reach = Math.Max(reach, observation.Statistics[i].MaxAbs);
+            }
+        }
+        double start = batch.LargestInput > 0 ? batch.LargestInput : 1;
+        if (first >= 0 && observation.Probes[first] is { Kind: ProbeKind.Activation, Node: var node })
+        {
+            double product = 1;
+            foreach (Value input in node.Inputs.Where(input => input.Node.Op is not Parameter || input.Shape.Rank >= 2))
+            {
+                int probe = ProbeOf(input, observation);
+                product *= probe >= 0 ? observation.Statistics[probe].MaxAbs : input == observation.Input ? start : 1;
+            }
+            reach = Math.Max(reach, product);
+        }
+        return reach > 0 ? Math.Log10(reach / start) : 0;
+    }
+
+    /// <summary>Decades from the gradient at the output to the largest finite one on its way back.</summary>
+    private static double BackwardGrowth(Observation observation)
+    {
+        double start = 0, reach = 0;
+        for (int i = 0; i < observation.Probes.Count; i++)
+        {
+            if (observation.Probes[i].Kind == ProbeKind.ActivationGradient)
+            {
+                reach = Math.Max(reach, observation.Statistics[i].MaxAbs);
+                start = observation.Probes[i].Node == observation.Network.Output.Node ? observation.Statistics[i].MaxAbs : start;
+            }
+        }
+        return start > 0 ? Math.Log10(reach / start) : 0;
+    }
+
+    private static IEnumerable<string> Describe(Value value, Observation observation)
+    {
+        int probe = ProbeOf(value, observation);
+        if (probe >= 0)
+        {
+            TensorStatistics found = observation.Statistics[probe];
+            yield return $"{observation.Probes[probe]} (largest {Number(found.MaxAbs)}, mean {Number(found.Mean)})";
+        }
+    }
+
+    /// <summary>The probe that watches a value: an activation, a gradient or a parameter; −1 if none does.</summary>
+    private static int ProbeOf(Value value, Observation observation)
     {
         for (int i = 0; i < observation.Probes.Count; i++)
         {
             Probe probe = observation.Probes[i];
-            if (probe.Node == node && (probe.Kind is ProbeKind.Activation or ProbeKind.Parameter))
+            if (probe.Value == value || (probe.Kind == ProbeKind.Parameter && probe.Node == value.Node))
             {
-                TensorStatistics found = observation.Statistics[i];
-                yield return $"{node.Name} (largest {Number(found.MaxAbs)}, mean {Number(found.Mean)})";
+                return i;
             }
         }
+        return -1;
     }
 }

@@ -17,7 +17,10 @@ public abstract class Rule
     /// <summary>The threshold and where it comes from.</summary>
     public abstract string Threshold { get; }
 
-    /// <summary>True for a rule that must see every step, not only the inspected ones.</summary>
+    /// <summary>
+    /// True for a rule that must see every step, not only the inspected ones. It is asked before the step enters the
+    /// layers' traces, and must allocate nothing when nothing is wrong.
+    /// </summary>
     public virtual bool EveryStep => false;
 
     /// <summary>Inspections in a row at which the rule must speak before its finding is certain.</summary>

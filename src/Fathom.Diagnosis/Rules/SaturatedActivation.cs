@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
 using Fathom.Diagnosis.Monitoring;
+using Fathom.Graphs;
+using Fathom.Graphs.Ops;
 using static Fathom.Diagnosis.Figures;
 
 namespace Fathom.Diagnosis.Rules;
@@ -21,15 +23,17 @@ public sealed class SaturatedActivation : Rule
 
     public override Finding? Inspect(Observation observation)
     {
-        LayerTrace[] saturated = [.. observation.Layers.Where(layer => layer.Saturated > Share && layer.Activation!.Output != observation.Network.Output)];
+        LayerTrace[] saturated = [.. observation.Layers.Where(layer => layer.Saturated > Share && layer.Activation!.Output != observation.Network.Output).DistinctBy(layer => layer.Activation)];
         if (saturated.Length == 0)
         {
             return null;
         }
         LayerTrace worst = saturated.MaxBy(layer => layer.Saturated)!;
-        bool hurts = saturated.Length * 2 >= observation.Layers.Count || observation.Layers[0].LogRelativeUpdate < -5;
+        int blocking = saturated.Count(layer => !Bypassed(layer.Activation!, observation.Network));
+        bool hurts = blocking * 2 >= observation.Layers.Count || observation.Layers[0].LogRelativeUpdate < -5;
         double expected = observation.Prediction?.Depth.Layers.FirstOrDefault(layer => layer.Activation == worst.Activation)?.SaturatedShare ?? double.NaN;
         bool fromStart = expected > Share / 2;
+        string bypass = blocking == 0 ? " Residual connections carry the gradient past." : "";
         return new Finding
         {
             Rule = Id,
@@ -43,10 +47,14 @@ public sealed class SaturatedActivation : Rule
                 .Add("saturated_share", new Evidence(worst.Saturated, double.IsNaN(expected) ? Share : expected))
                 .Add("saturated_layers", new Evidence(saturated.Length, 0)),
             Explanation =
-                $"{Percent(worst.Saturated)} of the outputs of {worst.Activation!.Name} ({worst.Activation.Op.Kind}) are saturated; {saturated.Length} hidden layer(s) are above {Percent(Share)}. " +
+                $"{Percent(worst.Saturated)} of the outputs of {worst.Activation!.Name} ({worst.Activation.Op.Kind}) are saturated; {saturated.Length} hidden layer(s) are above {Percent(Share)}.{bypass} " +
                 (fromStart ? $"Theory expects {Percent(expected)} from these initial weights: they are too large. Initialise for this activation." : "The weights have grown into saturation: lower the learning rate, or normalise."),
             RuledOut = fromStart || double.IsNaN(expected) ? [] : [$"initialisation: at the start theory expects only {Percent(expected)} saturated"],
             Remedies = ["initialization", "activation", "batch_norm", "learning_rate"],
         };
     }
+
+    /// <summary>Whether a residual connection leads around: the output is added to something else.</summary>
+    private static bool Bypassed(Node activation, Graph network) =>
+        network.Nodes.Any(node => node.Op is Add && node.Inputs.Contains(activation.Output) && node.DataInputs.Count() > 1);
 }

@@ -44,11 +44,12 @@ public sealed class VanishingGradient : Rule
 
     private Finding Describe(Observation observation, DepthFit fit, LayerTrace[] starved)
     {
-        LayerTrace first = observation.Layers[0];
+        LayerTrace first = starved[0];
         LayerTrace last = observation.Layers[^1];
         double expected = observation.Prediction is { } prediction ? ExpectedFactor(prediction, observation) : double.NaN;
         double ratio = Math.Pow(10, first.LogGradient - last.LogGradient);
-        double saturated = observation.Layers.Select(layer => layer.Saturated).Where(share => !double.IsNaN(share)).DefaultIfEmpty(0).Max();
+        // NaN where no activation can saturate, and so nothing was looked at.
+        double saturated = observation.Layers.Select(layer => layer.Saturated).Where(share => !double.IsNaN(share)).DefaultIfEmpty(double.NaN).Max();
         string cause = saturated > SaturatedActivation.Share ? Causes.Saturation : Causes.Vanishing;
         ImmutableSortedDictionary<string, Evidence> evidence = ImmutableSortedDictionary<string, Evidence>.Empty
             .Add("gradient_factor_per_layer", new Evidence(fit.FactorPerLayer, expected))
@@ -69,7 +70,7 @@ public sealed class VanishingGradient : Rule
             Evidence = evidence,
             Explanation =
                 $"The gradient's norm changes by ×{Number(fit.FactorPerLayer)} per layer on its way back{theory}; from {last.Layer.Name} to {first.Layer.Name} " +
-                $"it falls to {Number(ratio)} of its size. {Span(starved)} move by less than 1 % of their weights in all {observation.TotalSteps} steps of the run. " +
+                $"it falls to {Number(ratio)} of its size. At this rate {Span(starved)} would move by less than 1 % of {(starved.Length == 1 ? "its" : "their")} weights in all {observation.TotalSteps} steps of the run. " +
                 Mechanism(observation, saturated),
             RuledOut = RuledOut(observation, saturated),
             Remedies = ["activation", "initialization", "batch_norm", "residual", "optimizer"],
@@ -105,15 +106,17 @@ public sealed class VanishingGradient : Rule
         List<string> rivals = [];
         if (saturated <= SaturatedActivation.Share)
         {
-            rivals.Add($"saturation: at most {Percent(saturated)} of any layer's outputs are saturated");
+            rivals.Add($"saturation: at most {Percent(saturated)} of an activation's outputs are saturated");
         }
         LayerTrace last = observation.Layers[^1];
         if (last.LogRelativeUpdate > -5)
         {
             rivals.Add($"learning rate too small: the last layer moves by {Number(Math.Pow(10, last.LogRelativeUpdate))} of its weights per step");
         }
-        rivals.Add($"numerical failure: the loss is finite ({Number(observation.Loss)})");
+        if (double.IsFinite(observation.Loss))
+        {
+            rivals.Add($"numerical failure: the loss is finite ({Number(observation.Loss)})");
+        }
         return [.. rivals];
     }
-
 }
