@@ -16,6 +16,14 @@ public abstract record Activation : Op
     /// <summary>Points where φ or φ' jumps; quadrature is split there.</summary>
     public virtual ImmutableArray<double> Kinks => [0];
 
+    /// <summary>
+    /// The factor g for which weights of variance g²/fan-in, read by this function, keep activations and gradients near
+    /// one scale from layer to layer: √2 for the ReLU family, since about half of the second moment is cut off (√(2/(1 +
+    /// a²)) where the slope below 0 is a; He et al. 2015, equations 10 and 15), otherwise 1, as for SELU, whose constants
+    /// presuppose Var(w) = 1/fan-in (Klambauer et al. 2017, section 3), and for functions of slope 1 around 0.
+    /// </summary>
+    public virtual double RecommendedWeightGain => 1;
+
     /// <summary>φ(x).</summary>
     public abstract double Evaluate(double x);
 

@@ -27,6 +27,8 @@ public sealed record Elu(double Alpha = 1) : Activation
         return base.Infer(scope);
     }
 
+    public override double RecommendedWeightGain => double.Sqrt(2);
+
     public override double Evaluate(double x) => x > 0 ? x : Alpha * SimdMath.Expm1<Vec1<double>, double>(new Vec1<double>(x)).Value;
 
     public override double Slope(double x) => x > 0 ? 1 : Alpha * Math.Exp(x);

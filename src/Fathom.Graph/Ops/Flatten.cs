@@ -18,6 +18,7 @@ public sealed record Flatten(int StartDim = 1, int EndDim = -1) : Op
     public override ImmutableArray<TensorType> Infer(ShapeScope scope)
     {
         scope.RequireCount(1);
+        scope.RequireKind(0, ElementKind.Real);
         Shape shape = scope.Shape(0);
         if (shape.Rank == 1 && StartDim == 1)
         {

@@ -22,6 +22,8 @@ public sealed record Gelu(bool Approximate = false) : Activation
 
     public override ImmutableArray<double> Kinks => [];
 
+    public override double RecommendedWeightGain => double.Sqrt(2);
+
     public override double Evaluate(double x)
     {
         double gate = Approximate ? Logistic(TwoRootTwoOverPi * (x + Cubic * x * x * x)) : NormalDistribution(x);

@@ -13,6 +13,8 @@ public sealed record LeakyRelu(double NegativeSlope = 0.01) : Activation
     /// <summary>The output has the input's sign unless the slope is negative, and then x itself need not be kept.</summary>
     public override bool GradientReadsOutput => NegativeSlope >= 0;
 
+    public override double RecommendedWeightGain => double.Sqrt(2 / (1 + NegativeSlope * NegativeSlope));
+
     public override double Evaluate(double x) => x > 0 ? x : NegativeSlope * x;
 
     public override double Slope(double x) => x > 0 ? 1 : NegativeSlope;

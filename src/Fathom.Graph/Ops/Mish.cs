@@ -25,6 +25,8 @@ public sealed record Mish : Activation
         return n / (n + V.Constant(2));
     }
 
+    public override double RecommendedWeightGain => double.Sqrt(2);
+
     public override double Evaluate(double x)
     {
         double gate = Gate<Vec1<double>, double>(new Vec1<double>(Math.Exp(Math.Min(x, Linear)))).Value;

@@ -14,6 +14,8 @@ public sealed record Relu : Activation
 
     public override bool GradientReadsOutput => true;
 
+    public override double RecommendedWeightGain => double.Sqrt(2);
+
     public override double Evaluate(double x) => Math.Max(x, 0);
 
     public override double Slope(double x) => x <= 0 ? 0 : 1;

@@ -17,6 +17,8 @@ public sealed record Relu6 : Activation
 
     public override ImmutableArray<double> Kinks => [0, 6];
 
+    public override double RecommendedWeightGain => double.Sqrt(2);
+
     public override double Evaluate(double x) => Math.Clamp(x, 0, 6);
 
     public override double Slope(double x) => x <= 0 || x >= 6 ? 0 : 1;

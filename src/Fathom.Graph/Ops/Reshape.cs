@@ -31,6 +31,7 @@ public sealed record Reshape(ImmutableArray<int> Target) : Op
     public override ImmutableArray<TensorType> Infer(ShapeScope scope)
     {
         scope.RequireCount(1);
+        scope.RequireKind(0, ElementKind.Real);
         scope.RequireRank(0, 1);
         Shape shape = scope.Shape(0);
         string target = $"({string.Join(", ", Target)})";
@@ -70,6 +71,7 @@ public sealed record ViewGradient(Shape Shape) : Op
     public override ImmutableArray<TensorType> Infer(ShapeScope scope)
     {
         scope.RequireCount(1);
+        scope.RequireKind(0, ElementKind.Real);
         return [new TensorType(Shape)];
     }
 

@@ -15,6 +15,8 @@ public sealed record Silu : Activation
 
     public override ImmutableArray<double> Kinks => [];
 
+    public override double RecommendedWeightGain => double.Sqrt(2);
+
     public override double Evaluate(double x) => Swish.Evaluate(x);
 
     public override double Slope(double x) => Swish.Slope(x);

@@ -30,6 +30,8 @@ public sealed record Softplus(double Beta = 1, double Threshold = 20) : Activati
         return base.Infer(scope);
     }
 
+    public override double RecommendedWeightGain => double.Sqrt(2);
+
     public override double Evaluate(double x)
     {
         double z = Beta * x;

@@ -15,6 +15,8 @@ public sealed record Swish(double Beta = 1) : Activation
 
     public override ImmutableArray<double> Kinks => [];
 
+    public override double RecommendedWeightGain => double.Sqrt(2);
+
     public override double Evaluate(double x)
     {
         double gate = Gate(x);

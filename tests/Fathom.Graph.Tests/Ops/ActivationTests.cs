@@ -17,6 +17,38 @@ public sealed class ActivationTests
     [Xunit.Theory, MemberData(nameof(Names))]
     public void GradientIsTheDerivative(string name) => OpRun.CheckGradient(Named(name), training: true, [[3, 7]]);
 
+    [Fact]
+    public void TheReluFamilyAsksForWiderWeights()
+    {
+        foreach (Activation activation in All)
+        {
+            double variance = activation switch
+            {
+                Relu or Relu6 or Gelu or Silu or Swish or Elu or Softplus or Mish => 2,
+                LeakyRelu { NegativeSlope: 0.01 } => 2 / 1.0001,
+                LeakyRelu { NegativeSlope: 0.3 } => 2 / 1.09,
+                LeakyRelu { NegativeSlope: -0.5 } => 1.6,
+                _ => 1,
+            };
+            Assert.Equal(variance, activation.RecommendedWeightGain * activation.RecommendedWeightGain, 1e-14);
+        }
+    }
+
+    /// <summary>For functions that are linear on either side of 0 the gain is exact: g² · E[φ(z)²] = 1 for z from N(0, 1).</summary>
+    [Xunit.Theory, InlineData("relu"), InlineData("leaky_relu"), InlineData("linear")]
+    public void TheGainKeepsTheSecondMomentWherePhiIsPiecewiseLinear(string kind)
+    {
+        Activation activation = All.First(activation => activation.Kind == kind);
+        double moment = 0;
+        const double step = 1e-3;
+        for (double z = -12; z < 12; z += step)
+        {
+            double middle = z + step / 2;
+            moment += activation.Evaluate(middle) * activation.Evaluate(middle) * Math.Exp(-middle * middle / 2) / Math.Sqrt(2 * Math.PI) * step;
+        }
+        Assert.Equal(1, activation.RecommendedWeightGain * activation.RecommendedWeightGain * moment, 1e-6);
+    }
+
     [Xunit.Theory, MemberData(nameof(Names))]
     public void KernelIsTheFunctionThatTheoryIntegrates(string name)
     {

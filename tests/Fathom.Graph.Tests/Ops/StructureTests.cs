@@ -39,6 +39,18 @@ public sealed class StructureTests
     }
 
     [Fact]
+    public void ViewsTakeRealNumbersOnly()
+    {
+        GraphBuilder builder = new();
+        Value classes = builder.Input("classes", new TensorType(Shape.OfSamples(2, 3), ElementKind.Index));
+        GraphException error = Assert.Throws<GraphException>(() => builder.Add("flat", new Flatten(), [classes]));
+        Assert.Equal("flat (flatten): expected input 0 of real numbers, given (N, 2, 3) of indices", error.Message);
+        error = Assert.Throws<GraphException>(() => builder.Add("shaped", new Reshape([6]), [classes]));
+        Assert.Equal("shaped (reshape): expected input 0 of real numbers, given (N, 2, 3) of indices", error.Message);
+        Assert.Throws<GraphException>(() => builder.Add("back", new ViewGradient(Shape.OfSamples(6)), [classes]));
+    }
+
+    [Fact]
     public void ReshapesOfEqualTargetsAreEqual()
     {
         Assert.Equal(new Reshape([2, -1]), new Reshape([2, -1]));
