@@ -31,6 +31,9 @@ public sealed record RunOutcome
 
     public required Evaluation Validation { get; init; }
 
+    /// <summary>Loss of the first batch; NaN before any step.</summary>
+    public double FirstLoss { get; init; } = double.NaN;
+
     /// <summary>Findings that hold at the end.</summary>
     public required ImmutableArray<Finding> Findings { get; init; }
 
@@ -156,6 +159,7 @@ public sealed class WatchedRun : IDisposable
             Epochs = (int)(Session.NextStep / Session.StepsPerEpoch),
             Training = Session.Evaluate(Session.Data.Training),
             Validation = Session.Evaluate(Session.Data.Validation),
+            FirstLoss = Monitor.Observation.FirstLoss,
             Findings = [.. Monitor.Findings],
             Gradients = [.. Monitor.Observation.Layers.Select(layer => new LayerGradient(layer.Layer.Name, layer.Depth, layer.MeanLogGradient,
                 prediction.Depth.Layers.FirstOrDefault(expected => expected.Layer == layer.Layer)?.Log10GradientNorm - last ?? double.NaN))],

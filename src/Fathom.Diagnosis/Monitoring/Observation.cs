@@ -39,8 +39,11 @@ public sealed class Observation
     /// <summary>Smoothed loss.</summary>
     public double Loss { get; internal set; } = double.NaN;
 
-    /// <summary>Smallest smoothed loss so far.</summary>
-    public double BestLoss { get; internal set; } = double.PositiveInfinity;
+    /// <summary>The loss has halved: what a rule measures may be unusual, but it does not keep the network from learning.</summary>
+    public bool LossFalls => Loss < 0.5 * FirstLoss;
+
+    /// <summary>The loss is where it was at the start, after 2 % of the run or more.</summary>
+    public bool LossStands => Step.Step >= 0.02 * TotalSteps && !(Loss <= 0.9 * FirstLoss);
 
     public IReadOnlyList<Probe> Probes => session.Probes;
 

@@ -72,7 +72,6 @@ public sealed class TrainingMonitor
         }
         Hear(everyStep: true);
         Observation.Loss = double.IsNaN(Observation.Loss) ? step.Loss : Observation.Loss + 0.1 * (step.Loss - Observation.Loss);
-        Observation.BestLoss = Observation.Loss < Observation.BestLoss ? Observation.Loss : Observation.BestLoss;
         foreach (LayerTrace layer in layers)
         {
             layer.Add(session.Watch!.Statistics);
@@ -89,7 +88,7 @@ public sealed class TrainingMonitor
     /// </summary>
     public string Capture() => new JsonObject
     {
-        ["losses"] = Numbers([Observation.FirstLoss, Observation.Loss, Observation.BestLoss]),
+        ["losses"] = Numbers([Observation.FirstLoss, Observation.Loss]),
         ["layers"] = new JsonObject(layers.Select(layer => KeyValuePair.Create(layer.Layer.Name, (JsonNode?)Numbers(layer.Capture())))),
         ["rules"] = new JsonObject(rules.Select((rule, i) => KeyValuePair.Create(rule.Id, (JsonNode?)new JsonObject
         {
@@ -105,8 +104,8 @@ public sealed class TrainingMonitor
         try
         {
             JsonObject root = JsonNode.Parse(state)!.AsObject();
-            double[] losses = Numbers(root["losses"], 3);
-            (Observation.FirstLoss, Observation.Loss, Observation.BestLoss) = (losses[0], losses[1], losses[2]);
+            double[] losses = Numbers(root["losses"], 2);
+            (Observation.FirstLoss, Observation.Loss) = (losses[0], losses[1]);
             foreach (LayerTrace layer in layers)
             {
                 if (!layer.Restore(Numbers(root["layers"]![layer.Layer.Name])))

@@ -60,7 +60,7 @@ public sealed class Doctor
         DoctorReport report = new() { Model = model, Control = control, Findings = findings, Verdict = "" };
         if (!report.Sick)
         {
-            return report with { Verdict = "The network is healthy; nothing was changed." };
+            return report with { Verdict = HealthyVerdict(control) };
         }
         Candidates candidates = new(model, data.Training, findings);
         using TrialRace race = new(candidates, choosing, options, workers, Report);
@@ -70,6 +70,11 @@ public sealed class Doctor
             ? report with { Verdict = "No candidate could be trained to the end; nothing was changed." }
             : Confirm(report, best, candidates.Apply(best.Remedies), cancellation);
     }
+
+    /// <summary>No rule speaks; but a network that learns nothing is not called healthy.</summary>
+    private static string HealthyVerdict(RunOutcome control) => control.Training.Loss > 0.9 * control.FirstLoss
+        ? $"No fault of the gradient was found, but the network does not learn: its training loss is {Number(control.Training.Loss)}, after {Number(control.FirstLoss)} at the start. Look at data, labels, output and loss. Nothing was changed."
+        : "The network is healthy; nothing was changed.";
 
     private RunOutcome RunControl(ModelDefinition model, CancellationToken cancellation, out double chosenBy)
     {

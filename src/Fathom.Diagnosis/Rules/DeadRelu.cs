@@ -38,7 +38,7 @@ public sealed class DeadRelu : Rule
         {
             Rule = Id,
             Problem = Problem,
-            Severity = Severity.Error,
+            Severity = observation.LossFalls ? Severity.Warning : Severity.Error,
             Cause = Causes.DeadRelu,
             Layers = [.. dead.Select(layer => layer.Layer.Name)],
             Step = observation.Step.Step,

@@ -40,5 +40,6 @@ public static class RuleCatalog
         new VanishingGradient(),
         new SaturatedActivation(),
         new DeadRelu(),
+        new LearningRateTooSmall(),
     ];
 }

@@ -38,7 +38,7 @@ public sealed class SaturatedActivation : Rule
         {
             Rule = Id,
             Problem = Problem,
-            Severity = hurts ? Severity.Error : Severity.Warning,
+            Severity = hurts && !observation.LossFalls ? Severity.Error : Severity.Warning,
             Cause = Causes.Saturation,
             Layers = [.. saturated.Select(layer => layer.Activation!.Name)],
             Step = observation.Step.Step,

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Fathom.Diagnosis.Monitoring;
+using Fathom.Graphs.Ops;
 using static Fathom.Diagnosis.Figures;
 
 namespace Fathom.Diagnosis.Rules;
@@ -7,13 +8,17 @@ namespace Fathom.Diagnosis.Rules;
 /// <summary>
 /// The gradient shrinks layer by layer on its way back, so far that the early layers cannot move within the run.
 /// Two things must hold, both free of scale: the fitted line of log gradient norm over depth falls by three decades or
-/// more, and the layers at its low end would change by less than 1 % of their weights in all the steps that the run has.
-/// The second keeps quiet about networks whose optimizer makes up for small gradients, as Adam does.
+/// more; and either the layers at its low end would change by less than 1 % of their weights in all the steps that the run
+/// has, or the loss stands where it started. So the rule is quiet about networks whose optimizer makes up for small
+/// gradients, as Adam often does, but not if all that Adam moves them by is noise.
 /// </summary>
 public sealed class VanishingGradient : Rule
 {
     /// <summary>Last over first layer's gradient norm; AutoTrainer's 1e-3 (Zhang et al. 2021), taken on the fitted line.</summary>
     private const double Decades = 3;
+
+    /// <summary>Share of zeros at which a ReLU layer passes on nothing worth the name.</summary>
+    private const double Dead = 0.99;
 
     /// <summary>Share of its weights that a layer must be able to move in the whole run.</summary>
     private const double Movement = 0.01;
@@ -22,7 +27,7 @@ public sealed class VanishingGradient : Rule
 
     public override string Problem => "vanishing gradient";
 
-    public override string Threshold => "fitted gradient norm falls by 10³ or more from the last to the first layer (AutoTrainer's ratio), and early layers move by less than 1 % of their weights in the whole run";
+    public override string Threshold => "fitted gradient norm falls by 10³ or more from the last to the first layer (AutoTrainer's ratio), and early layers move by less than 1 % of their weights in the whole run, or the loss stands above 90 % of its start";
 
     public override Finding? Inspect(Observation observation)
     {
@@ -32,17 +37,20 @@ public sealed class VanishingGradient : Rule
             return null;
         }
         LayerTrace[] starved = [.. observation.Layers.Where(layer => Movable(layer, observation.TotalSteps) < Movement)];
-        if (starved.Length == 0 || starved[0].Depth != observation.Layers[0].Depth)
+        bool still = starved.Length > 0 && starved[0].Depth == observation.Layers[0].Depth;
+        if (!still && !observation.LossStands)
         {
             return null;
         }
-        return Describe(observation, fit, starved);
+        LayerTrace last = observation.Layers[^1];
+        LayerTrace[] faint = still ? starved : [.. observation.Layers.Where(layer => layer.LogGradient < last.LogGradient - Decades)];
+        return faint.Length == 0 ? null : Describe(observation, fit, faint, still);
     }
 
     /// <summary>Share of its weights by which a layer can move in the whole run if each step goes the same way.</summary>
     private static double Movable(LayerTrace layer, long steps) => Math.Pow(10, layer.LogRelativeUpdate) * steps;
 
-    private Finding Describe(Observation observation, DepthFit fit, LayerTrace[] starved)
+    private Finding Describe(Observation observation, DepthFit fit, LayerTrace[] starved, bool still)
     {
         LayerTrace first = starved[0];
         LayerTrace last = observation.Layers[^1];
@@ -50,7 +58,12 @@ public sealed class VanishingGradient : Rule
         double ratio = Math.Pow(10, first.LogGradient - last.LogGradient);
         // NaN where no activation can saturate, and so nothing was looked at.
         double saturated = observation.Layers.Select(layer => layer.Saturated).Where(share => !double.IsNaN(share)).DefaultIfEmpty(double.NaN).Max();
-        string cause = saturated > SaturatedActivation.Share ? Causes.Saturation : Causes.Vanishing;
+        LayerTrace? dead = observation.Layers.FirstOrDefault(layer => layer.Activation?.Op is Relu && layer.Zeros > Dead);
+        string cause = dead is not null ? Causes.DeadRelu : saturated > SaturatedActivation.Share ? Causes.Saturation : Causes.Vanishing;
+        string consequence = still
+            ? $"At this rate {Span(starved)} would move by less than 1 % of {(starved.Length == 1 ? "its" : "their")} weights in all {observation.TotalSteps} steps of the run."
+            : $"The optimizer moves {Span(starved)} all the same, but not to any end: the loss ({Number(observation.Loss)}) stands where it started ({Number(observation.FirstLoss)}).";
+        bool none = first.LogGradient <= LayerTrace.Floor + 0.5;
         ImmutableSortedDictionary<string, Evidence> evidence = ImmutableSortedDictionary<string, Evidence>.Empty
             .Add("gradient_factor_per_layer", new Evidence(fit.FactorPerLayer, expected))
             .Add("first_over_last_gradient", new Evidence(ratio, double.NaN))
@@ -69,11 +82,12 @@ public sealed class VanishingGradient : Rule
             Confidence = Confidence(fit, starved, observation),
             Evidence = evidence,
             Explanation =
-                $"The gradient's norm changes by ×{Number(fit.FactorPerLayer)} per layer on its way back{theory}; from {last.Layer.Name} to {first.Layer.Name} " +
-                $"it falls to {Number(ratio)} of its size. At this rate {Span(starved)} would move by less than 1 % of {(starved.Length == 1 ? "its" : "their")} weights in all {observation.TotalSteps} steps of the run. " +
-                Mechanism(observation, saturated),
+                (none
+                    ? $"The gradient that arrives at {first.Layer.Name} is exactly 0{theory}. "
+                    : $"The gradient's norm changes by ×{Number(fit.FactorPerLayer)} per layer on its way back{theory}; from {last.Layer.Name} to {first.Layer.Name} it falls to {Number(ratio)} of its size. ") +
+                consequence + " " + Mechanism(observation, expected, saturated, dead),
             RuledOut = RuledOut(observation, saturated),
-            Remedies = ["activation", "initialization", "batch_norm", "residual", "optimizer"],
+            Remedies = ["activation", "initialization", "batch_norm", "residual", "optimizer", .. Healthy(expected, observation) ? new[] { "learning_rate" } : []],
         };
     }
 
@@ -93,12 +107,32 @@ public sealed class VanishingGradient : Rule
         return Math.Round(Math.Min(0.99, 0.6 + 0.2 * depth + 0.2 * fit.Fit * reach), 3);
     }
 
-    private static string Mechanism(Observation observation, double saturated)
+    /// <summary>Whether theory expects the initial weights to carry the gradient through.</summary>
+    private static bool Healthy(double expected, Observation observation) =>
+        Math.Abs(Math.Log10(expected)) * (observation.Layers[^1].Depth - observation.Layers[0].Depth) < 1;
+
+    private static string Mechanism(Observation observation, double expected, double saturated, LayerTrace? dead)
     {
-        LayerTrace middle = observation.Layers[observation.Layers.Count / 2];
-        string? sentence = observation.Prediction?.Explain(middle.Activation ?? middle.Layer);
-        string saturation = saturated > SaturatedActivation.Share ? $" {Percent(saturated)} of an activation's outputs are saturated, where its slope is near 0." : "";
-        return (sentence is null ? "Each layer multiplies the gradient by |w|·φ', which here is below 1." : sentence.TrimEnd('.') + ".") + saturation;
+        List<string> sentences = [];
+        if (dead is not null)
+        {
+            sentences.Add($"{dead.Activation!.Name} gives 0 for {Percent(dead.Zeros)} of its outputs, and a ReLU that gives 0 passes no gradient on.");
+        }
+        if (saturated > SaturatedActivation.Share)
+        {
+            sentences.Add($"{Percent(saturated)} of an activation's outputs are saturated, where its slope is near 0.");
+        }
+        if (Healthy(expected, observation))
+        {
+            sentences.Add("The initial weights would carry the gradient through, so it is training that has changed them: lower the learning rate.");
+        }
+        else if (sentences.Count == 0)
+        {
+            LayerTrace middle = observation.Layers[observation.Layers.Count / 2];
+            string? sentence = observation.Prediction?.Explain(middle.Activation ?? middle.Layer);
+            sentences.Add(sentence is null ? "Each layer multiplies the gradient by |w|·φ', which here is below 1." : sentence.TrimEnd('.') + ".");
+        }
+        return string.Join(" ", sentences);
     }
 
     private static ImmutableArray<string> RuledOut(Observation observation, double saturated)
