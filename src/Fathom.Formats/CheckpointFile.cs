@@ -15,6 +15,8 @@ public static class CheckpointFile
 
     private const string StepKey = "fathom.next_step";
     private const string ScaleKey = "fathom.learning_rate_scale";
+    private const string OptimizerKindKey = "fathom.optimizer_kind";
+    private const string ScheduleKindKey = "fathom.schedule_kind";
     private const string ScheduleKey = "fathom.schedule";
     private const string SeedKey = "fathom.seed";
     private const string BatchKey = "fathom.batch";
@@ -35,6 +37,8 @@ public static class CheckpointFile
         {
             [StepKey] = Text(checkpoint.NextStep),
             [ScaleKey] = checkpoint.LearningRateScale.ToString("R", CultureInfo.InvariantCulture),
+            [OptimizerKindKey] = checkpoint.OptimizerKind,
+            [ScheduleKindKey] = checkpoint.ScheduleKind,
             [ScheduleKey] = string.Join(' ', checkpoint.Schedule.Select(Text)),
             [SeedKey] = Text(session.Model.Plan.Seed),
             [BatchKey] = Text(session.Model.Plan.BatchSize),
@@ -63,9 +67,10 @@ public static class CheckpointFile
         Require(file, BatchKey, "batch", Text(session.Model.Plan.BatchSize));
         Require(file, EpochStepsKey, "number of steps per epoch (training rows over batch)", Text(session.StepsPerEpoch));
         Dictionary<string, (int[] Shape, float[] Elements)> tensors = file.Names.ToDictionary(name => name, name => (file.Tensor(name).Shape.ToArray(), file.Tensor(name).ToSingles()));
+        Checkpoint checkpoint = new(step, scale, Word(file, OptimizerKindKey, "optimizer"), Word(file, ScheduleKindKey, "schedule"), tensors, ScheduleState(file));
         try
         {
-            session.Restore(new Checkpoint(step, scale, tensors, ScheduleState(file)));
+            session.Restore(checkpoint);
         }
         catch (TrainingException error)
         {
@@ -73,6 +78,9 @@ public static class CheckpointFile
         }
         return file.Metadata;
     }
+
+    private static string Word(SafeTensorsFile file, string key, string what) => file.Metadata.GetValueOrDefault(key)
+        ?? throw new SafeTensorsException($"{file.Path}: the checkpoint does not say which {what} its run has ({key}), so no run can go on from it; train from the start to get a new one");
 
     private static double[] ScheduleState(SafeTensorsFile file) =>
         [.. file.Metadata.GetValueOrDefault(ScheduleKey, "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(word =>

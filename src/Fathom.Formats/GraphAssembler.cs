@@ -230,18 +230,18 @@ internal sealed partial class GraphAssembler
         {
             throw Located(layer.Origin, error);
         }
-        catch (Exception error) when (error is OverflowException or IndexOutOfRangeException or ArgumentException or ArithmeticException or InvalidOperationException)
+        catch (OverflowException)
         {
-            throw layer.Origin.Error($"{names[index]} ({layer.Op.Kind}): its settings do not fit an input of shape {string.Join(", ", types.Select(type => type.ToString()))}, or are too large");
+            throw layer.Origin.Error($"{names[index]} ({layer.Op.Kind}): its settings are too large for an input of shape {string.Join(", ", types.Select(type => type.ToString()))}; a tensor may have at most {int.MaxValue} elements");
         }
     }
 
     private static void CheckSlots(LayerSpec layer, string name, TensorType[] types)
     {
-        // First the shape rule, which knows best what is wrong; it may only find that parameters are still missing.
-        ImmutableArray<ParameterSlot> slots = layer.Op.Slots(types);
+        ImmutableArray<ParameterSlot> slots = GraphBuilder.SlotsOf(layer.Op, name, types);
         if (slots.IsEmpty && layer.Initializers.Count > 0)
         {
+            // Before an initializer is called foreign, the shape rule may know that the input is what is wrong.
             layer.Op.Infer(new ShapeScope(name, layer.Op, types));
         }
         foreach (string given in layer.Initializers.Keys.Where(key => !slots.Any(slot => slot.Name == key)))

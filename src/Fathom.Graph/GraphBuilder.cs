@@ -93,6 +93,22 @@ public sealed class GraphBuilder
         return Add(unique, op, all.ToArray());
     }
 
+    /// <summary>The parameters that a layer of an op needs; none if the inputs do not suit it, which its shape rule then says.</summary>
+    /// <param name="op">What the layer does.</param>
+    /// <param name="name">Its name, for messages.</param>
+    /// <param name="types">The data inputs.</param>
+    /// <exception cref="GraphException">The op cannot do without an input, and there is none.</exception>
+    public static ImmutableArray<ParameterSlot> SlotsOf(Op op, string name, ReadOnlySpan<TensorType> types)
+    {
+        if (types.IsEmpty)
+        {
+            // Parameters take their shapes from the first input. Without any the shape rule has the word.
+            op.Infer(new ShapeScope(name, op, types));
+            return [];
+        }
+        return op.Slots(types);
+    }
+
     /// <summary>Closes the graph over everything added so far.</summary>
     public Graph Build(params ReadOnlySpan<Value> outputs)
     {
@@ -101,22 +117,19 @@ public sealed class GraphBuilder
         return graph;
     }
 
+    /// <summary>Takes over a source from another graph as it is: the same node, since nothing in it refers to a graph.</summary>
+    internal Value Adopt(Node source)
+    {
+        if (!names.Add(source.Name))
+        {
+            throw new GraphException($"{source.Name} ({source.Op.Kind}): the name is taken by another node; names must be unique");
+        }
+        nodes.Add(source);
+        return source.Output;
+    }
+
     /// <summary>Keeps names for nodes still to come: only who asks for one by name gets it.</summary>
     internal void Reserve(IEnumerable<string> wanted) => reserved.UnionWith(wanted);
-
-    private static ImmutableArray<ParameterSlot> SlotsOf(Op op, string name, TensorType[] types)
-    {
-        // A wrong input must be reported by the shape rule, which knows how to say it, so let that speak first.
-        try
-        {
-            return op.Slots(types);
-        }
-        catch (IndexOutOfRangeException)
-        {
-            op.Infer(new ShapeScope(name, op, types));
-            throw;
-        }
-    }
 
     private string Claim(string? name, Op op)
     {

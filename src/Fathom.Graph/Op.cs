@@ -14,7 +14,8 @@ public abstract record Op
     public abstract string Kind { get; }
 
     /// <summary>
-    /// The parameters that a layer of this op owns; they follow the data inputs in the order given here.
+    /// The parameters that a layer of this op owns; they follow the data inputs in the order given here. Called with one
+    /// data input or more; returns none where they do not suit, so that <see cref="Infer"/> can say what is wrong.
     /// </summary>
     public virtual ImmutableArray<ParameterSlot> Slots(ReadOnlySpan<TensorType> dataInputs) => [];
 

@@ -131,31 +131,20 @@ public sealed class TrainingSession : IDisposable
         {
             tensors[name] = ([state.Length], state);
         }
-        return new Checkpoint(NextStep, LearningRateScale, tensors, feedback?.Export() ?? []);
+        return new Checkpoint(NextStep, LearningRateScale, Model.Plan.Optimizer.Kind, KindOf(Model.Plan.Schedule), tensors, feedback?.Export() ?? []);
     }
 
-    /// <exception cref="TrainingException">The checkpoint belongs to another network or optimizer.</exception>
+    /// <exception cref="TrainingException">The checkpoint belongs to another network, optimizer or schedule.</exception>
     public void Restore(Checkpoint checkpoint)
     {
-        foreach (ParameterSlice slice in Parameters.Slices)
-        {
-            if (!checkpoint.Tensors.TryGetValue(slice.Name, out (int[] Shape, float[] Elements) tensor))
-            {
-                throw new TrainingException($"the checkpoint has no tensor '{slice.Name}'; it belongs to another network");
-            }
-            if (tensor.Elements.Length != slice.Length)
-            {
-                throw new TrainingException($"the checkpoint's '{slice.Name}' has shape ({string.Join(", ", tensor.Shape)}); the network's has {slice.Shape}");
-            }
-        }
+        RequireKind("optimizer", checkpoint.OptimizerKind, Model.Plan.Optimizer.Kind);
+        RequireKind("schedule", checkpoint.ScheduleKind, KindOf(Model.Plan.Schedule));
+        RequireTensors(checkpoint);
+        Optimizer.Import(checkpoint.Tensors.ToDictionary(pair => pair.Key, pair => pair.Value.Elements));
+        feedback?.Import(checkpoint.Schedule);
         foreach (ParameterSlice slice in Parameters.Slices)
         {
             checkpoint.Tensors[slice.Name].Elements.CopyTo(Parameters.Value(slice).Span);
-        }
-        Optimizer.Import(checkpoint.Tensors.ToDictionary(pair => pair.Key, pair => pair.Value.Elements));
-        if (feedback is not null)
-        {
-            feedback.Import(checkpoint.Schedule);
         }
         NextStep = checkpoint.NextStep;
         LearningRateScale = checkpoint.LearningRateScale;
@@ -170,6 +159,38 @@ public sealed class TrainingSession : IDisposable
         evaluator.Dispose();
         Optimizer.Dispose();
         Parameters.Dispose();
+    }
+
+    private static string KindOf(Schedule schedule) =>
+        schedule is WarmupSchedule { Then: { } then } ? $"{schedule.Kind}+{KindOf(then)}" : schedule.Kind;
+
+    private static void RequireKind(string what, string then, string now)
+    {
+        if (then != now)
+        {
+            throw new TrainingException($"the checkpoint was written with the {what} '{then}', this run has '{now}'; they must be the same for a run to go on");
+        }
+    }
+
+    /// <summary>Every parameter is there with its shape, and nothing that belongs to neither network nor optimizer.</summary>
+    private void RequireTensors(Checkpoint checkpoint)
+    {
+        foreach (ParameterSlice slice in Parameters.Slices)
+        {
+            if (!checkpoint.Tensors.TryGetValue(slice.Name, out (int[] Shape, float[] Elements) tensor))
+            {
+                throw new TrainingException($"the checkpoint has no tensor '{slice.Name}'; it belongs to another network");
+            }
+            if (tensor.Elements.Length != slice.Length)
+            {
+                throw new TrainingException($"the checkpoint's '{slice.Name}' has shape ({string.Join(", ", tensor.Shape)}); the network's has {slice.Shape}");
+            }
+        }
+        HashSet<string> known = [.. Parameters.Slices.Select(slice => slice.Name), .. Optimizer.TensorNames];
+        if (checkpoint.Tensors.Keys.FirstOrDefault(name => !known.Contains(name)) is { } foreign)
+        {
+            throw new TrainingException($"the checkpoint's tensor '{foreign}' belongs neither to this network nor to the state of {Optimizer.Kind}");
+        }
     }
 
     /// <summary>The plan for a batch size; the last batch of an epoch may be smaller than the others.</summary>

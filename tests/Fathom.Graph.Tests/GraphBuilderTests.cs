@@ -115,4 +115,40 @@ public sealed class GraphBuilderTests
         Assert.Equal(elements, shape.Elements(1));
         Assert.Equal([3 * factor, 5], shape.Bind(3));
     }
+
+    [Fact]
+    public void ALayerWithoutInputsIsToldWhatItExpects()
+    {
+        GraphException error = Assert.Throws<GraphException>(() => new GraphBuilder().Layer(new Dense(3), "alone", []));
+        Assert.Equal("alone (dense): expected 3 inputs, given 0", error.Message);
+    }
+
+    [Fact]
+    public void AFaultOfAnOpIsNotTakenForOneOfItsUser()
+    {
+        GraphBuilder builder = new();
+        Value x = builder.Input("x", new TensorType(Shape.OfSamples(3)));
+        Assert.Throws<IndexOutOfRangeException>(() => builder.Layer(new Faulty(), "faulty", [x]));
+    }
+
+    [Fact]
+    public void AReshapeBeyondAllNumbersIsNoDivisionByZero()
+    {
+        // 2^64 elements would count as none.
+        Assert.Throws<OverflowException>(() => Network.Input(4).Reshape(65536, 65536, 65536, 65536, -1));
+    }
+
+    private sealed record Faulty : Op
+    {
+        public override string Kind => "faulty";
+
+        public override System.Collections.Immutable.ImmutableArray<ParameterSlot> Slots(ReadOnlySpan<TensorType> dataInputs) =>
+            [new ParameterSlot("weight", dataInputs[1].Shape, ConstantInitializer.Zeros)];
+
+        public override System.Collections.Immutable.ImmutableArray<TensorType> Infer(ShapeScope scope) => throw scope.Error("2 inputs", "1");
+
+        public override void Run<T>(in KernelContext<T> context)
+        {
+        }
+    }
 }

@@ -98,6 +98,49 @@ public sealed class TrainingSessionTests
         Assert.Equal("the checkpoint's 'dense_1.weight' has shape (16, 64); the network's has (32, 64)", error.Message);
     }
 
+    [Theory]
+    [InlineData("sgd")]
+    [InlineData("nadam")]
+    [InlineData("adadelta")]
+    public void ACheckpointOfAnotherOptimizerIsRefused(string kind)
+    {
+        using WorkerPool pool = new(1);
+        using TrainingSession adam = new(Model(width: 16, batch: 32, optimizer: new Adam()), Digits, pool);
+        using TrainingSession other = new(Model(width: 16, batch: 32, optimizer: OptimizerCatalog.ByKind[kind]), Digits, pool);
+        adam.Step();
+        float[] before = other.Parameters.Values.Span.ToArray();
+        TrainingException error = Assert.Throws<TrainingException>(() => other.Restore(adam.Capture()));
+        Assert.Equal($"the checkpoint was written with the optimizer 'adam', this run has '{kind}'; they must be the same for a run to go on", error.Message);
+        Assert.Equal(before, other.Parameters.Values.Span.ToArray());
+    }
+
+    [Fact]
+    public void ACheckpointOfAnotherScheduleIsRefused()
+    {
+        ModelDefinition model = Model(width: 16, batch: 32);
+        using WorkerPool pool = new(1);
+        using TrainingSession plateau = new(model with { Plan = model.Plan with { Schedule = new WarmupSchedule(Then: new PlateauSchedule()) } }, Digits, pool);
+        using TrainingSession cosine = new(model with { Plan = model.Plan with { Schedule = new WarmupSchedule(Then: new CosineSchedule()) } }, Digits, pool);
+        TrainingException error = Assert.Throws<TrainingException>(() => cosine.Restore(plateau.Capture()));
+        Assert.Equal("the checkpoint was written with the schedule 'warmup+plateau', this run has 'warmup+cosine'; they must be the same for a run to go on", error.Message);
+    }
+
+    [Fact]
+    public void MissingAndForeignTensorsOfACheckpointAreNamed()
+    {
+        using WorkerPool pool = new(1);
+        using TrainingSession session = new(Model(width: 16, batch: 32, optimizer: new Adam()), Digits, pool);
+        Checkpoint whole = session.Capture();
+        Dictionary<string, (int[] Shape, float[] Elements)> tensors = new(whole.Tensors);
+        tensors.Remove("optimizer.dense_1.bias.1");
+        TrainingException error = Assert.Throws<TrainingException>(() => session.Restore(whole with { Tensors = tensors }));
+        Assert.Equal("the state of adam has no tensor 'optimizer.dense_1.bias.1'; it belongs to another network or optimizer", error.Message);
+
+        tensors = new(whole.Tensors) { ["optimizer.dense_1.bias.2"] = ([16], new float[16]) };
+        error = Assert.Throws<TrainingException>(() => session.Restore(whole with { Tensors = tensors }));
+        Assert.Equal("the checkpoint's tensor 'optimizer.dense_1.bias.2' belongs neither to this network nor to the state of adam", error.Message);
+    }
+
     [Fact]
     public void AShallowNetworkLearnsTheDigits()
     {

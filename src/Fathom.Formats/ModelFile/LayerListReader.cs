@@ -143,7 +143,7 @@ internal sealed class LayerListReader(YamlText source, ComponentReader component
                     {
                         names.UnionWith(op.Slots([.. Enumerable.Repeat(type, count)]).Select(slot => slot.Name));
                     }
-                    catch (Exception error) when (error is GraphException or IndexOutOfRangeException or ArgumentException or ArithmeticException or InvalidOperationException)
+                    catch (Exception error) when (error is GraphException or OverflowException)
                     {
                         // This op does not take such an input.
                     }

@@ -116,7 +116,7 @@ internal sealed class LayerListWriter
     private static List<(string Key, string Value)> Initializers(Node node)
     {
         TensorType[] types = [.. node.DataInputs.Select(value => value.Type)];
-        ParameterSlot[] slots = [.. node.Op.Slots(types)];
+        ParameterSlot[] slots = [.. GraphBuilder.SlotsOf(node.Op, node.Name, types)];
         Node[] parameters = [.. node.Parameters];
         List<(string Key, string Value)> own = [];
         for (int i = 0; i < Math.Max(slots.Length, parameters.Length); i++)

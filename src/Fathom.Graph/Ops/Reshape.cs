@@ -42,14 +42,14 @@ public sealed record Reshape(ImmutableArray<int> Target) : Op
         long features = 1;
         foreach (Dim dim in shape.Dims.AsSpan()[1..])
         {
-            features *= dim.Size;
+            features = checked(features * dim.Size);
         }
-        long known = Target.Where(extent => extent != -1).Aggregate(1L, (product, extent) => product * extent);
+        long known = Target.Where(extent => extent != -1).Aggregate(1L, (product, extent) => checked(product * extent));
         if (Target.Contains(-1) ? features % known != 0 : features != known)
         {
             throw scope.Error(FormattableString.Invariant($"an input whose samples fill {target}"), FormattableString.Invariant($"shape {shape} with {features} elements per sample"));
         }
-        Dim[] dims = [shape[0], .. Target.Select(extent => new Dim(extent == -1 ? (int)(features / known) : extent))];
+        Dim[] dims = [shape[0], .. Target.Select(extent => new Dim(extent == -1 ? checked((int)(features / known)) : extent))];
         return [scope[0] with { Shape = new Shape([.. dims]) }];
     }
 

@@ -26,7 +26,11 @@ public abstract record GradientClipping
         }
     }
 
-    /// <summary>Multiplies by a factor; exactly nothing happens at 1 and above. NaN spoils every element, visibly.</summary>
+    /// <summary>
+    /// Multiplies by a factor; exactly nothing happens at 1 and above. A norm of NaN gives the factor NaN, which makes
+    /// every element NaN. A norm of ∞ gives 0, which makes infinite elements NaN, but finite ones (whose powers overflow
+    /// in a norm of high p) 0: such a step then changes nothing.
+    /// </summary>
     protected static void Shrink<T>(Span<T> gradient, double factor) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         if (!(factor >= 1))

@@ -15,18 +15,24 @@ public sealed class ExecutionPlan<T> : IDisposable where T : unmanaged, IBinaryF
     private readonly AlignedMemory<int> indices;
     private readonly AlignedMemory<T> scratch;
     private readonly Kernel[] kernels;
+    private readonly (Buffer<T> From, Buffer<T> To)[] gradientCopies;
     private readonly (Buffer<T> From, Buffer<T> To)[] updates;
     private readonly Dictionary<Value, TensorBinding<T>> bindings;
     private readonly WorkerPool pool;
 
+    // The bindings point into the store's memory, which a finalizer frees once nobody refers to the store.
+    private readonly ParameterStore<T> store;
+
     internal ExecutionPlan(PlanBuilder<T> builder)
     {
         pool = builder.Pool;
+        store = builder.Store;
         Batch = builder.Batch;
         arena = builder.Arena;
         indices = builder.Indices;
         bindings = builder.Bindings;
         kernels = builder.Kernels;
+        gradientCopies = builder.GradientCopies;
         updates = builder.Updates;
         scratch = new AlignedMemory<T>(builder.ScratchElements);
         PeakAliveElements = builder.Memory.PeakAlive;
@@ -86,13 +92,12 @@ public sealed class ExecutionPlan<T> : IDisposable where T : unmanaged, IBinaryF
             kernel.Node.Op.Run(in context);
             probe?.Observe(kernel.ProbeIds, kernel.Outputs, pool);
         }
+        Copy(gradientCopies);
         if (training)
         {
-            foreach ((Buffer<T> from, Buffer<T> to) in updates)
-            {
-                from.Span.CopyTo(to);
-            }
+            Copy(updates);
         }
+        GC.KeepAlive(store);
     }
 
     /// <summary>Tells each kernel which probe its outputs belong to.</summary>
@@ -115,6 +120,14 @@ public sealed class ExecutionPlan<T> : IDisposable where T : unmanaged, IBinaryF
         arena.Dispose();
         indices.Dispose();
         scratch.Dispose();
+    }
+
+    private static void Copy((Buffer<T> From, Buffer<T> To)[] copies)
+    {
+        foreach ((Buffer<T> from, Buffer<T> to) in copies)
+        {
+            from.Span.CopyTo(to);
+        }
     }
 
     /// <summary>A node with its tensors.</summary>

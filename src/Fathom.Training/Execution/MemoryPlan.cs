@@ -2,14 +2,17 @@ namespace Fathom.Training.Execution;
 
 /// <summary>
 /// Places tensors in one arena so that tensors which are alive at the same time do not overlap. Works in execution
-/// order with a list of free gaps (best fit, neighbours merged), so that planning stays linear for deep networks.
+/// order with the free gaps sorted by size (best fit, the lowest of equals) and found by either end (to merge neighbours),
+/// so that n tensors take O(n log n) however many gaps there are.
 /// </summary>
 public sealed class MemoryPlan
 {
     /// <summary>Elements to which sizes are rounded up: one cache line of floats.</summary>
     public const int Granularity = 16;
 
-    private readonly SortedDictionary<int, int> gaps = [];
+    private readonly SortedSet<(int Size, int Offset)> bySize = [];
+    private readonly Dictionary<int, int> sizeByStart = [];
+    private readonly Dictionary<int, int> startByEnd = [];
     private readonly PriorityQueue<(int Offset, int Size), int> alive = new();
 
     /// <summary>Elements that the arena needs.</summary>
@@ -42,56 +45,49 @@ public sealed class MemoryPlan
 
     private int Take(int size)
     {
-        int best = -1;
-        int bestSize = int.MaxValue;
-        foreach ((int offset, int gap) in gaps)
-        {
-            if (gap >= size && gap < bestSize)
-            {
-                (best, bestSize) = (offset, gap);
-                if (gap == size)
-                {
-                    break;
-                }
-            }
-        }
-        if (best < 0)
+        if (bySize.Count == 0 || bySize.Max.Size < size)
         {
             int end = Length;
             Length = checked(Length + size);
             return end;
         }
-        gaps.Remove(best);
-        if (bestSize > size)
+        (int gap, int offset) = bySize.GetViewBetween((size, 0), (int.MaxValue, int.MaxValue)).Min;
+        RemoveGap(offset, gap);
+        if (gap > size)
         {
-            gaps.Add(best + size, bestSize - size);
+            AddGap(offset + size, gap - size);
         }
-        return best;
+        return offset;
     }
 
     private void Release(int offset, int size)
     {
         Alive -= size;
-        int start = offset;
-        int length = size;
-        if (gaps.Remove(offset + size, out int next))
+        if (sizeByStart.TryGetValue(offset + size, out int next))
         {
-            length += next;
+            RemoveGap(offset + size, next);
+            size += next;
         }
-        foreach ((int gap, int gapSize) in gaps)
+        if (startByEnd.TryGetValue(offset, out int start))
         {
-            if (gap + gapSize == start)
-            {
-                gaps.Remove(gap);
-                start = gap;
-                length += gapSize;
-                break;
-            }
-            if (gap > start)
-            {
-                break;
-            }
+            RemoveGap(start, offset - start);
+            size += offset - start;
+            offset = start;
         }
-        gaps.Add(start, length);
+        AddGap(offset, size);
+    }
+
+    private void AddGap(int offset, int size)
+    {
+        bySize.Add((size, offset));
+        sizeByStart.Add(offset, size);
+        startByEnd.Add(offset + size, offset);
+    }
+
+    private void RemoveGap(int offset, int size)
+    {
+        bySize.Remove((size, offset));
+        sizeByStart.Remove(offset);
+        startByEnd.Remove(offset + size);
     }
 }

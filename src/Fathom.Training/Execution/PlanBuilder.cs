@@ -12,7 +12,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
     private readonly ParameterStore<T> store;
     private readonly HashSet<Value> wanted;
     private readonly Dictionary<Value, ParameterSlice> gradientSlots = [];
-    private readonly List<(Value From, ParameterSlice To)> gradientCopies = [];
+    private readonly List<(Value From, ParameterSlice To)> copiedGradients = [];
     private readonly Dictionary<Value, int> offsets = [];
     private readonly List<Node> schedule = [];
 
@@ -33,6 +33,8 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
 
     public WorkerPool Pool { get; }
 
+    public ParameterStore<T> Store => store;
+
     public MemoryPlan Memory { get; } = new();
 
     public AlignedMemory<T> Arena { get; }
@@ -43,6 +45,10 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
 
     public ExecutionPlan<T>.Kernel[] Kernels { get; private set; } = [];
 
+    /// <summary>Gradients that could not be written straight into the store; copied after every run.</summary>
+    public (Buffer<T> From, Buffer<T> To)[] GradientCopies { get; private set; } = [];
+
+    /// <summary>Running statistics; copied after training steps only.</summary>
     public (Buffer<T> From, Buffer<T> To)[] Updates { get; private set; } = [];
 
     public int ScratchElements { get; private set; }
@@ -61,7 +67,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
             bool direct = gradient.Node.Op is not Source && !gradient.Node.Op.IsView && gradientSlots.TryAdd(gradient, slice);
             if (!direct)
             {
-                gradientCopies.Add((gradient, slice));
+                copiedGradients.Add((gradient, slice));
                 wanted.Add(gradient);
             }
         }
@@ -168,10 +174,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
             int scratch = node.Op.ScratchElements([.. inputs.Select(binding => binding.Shape)], [.. outputs.Select(binding => binding.Shape)]);
             ScratchElements = Math.Max(ScratchElements, scratch);
         }
-        foreach ((Value from, ParameterSlice to) in gradientCopies)
-        {
-            updates.Add((Bindings[from].Real, store.Gradient(to)));
-        }
+        GradientCopies = [.. copiedGradients.Select(copy => (Bindings[copy.From].Real, store.Gradient(copy.To)))];
         Kernels = [.. kernels];
         Updates = [.. updates];
     }

@@ -3,14 +3,14 @@ using Fathom.Training.Data;
 
 namespace Fathom.Training.Losses;
 
-/// <summary>Collects accuracy for labels, R² for real-valued targets.</summary>
+/// <summary>
+/// Collects accuracy for labels, R² for real-valued targets: that of each column, averaged over the columns that vary.
+/// </summary>
 internal sealed class Score(DataSet data, Loss loss)
 {
     private long right;
     private long seen;
-    private double squaredError;
-    private double sum;
-    private double sumOfSquares;
+    private Column[] columns = [];
 
     public MetricKind Kind => data.Kind == TargetKind.Label ? MetricKind.Accuracy : MetricKind.R2;
 
@@ -22,8 +22,17 @@ internal sealed class Score(DataSet data, Loss loss)
             {
                 return seen == 0 ? double.NaN : (double)right / seen;
             }
-            double total = sumOfSquares - sum * sum / Math.Max(1, seen);
-            return total > 0 ? 1 - squaredError / total : double.NaN;
+            double sum = 0;
+            int varying = 0;
+            foreach (Column column in columns)
+            {
+                if (column.Spread > 0)
+                {
+                    sum += 1 - column.SquaredError / column.Spread;
+                    varying++;
+                }
+            }
+            return varying > 0 ? sum / varying : double.NaN;
         }
     }
 
@@ -48,13 +57,14 @@ internal sealed class Score(DataSet data, Loss loss)
 
     private void AddValues(ReadOnlySpan<float> prediction, ReadOnlySpan<float> target)
     {
+        if (columns.Length != target.Length)
+        {
+            columns = new Column[target.Length];
+        }
+        seen++;
         for (int k = 0; k < target.Length; k++)
         {
-            double error = (double)prediction[k] - target[k];
-            squaredError += error * error;
-            sum += target[k];
-            sumOfSquares += (double)target[k] * target[k];
-            seen++;
+            columns[k].Add(prediction[k], target[k], seen);
         }
     }
 
@@ -74,5 +84,29 @@ internal sealed class Score(DataSet data, Loss loss)
             }
         }
         return TensorPrimitives.IndexOfMax(prediction);
+    }
+
+    /// <summary>
+    /// Sums of one target column. The spread Σ (t − mean)² is kept up to date with the mean, as by Welford (1962), and
+    /// both count from the first target: the difference of Σ t² and a mean squared would lose every digit where targets
+    /// lie far from 0.
+    /// </summary>
+    private struct Column
+    {
+        private double origin;
+        private double mean;
+
+        public double SquaredError;
+        public double Spread;
+
+        public void Add(double prediction, double target, long count)
+        {
+            SquaredError += (prediction - target) * (prediction - target);
+            origin = count == 1 ? target : origin;
+            double distance = target - origin;
+            double before = distance - mean;
+            mean += before / count;
+            Spread += before * (distance - mean);
+        }
     }
 }

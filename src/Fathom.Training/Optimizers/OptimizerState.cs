@@ -106,6 +106,9 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
         return Math.Sqrt(sum);
     }
 
+    /// <summary>The names of the state's tensors, <c>optimizer.PARAMETER.INDEX</c>.</summary>
+    public IEnumerable<string> TensorNames => slices.SelectMany(slice => Enumerable.Range(0, states.Length).Select(state => NameOf(slice, state)));
+
     /// <summary>The state as arrays, named <c>optimizer.PARAMETER.INDEX</c>.</summary>
     public IReadOnlyDictionary<string, T[]> Export()
     {

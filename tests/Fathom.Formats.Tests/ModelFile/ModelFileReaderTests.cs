@@ -28,6 +28,13 @@ public sealed class ModelFileReaderTests
     }
 
     [Fact]
+    public void SettingsBeyondAllSizesAreNamed()
+    {
+        ModelFormatException error = Assert.Throws<ModelFormatException>(() => Read("input: 4\nlayers:\n  - reshape: [65536, 65536, 65536, 65536, -1]\n"));
+        Assert.Contains("reshape_1 (reshape): its settings are too large for an input of shape (N, 4); a tensor may have at most 2147483647 elements", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void EverythingThatAFileCanSayIsRead()
     {
         ModelDefinition model = ModelFileReader.Read("folder/all.yaml", """

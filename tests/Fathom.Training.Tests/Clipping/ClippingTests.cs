@@ -24,6 +24,26 @@ public sealed class ClippingTests
     }
 
     [Fact]
+    public void ANormThatIsNoNumberShows()
+    {
+        Assert.Equal([float.NaN, float.NaN, float.NaN], Clipped(2, 1, float.NaN, 3));
+        Assert.Equal([0, float.NaN, 0], Clipped(2, 1, float.PositiveInfinity, 3));
+        Assert.Equal([0, 0, 0], Clipped(20, 1e30f, 2, 3)); // (1e30)^20 is beyond the range of a double
+
+        static float[] Clipped(double p, params float[] gradient)
+        {
+            using ParameterStore<float> store = ParameterTensors.Store<float>([3]);
+            gradient.CopyTo(store.Gradients.Span);
+            new ClipByGlobalNorm(1, p).Apply(store, GradientNorm.Of(store));
+            float[] clipped = store.Gradients.Span[..3].ToArray();
+            gradient.CopyTo(store.Gradients.Span);
+            new ClipByTensorNorm(1, p).Apply(store, GradientNorm.Of(store));
+            Assert.Equal(clipped, store.Gradients.Span[..3].ToArray());
+            return clipped;
+        }
+    }
+
+    [Fact]
     public void NormsAreInDouble()
     {
         float[] tiny = [.. Enumerable.Repeat(1e-30f, 10_000)];

@@ -43,4 +43,43 @@ public sealed class MemoryPlanTests
         Assert.Equal(128, plan.Length);
         Assert.Equal(128, plan.PeakAlive);
     }
+
+    /// <summary>Against a plan that looks at every element of the arena: the smallest gap that fits, the lowest of equals.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void TheBestGapIsTaken(int seed)
+    {
+        Random random = new(seed);
+        MemoryPlan plan = new();
+        List<(int Offset, int End, int Dies)> placed = [];
+        int length = 0;
+        for (int step = 0; step < 400; step++)
+        {
+            int size = random.Next(1, 8) * MemoryPlan.Granularity;
+            placed.RemoveAll(tensor => tensor.Dies < step);
+            int expected = BestFit([.. placed.OrderBy(tensor => tensor.Offset)], length, size);
+            length = Math.Max(length, expected + size);
+            int dies = step + random.Next(0, 40);
+            Assert.Equal(expected, plan.Place(size, step, dies));
+            Assert.Equal(length, plan.Length);
+            placed.Add((expected, expected + size, dies));
+        }
+    }
+
+    private static int BestFit(List<(int Offset, int End, int Dies)> placed, int length, int size)
+    {
+        (int Gap, int Offset) best = (int.MaxValue, length);
+        int at = 0;
+        foreach ((int offset, int end) in placed.Select(tensor => (tensor.Offset, tensor.End)).Append((length, length)))
+        {
+            int gap = offset - at;
+            if (gap >= size && gap < best.Gap)
+            {
+                best = (gap, at);
+            }
+            at = end;
+        }
+        return best.Offset;
+    }
 }
