@@ -64,6 +64,32 @@ public sealed class TrainTests : IDisposable
     }
 
     [Fact]
+    public void AResumedRunFindsWhatTheWholeOneFinds()
+    {
+        // The finding is made in the first epoch, before the stop; what follows must neither lose nor repeat it.
+        string model = folder.Model("sick.yaml", "sigmoid", depth: 10, width: 32, epochs: 3);
+        CliRun whole = CliRun.Of("train", model, "--run", folder.File("whole.run"), "--json", folder.File("whole.json"));
+        using CancellationTokenSource stop = new();
+        using StopAt output = new("epoch 1/3", stop);
+        CommandLine.Run(["train", model, "--run", folder.File("part.run")], output, TextWriter.Null, stop.Token);
+        CliRun rest = CliRun.Of("train", model, "--run", folder.File("part.run"), "--resume", folder.File("part.checkpoint.safetensors"), "--json", folder.File("rest.json"));
+
+        Assert.Equal((ExitStatus.Findings, ExitStatus.Findings), (whole.Status, rest.Status));
+        Assert.Contains("holds since step", rest.Output);
+        Assert.NotEqual("[]", Findings("whole.json"));
+        Assert.Equal(Findings("whole.json"), Findings("rest.json"));
+        using RunReader wholeRun = RunReader.Open(folder.File("whole.run"));
+        using RunReader restRun = RunReader.Open(folder.File("part.run"));
+        Assert.Equal(wholeRun.Findings().Select(row => row.Json), restRun.Findings().Select(row => row.Json));
+
+        string Findings(string name)
+        {
+            using JsonDocument json = JsonDocument.Parse(File.ReadAllText(folder.File(name)));
+            return json.RootElement.GetProperty("findings").GetRawText();
+        }
+    }
+
+    [Fact]
     public void ASickNetworkIsReportedAndFailOnDecides()
     {
         string model = folder.Model("sick.yaml", "sigmoid", depth: 10, width: 32, epochs: 3);

@@ -6,6 +6,7 @@ using Fathom.Graphs.Ops;
 using Fathom.Runs;
 using Fathom.Training;
 using Fathom.Training.Clipping;
+using Fathom.Training.Data;
 using Fathom.Training.Losses;
 using Fathom.Training.Optimizers;
 
@@ -142,6 +143,18 @@ public sealed class MonitorTests : IDisposable
         Assert.Contains(outcome.Findings, finding => finding.Rule == "FTH005");
         outcome = FaultyData.Run(model with { Plan = model.Plan with { Clipping = null } }, FaultyData.Regression(input: 3e38f, target: 100));
         Assert.Equal(RunStatus.Diverged, outcome.Status);
+    }
+
+    [Fact]
+    public void HowARunStandsIsKnownWithoutEvaluation()
+    {
+        // The validation set cannot be evaluated; an interrupted run must be able to save itself all the same.
+        DataSplit data = new(FaultyData.Regression().Training, DataSet.OfTargets("narrow", [2], [1, 2], [1]));
+        using WatchedRun run = new(FaultyData.Model(Network.Input(8).Dense(1).Build(), new Sgd(0.01)), data);
+        run.Advance(cancellation: new CancellationToken(canceled: true));
+
+        Assert.Equal(RunStatus.Interrupted, run.Status);
+        Assert.Throws<TrainingException>(run.Outcome);
     }
 
     [Fact]
