@@ -27,13 +27,16 @@ public sealed class MatchedInitialization : Remedy
     }
 
     /// <summary>The initializer for weights that a given function reads.</summary>
-    public static Initializer For(Op? activation) => activation switch
+    public static Initializer For(Op? activation)
     {
-        Relu or Relu6 or Gelu or Silu or Elu or Softplus or Mish => VarianceScaling.HeNormal,
-        LeakyRelu leaky => new VarianceScaling(2 / (1 + leaky.NegativeSlope * leaky.NegativeSlope), FanMode.In, WeightDistribution.Normal),
-        Selu => VarianceScaling.LeCunNormal,
-        _ => VarianceScaling.XavierNormal,
-    };
+        double scale = activation is Activation function ? Math.Round(function.RecommendedWeightGain * function.RecommendedWeightGain, 12) : 1;
+        return scale switch
+        {
+            2 => VarianceScaling.HeNormal,
+            1 => activation is Selu ? VarianceScaling.LeCunNormal : VarianceScaling.XavierNormal,
+            _ => new VarianceScaling(scale, FanMode.In, WeightDistribution.Normal),
+        };
+    }
 
     internal static ModelDefinition Rewrite(ModelDefinition model) => model with
     {

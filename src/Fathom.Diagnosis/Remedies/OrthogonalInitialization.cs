@@ -28,10 +28,7 @@ public sealed class OrthogonalInitialization : Remedy
     private static ModelDefinition Rewrite(ModelDefinition model) => model with
     {
         Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => node.Op is Dense
-            ? rewriter.Copy(node, initializer: (slot, _) => slot == "weight" ? new Orthogonal(GainFor(HiddenLayers.ActivationAfter(model.Graph, node)?.Op)) : ConstantInitializer.Zeros)
+            ? rewriter.Copy(node, initializer: (slot, _) => slot == "weight" ? new Orthogonal((HiddenLayers.ActivationAfter(model.Graph, node)?.Op as Activation)?.RecommendedWeightGain ?? 1) : ConstantInitializer.Zeros)
             : null),
     };
-
-    /// <summary>√2 for the ReLU family, which loses half of the signal's energy; 1 otherwise.</summary>
-    private static double GainFor(Op? activation) => activation is Relu or LeakyRelu or Gelu or Silu or Elu ? Math.Sqrt(2) : 1;
 }
