@@ -19,10 +19,22 @@ public sealed class MatchedInitialization : Remedy
 
     public override IEnumerable<Prescription> Propose(ModelDefinition model, IReadOnlyList<Finding> findings)
     {
-        ModelDefinition matched = Rewrite(model);
-        if (!SameInitializers(matched.Graph, model.Graph))
+        if (Matched(model) is { } matched && !SameInitializers(matched.Graph, model.Graph))
         {
             yield return new Prescription(this, "initialization matched to activation", Rewrite);
+        }
+    }
+
+    /// <summary>Null if two layers share weights that would have to be drawn in two ways.</summary>
+    private static ModelDefinition? Matched(ModelDefinition model)
+    {
+        try
+        {
+            return Rewrite(model);
+        }
+        catch (GraphException)
+        {
+            return null;
         }
     }
 
