@@ -44,8 +44,8 @@ public sealed record RunOutcome
 
     public required double Seconds { get; init; }
 
-    /// <summary>First over last layer's gradient norm.</summary>
-    public double GradientRatio => Gradients.Length < 2 ? 1 : Math.Pow(10, Gradients[0].LogGradient - Gradients[^1].LogGradient);
+    /// <summary>First over last layer's gradient norm; 0 if no gradient arrives at all.</summary>
+    public double GradientRatio => Gradients.Length < 2 ? 1 : Gradients[0].LogGradient <= LayerTrace.Floor + 0.5 ? 0 : Math.Pow(10, Gradients[0].LogGradient - Gradients[^1].LogGradient);
 }
 
 /// <summary>

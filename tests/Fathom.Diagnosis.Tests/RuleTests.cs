@@ -34,6 +34,37 @@ public sealed class RuleTests
     }
 
     [Fact]
+    public void VanishingIsCalledUnderAdamTooIfTheLossStands()
+    {
+        ModelDefinition model = SickNetworks.Chain(12, net => net.Sigmoid(), VarianceScaling.XavierNormal, epochs: 8, optimizer: new Adam(0.001));
+        Finding finding = Only(SickNetworks.Run(model), "FTH001");
+        Assert.Equal(Causes.Vanishing, finding.Cause);
+        Assert.Contains("stands where it started", finding.Explanation);
+    }
+
+    [Fact]
+    public void WeightsOfZeroGiveAFindingThatCanBeWritten()
+    {
+        ModelDefinition model = SickNetworks.Chain(5, net => net.Relu(), ConstantInitializer.Zeros);
+        model = model with { Graph = Graphs.GraphRewriter.Rewrite(model.Graph, (rewriter, node) => node.Op is Dense ? rewriter.Copy(node, initializer: (_, _) => ConstantInitializer.Zeros) : null) };
+        RunOutcome outcome = SickNetworks.Run(model);
+        Assert.NotEmpty(outcome.Findings);
+        Assert.All(outcome.Findings, finding => Assert.InRange(finding.Confidence, 0, 1));
+        Assert.All(outcome.Findings, finding => Assert.StartsWith("{", FindingJson.Write(finding)));
+    }
+
+    [Fact]
+    public void ALearningRateThatIsTooSmallIsNamed()
+    {
+        ModelDefinition model = SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 1e-6);
+        Finding finding = Only(SickNetworks.Run(model), "FTH006");
+        Assert.Equal(Causes.LearningRateTooSmall, finding.Cause);
+        Assert.True(finding.Evidence["movement_in_whole_run"].Measured < 0.1);
+        DoctorReportOf(model, out Repair.DoctorReport report);
+        Assert.Contains(report.Trials, trial => trial.Name.StartsWith("learning rate", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void WeightsThatAreTooLargeExplodeOverDepth()
     {
         ModelDefinition model = SickNetworks.Chain(15, net => net.Relu(), new VarianceScaling(16, FanMode.In, WeightDistribution.Normal), rate: 1e-3);
@@ -126,6 +157,12 @@ public sealed class RuleTests
             Assert.Contains($"**Threshold.** {rule.Threshold}.", page);
         }
         Assert.Equal(Rules.RuleCatalog.All.Count, Rules.RuleCatalog.All.Select(rule => rule.Id).Distinct().Count());
+    }
+
+    private static void DoctorReportOf(ModelDefinition model, out Repair.DoctorReport report)
+    {
+        using Compute.WorkerPool pool = new(2);
+        report = new Repair.Doctor(SickNetworks.Digits, pool, new Repair.DoctorOptions { Seeds = 1 }).Examine(model);
     }
 
     private static Finding Only(RunOutcome outcome, string rule)

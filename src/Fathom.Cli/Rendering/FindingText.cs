@@ -1,10 +1,23 @@
 using Fathom.Diagnosis;
+using Fathom.Diagnosis.Monitoring;
 
 namespace Fathom.Cli.Rendering;
 
 /// <summary>Findings in words.</summary>
 internal static class FindingText
 {
+    /// <summary>Prints each finding at the step at which it becomes certain, changes or no longer holds.</summary>
+    public static void Follow(Terminal terminal, TrainingMonitor monitor)
+    {
+        monitor.Found += finding => Write(terminal, finding);
+        monitor.Changed += (finding, step) =>
+        {
+            terminal.Line($"step {step}: {finding.Rule} {finding.Problem} now has the severity {finding.Severity.ToString().ToLowerInvariant()} and the cause {finding.Cause}", ToneOf(finding.Severity));
+            Write(terminal, finding);
+        };
+        monitor.Withdrawn += (finding, step) => terminal.Line($"step {step}: {finding.Rule} {finding.Problem} no longer holds", Tone.Dim);
+    }
+
     public static void Write(Terminal terminal, Finding finding)
     {
         string step = finding.Step < 0 ? "before training" : $"step {finding.Step}";

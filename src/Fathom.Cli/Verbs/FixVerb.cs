@@ -63,7 +63,7 @@ internal static class FixVerb
             doctor.ControlStarts = run =>
             {
                 run.Recorder = runFile is null ? null : RunRecorder.Create(runFile, RunHeaders.Of(loaded, run.Session), run.Session, overwrite);
-                run.Monitor.Found += finding => FindingText.Write(terminal, finding);
+                FindingText.Follow(terminal, run.Monitor);
             };
             doctor.ControlEnded = outcome => RepairText.Why(terminal, outcome, WatchedRun.Predict(loaded.Model, data.Training));
             doctor.Progress = step => progress.Report(Bar(step.Stage), step.Share, step.Step is { } control ? $"loss {Figures.Number(control.Loss)}" : step.Text);

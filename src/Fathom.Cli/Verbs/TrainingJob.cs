@@ -76,13 +76,7 @@ internal sealed class TrainingJob : IDisposable
     private void Advance(IProgressView progress, CancellationToken cancellation)
     {
         string detail = "";
-        run.Monitor.Found += finding => FindingText.Write(terminal, finding);
-        run.Monitor.Changed += (finding, step) =>
-        {
-            terminal.Line($"step {step}: {finding.Rule} {finding.Problem} now has the severity {finding.Severity.ToString().ToLowerInvariant()} and the cause {finding.Cause}", FindingText.ToneOf(finding.Severity));
-            FindingText.Write(terminal, finding);
-        };
-        run.Monitor.Withdrawn += (finding, step) => terminal.Line($"step {step}: {finding.Rule} {finding.Problem} no longer holds", Tone.Dim);
+        FindingText.Follow(terminal, run.Monitor);
         run.EpochEnded = (epoch, validation) =>
         {
             Save();

@@ -72,7 +72,7 @@ public sealed class Doctor
     }
 
     /// <summary>No rule speaks; but a network that learns nothing is not called healthy.</summary>
-    private static string HealthyVerdict(RunOutcome control) => control.Training.Loss > 0.9 * control.FirstLoss
+    private string HealthyVerdict(RunOutcome control) => control.Training.Loss > 0.9 * control.FirstLoss && !(control.Training.Metric > Tolerance.Ignorance(data.Training) + 0.1)
         ? $"No fault of the gradient was found, but the network does not learn: its training loss is {Number(control.Training.Loss)}, after {Number(control.FirstLoss)} at the start. Look at data, labels, output and loss. Nothing was changed."
         : "The network is healthy; nothing was changed.";
 

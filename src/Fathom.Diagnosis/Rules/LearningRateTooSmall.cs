@@ -23,12 +23,12 @@ public sealed class LearningRateTooSmall : Rule
 
     public override string Problem => "learning rate too small";
 
-    public override string Threshold => "every layer would move by less than 10 % of its weights in the whole run at the rate seen (healthy: about 0.1 % a step), while the loss stays above 90 % of its start and the gradient is no worse than 10³ over depth";
+    public override string Threshold => "every layer would move by less than 10 % of its weights in the whole run at the rate seen (healthy: about 0.1 % a step), while the loss stays within 10 % of its start and the gradient is no worse than 10³ over depth";
 
     public override Finding? Inspect(Observation observation)
     {
         LayerTrace[] layers = [.. observation.Layers.Where(layer => double.IsFinite(layer.LogRelativeUpdate))];
-        if (layers.Length == 0 || !(observation.Loss > Standing * observation.FirstLoss) || Math.Abs(observation.GradientOverDepth.Decades) >= Decades)
+        if (layers.Length == 0 || !(observation.Loss > Standing * observation.FirstLoss && observation.Loss < observation.FirstLoss / Standing) || Math.Abs(observation.GradientOverDepth.Decades) >= Decades)
         {
             return null;
         }
@@ -45,7 +45,7 @@ public sealed class LearningRateTooSmall : Rule
         Cause = Causes.LearningRateTooSmall,
         Layers = [.. layers.Select(layer => layer.Layer.Name)],
         Step = observation.Step.Step,
-        Confidence = Math.Round(0.6 + 0.3 * Math.Min(1, Math.Log10(Movement / reach) / 2), 3),
+        Confidence = Math.Round(0.6 + 0.3 * Math.Clamp(Math.Log10(Movement / reach) / 2, 0, 1), 3),
         Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
             .Add("largest_relative_update", new Evidence(fastest, 1e-3))
             .Add("movement_in_whole_run", new Evidence(reach, Movement))

@@ -102,10 +102,12 @@ public sealed class VanishingGradient : Rule
 
     private static double Confidence(DepthFit fit, LayerTrace[] starved, Observation observation)
     {
-        double depth = Math.Min(1, (fit.Decades - Decades) / 3);
-        double reach = starved.Max(layer => 1 - Movable(layer, observation.TotalSteps) / Movement);
-        return Math.Round(Math.Min(0.99, 0.6 + 0.2 * depth + 0.2 * fit.Fit * reach), 3);
+        double depth = Share((fit.Decades - Decades) / 3);
+        double reach = starved.Max(layer => Share(1 - Movable(layer, observation.TotalSteps) / Movement));
+        return Math.Round(Math.Min(0.99, 0.6 + 0.2 * depth + 0.2 * Share(fit.Fit) * reach), 3);
     }
+
+    private static double Share(double value) => double.IsNaN(value) ? 0 : Math.Clamp(value, 0, 1);
 
     /// <summary>Whether theory expects the initial weights to carry the gradient through.</summary>
     private static bool Healthy(double expected, Observation observation) =>
