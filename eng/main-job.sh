@@ -5,9 +5,11 @@ cd "$(dirname "$0")/.."
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 dotnet run -c Release --project src/Fathom.Cli -- fix samples/deep-sigmoid.yaml --out "$out/fixed.yaml" --json "$out/fix.json"
-grep -q '"cause": *"vanishing"' "$out/fix.json"
-accuracy=$(grep -oE '"repair": *\{[^}]*"accuracy": *[0-9.]+' "$out/fix.json" | grep -oE '[0-9.]+$')
-control=$(grep -oE '"control_accuracy": *[0-9.]+' "$out/fix.json" | grep -oE '[0-9.]+$')
+result=$(tr -d '\n' < "$out/fix.json")
+grep -q '"cause": *"vanishing"' <<< "$result"
+repair=$(grep -oE '"repair": *\{[^}]*' <<< "$result")
+accuracy=$(grep -oE '"accuracy": *[0-9.]+' <<< "$repair" | grep -oE '[0-9.]+')
+control=$(grep -oE '"control_accuracy": *[0-9.]+' <<< "$repair" | grep -oE '[0-9.]+')
 echo "mended $accuracy, control $control"
 awk -v a="$accuracy" -v c="$control" 'BEGIN { exit !(a >= 0.95 && c <= 0.2) }'
 dotnet run -c Release --no-build --project src/Fathom.Cli -- train "$out/fixed.yaml" --quiet
