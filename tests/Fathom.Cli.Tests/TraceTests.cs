@@ -12,35 +12,34 @@ public sealed class TraceTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [ReferenceFact]
-    public void AgreesWithPyTorchOnClasses() => RequireAgreement("mlp_sigmoid_00");
-
-    [ReferenceFact]
-    public void AgreesWithPyTorchOnValues() => RequireAgreement("mlp_sigmoid_01");
-
-    private void RequireAgreement(string id)
+    public void AgreesWithPyTorch()
     {
-        ReferenceCase reference = Case(id);
-        CliRun run = Trace(reference, reference.Inputs);
+        ReferenceCase[] cases = [.. ReferenceFolder.Open().Cases.Where(item => item.Op == "mlp_sigmoid")];
+        Assert.NotEmpty(cases);
+        foreach (ReferenceCase reference in cases)
+        {
+            CliRun run = Trace(reference, reference.Inputs);
 
-        Assert.True(run.Status == ExitStatus.Clean, run.Output + run.Error);
-        SafeTensorsFile result = SafeTensorsFile.Open(folder.File("t.safetensors"));
-        string[] names = [.. reference.Outputs, .. reference.GradientInputs.Concat(reference.Activations).Select(name => $"grad.{name}")];
-        Assert.True(names.Length > 40);
-        Assert.Equal([], names.Select(name => reference.Mismatch(name, result.Tensor(name).ToSingles())).OfType<string>());
+            Assert.True(run.Status == ExitStatus.Clean, run.Output + run.Error);
+            SafeTensorsFile result = SafeTensorsFile.Open(folder.File("t.safetensors"));
+            string[] names = [.. reference.Outputs, .. reference.GradientInputs.Concat(reference.Activations).Select(name => $"grad.{name}")];
+            Assert.True(names.Length > 10);
+            Assert.Equal([], names.Select(name => reference.Mismatch(name, result.Tensor(name).ToSingles())).OfType<string>());
+        }
     }
 
     [ReferenceFact]
     public void WeightsThatDoNotFitAreListedInOneLine()
     {
-        ReferenceCase reference = Case("mlp_sigmoid_00");
+        ReferenceCase reference = ReferenceFolder.Open().Cases.First(item => item.Op == "mlp_sigmoid");
         string line = Trace(reference, [.. reference.Inputs.Where(name => name is not ("layers.3.bias" or "layers.5.weight")), "extra.weight"]).RequireOneLineError();
 
-        Assert.Contains("missing: layers.3.bias (8), layers.5.weight (8, 8)", line);
+        Assert.Contains($"missing: layers.3.bias ({Shape(reference, "layers.3.bias")}), layers.5.weight ({Shape(reference, "layers.5.weight")})", line);
         Assert.Contains("unknown: extra.weight", line);
         Assert.False(File.Exists(folder.File("t.safetensors")));
     }
 
-    private static ReferenceCase Case(string id) => ReferenceFolder.Open().Cases.Single(item => item.Id == id);
+    private static string Shape(ReferenceCase reference, string name) => string.Join(", ", reference.Tensor(name).Shape);
 
     private CliRun Trace(ReferenceCase reference, IReadOnlyList<string> inputs)
     {

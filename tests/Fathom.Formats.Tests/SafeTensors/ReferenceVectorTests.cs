@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Fathom.Testing;
+using Fathom.Testing.Reference;
 using Fathom.Formats.SafeTensors;
 
 namespace Fathom.Formats.Tests.SafeTensors;
@@ -9,7 +11,7 @@ public sealed class ReferenceVectorTests
     [ReferenceFact]
     public void Every_tensor_of_every_file_is_read()
     {
-        string[] paths = Directory.GetFiles(ReferenceFolder.Path!, "*.safetensors");
+        string[] paths = Directory.GetFiles(RepositoryFiles.ReferenceFolder, "*.safetensors");
         Assert.NotEmpty(paths);
         foreach (string path in paths)
         {
@@ -29,8 +31,8 @@ public sealed class ReferenceVectorTests
     [ReferenceFact]
     public void Linear_cases_satisfy_their_equation()
     {
-        SafeTensorsFile file = SafeTensorsFile.Open(Path.Combine(ReferenceFolder.Path!, "linear.safetensors"));
-        using JsonDocument index = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(ReferenceFolder.Path!, "index.json")));
+        SafeTensorsFile file = SafeTensorsFile.Open(Path.Combine(RepositoryFiles.ReferenceFolder, "linear.safetensors"));
+        using JsonDocument index = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(RepositoryFiles.ReferenceFolder, "index.json")));
         int cases = 0;
         foreach (JsonElement entry in index.RootElement.GetProperty("cases").EnumerateArray().Where(IsLinear))
         {
