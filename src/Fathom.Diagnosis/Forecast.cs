@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Fathom.Diagnosis.Monitoring;
 using Fathom.Diagnosis.Rules;
 using Fathom.Graphs;
 using Fathom.Theory;
@@ -16,6 +17,10 @@ public static class Forecast
     public static Finding? Of(PropagationPrediction prediction)
     {
         DepthProfile depth = prediction.Depth;
+        if (Unreached(prediction) is { Length: > 0 } unreached)
+        {
+            return NoGradient(unreached);
+        }
         double decades = depth.TotalDecades;
         if (depth.Layers.Length < 3 || !(Math.Abs(decades) >= Decades))
         {
@@ -41,6 +46,32 @@ public static class Forecast
             Explanation = $"Theory expects the gradient's norm to change by ×{Number(depth.FactorPerLayer)} per layer on its way back, from {last.Layer.Name} to {first.Layer.Name} " +
                 $"by {(vanishes ? "a loss" : "a gain")} of {Number(Math.Round(Math.Abs(decades), 1))} decades (±{Number(deviation)} at this width). {Why(prediction)}.",
             Remedies = vanishes ? ["activation", "initialization", "batch_norm", "residual", "optimizer"] : ["initialization", "batch_norm", "clip_norm", "learning_rate"],
+        };
+    }
+
+    /// <summary>Layers with weights at which theory expects no gradient at all, by depth.</summary>
+    private static string[] Unreached(PropagationPrediction prediction)
+    {
+        HashSet<Node> reached = new(prediction.Depth.Layers.Select(layer => layer.Layer), ReferenceEqualityComparer.Instance);
+        return [.. TrainingMonitor.WeightLayers(prediction.Graph).Where(layer => !reached.Contains(layer)).Select(layer => layer.Name)];
+    }
+
+    private static Finding NoGradient(string[] layers)
+    {
+        Rule rule = new VanishingGradient();
+        return new Finding
+        {
+            Rule = rule.Id,
+            Problem = rule.Problem,
+            Severity = Severity.Error,
+            Cause = Causes.BadInitialization,
+            Layers = [.. layers],
+            Step = -1,
+            Confidence = 0.95,
+            Evidence = ImmutableSortedDictionary<string, Evidence>.Empty.Add("layers_without_gradient", new Evidence(layers.Length, 0)),
+            Explanation = $"Theory expects no gradient at all to arrive at {string.Join(", ", layers)}: with these initial weights and biases a layer behind gives 0 whatever it is fed " +
+                "(weights of 0, or ReLUs that are all below 0). Draw the weights at random, at a variance that suits the activation, and start biases at 0.",
+            Remedies = ["initialization", "activation", "batch_norm"],
         };
     }
 

@@ -104,6 +104,12 @@ internal static class CheckVerb
             terminal.Line($"verdict: the gradient changes by {Decades(depth.TotalDecades)} decades over depth, which can be trained (threshold: {Number(Forecast.Decades)})", Tone.Good);
             return;
         }
+        if (finding.Evidence.ContainsKey("layers_without_gradient"))
+        {
+            terminal.Line($"verdict: {finding.Problem}: none arrives at {string.Join(", ", finding.Layers)}", Tone.Bad);
+            terminal.Line($"  {finding.Explanation}");
+            return;
+        }
         string change = depth.TotalDecades < 0 ? "loses" : "gains";
         terminal.Line($"verdict: {finding.Problem}: it {change} {Decades(depth.TotalDecades)} decades from {depth.Layers[^1].Layer.Name} to {depth.Layers[0].Layer.Name} (threshold: {Number(Forecast.Decades)})", Tone.Bad);
         terminal.Line($"  {finding.Explanation}");

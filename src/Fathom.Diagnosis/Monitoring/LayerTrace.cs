@@ -64,6 +64,9 @@ public sealed class LayerTrace
     /// <summary>log10 of ‖Δw‖/‖w‖ per step; about −3 in healthy training, NaN until weights that began at 0 have moved.</summary>
     public double LogRelativeUpdate { get; private set; } = double.NaN;
 
+    /// <summary>‖Δw‖/‖w‖ per step; exactly 0 where every update is lost in rounding.</summary>
+    public double RelativeUpdate => LogRelativeUpdate <= Floor + 0.5 ? 0 : Math.Pow(10, LogRelativeUpdate);
+
     /// <summary>Share of the activation's outputs that are saturated; NaN if it cannot saturate.</summary>
     public double Saturated { get; private set; } = double.NaN;
 

@@ -16,6 +16,7 @@ public sealed class Observation
         this.session = session;
         ExecutionOrder = InOrderOfExecution(session);
         (Prediction, Layers) = (prediction, layers);
+        ConstantLoss = Monitoring.ConstantLoss.Of(session.Model.Plan.Loss, session.Data.Training);
     }
 
     public ModelDefinition Model => session.Model;
@@ -39,11 +40,17 @@ public sealed class Observation
     /// <summary>Smoothed loss.</summary>
     public double Loss { get; internal set; } = double.NaN;
 
-    /// <summary>The loss has halved: what a rule measures may be unusual, but it does not keep the network from learning.</summary>
-    public bool LossFalls => Loss < 0.5 * FirstLoss;
+    /// <summary>Loss of the best constant prediction, which a network reaches without using its inputs; NaN if not known.</summary>
+    public double ConstantLoss { get; }
 
-    /// <summary>The loss is where it was at the start, after 2 % of the run or more.</summary>
-    public bool LossStands => Step.Step >= 0.02 * TotalSteps && !(Loss <= 0.9 * FirstLoss);
+    /// <summary>
+    /// The loss has halved, and is well below that of a constant prediction: what a rule measures may be unusual, but it
+    /// does not keep the network from learning.
+    /// </summary>
+    public bool LossFalls => Loss < 0.5 * FirstLoss && !(Loss > 0.8 * ConstantLoss);
+
+    /// <summary>After 2 % of the run or more, the loss is where it was at the start, or no better than a constant prediction's.</summary>
+    public bool LossStands => Step.Step >= 0.02 * TotalSteps && (!(Loss <= 0.9 * FirstLoss) || Loss > 0.9 * ConstantLoss);
 
     public IReadOnlyList<Probe> Probes => session.Probes;
 

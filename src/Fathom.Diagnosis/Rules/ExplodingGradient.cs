@@ -45,7 +45,7 @@ public sealed class ExplodingGradient : Rule
     private Finding Describe(Observation observation, DepthFit fit, LayerTrace[] violent, bool overDepth)
     {
         LayerTrace worst = observation.Layers.MaxBy(layer => layer.LogRelativeUpdate)!;
-        double step = Math.Pow(10, worst.LogRelativeUpdate);
+        double step = worst.RelativeUpdate;
         string cause = overDepth ? Causes.Exploding : Causes.LearningRateTooLarge;
         LayerTrace[] layers = violent.Length > 0 ? violent : [.. observation.Layers];
         string depth = overDepth

@@ -27,7 +27,7 @@ public sealed class VanishingGradient : Rule
 
     public override string Problem => "vanishing gradient";
 
-    public override string Threshold => "fitted gradient norm falls by 10³ or more from the last to the first layer (AutoTrainer's ratio), and early layers move by less than 1 % of their weights in the whole run, or the loss stands above 90 % of its start";
+    public override string Threshold => "fitted gradient norm falls by 10³ or more from the last to the first layer (AutoTrainer's ratio), and early layers move by less than 1 % of their weights in the whole run, or the loss stands above 90 % of its start or of a constant prediction's";
 
     public override Finding? Inspect(Observation observation)
     {
@@ -48,7 +48,7 @@ public sealed class VanishingGradient : Rule
     }
 
     /// <summary>Share of its weights by which a layer can move in the whole run if each step goes the same way.</summary>
-    private static double Movable(LayerTrace layer, long steps) => Math.Pow(10, layer.LogRelativeUpdate) * steps;
+    private static double Movable(LayerTrace layer, long steps) => layer.RelativeUpdate * steps;
 
     private Finding Describe(Observation observation, DepthFit fit, LayerTrace[] starved, bool still)
     {
@@ -62,13 +62,14 @@ public sealed class VanishingGradient : Rule
         string cause = dead is not null ? Causes.DeadRelu : saturated > SaturatedActivation.Share ? Causes.Saturation : Causes.Vanishing;
         string consequence = still
             ? $"At this rate {Span(starved)} would move by less than 1 % of {(starved.Length == 1 ? "its" : "their")} weights in all {observation.TotalSteps} steps of the run."
-            : $"The optimizer moves {Span(starved)} all the same, but not to any end: the loss ({Number(observation.Loss)}) stands where it started ({Number(observation.FirstLoss)}).";
+            : $"The optimizer moves {Span(starved)} all the same, but not to any end: the loss ({Number(observation.Loss)}) " +
+                (observation.Loss <= 0.9 * observation.FirstLoss ? $"is no better than a constant prediction's ({Number(observation.ConstantLoss)})." : $"stands where it started ({Number(observation.FirstLoss)}).");
         bool none = first.LogGradient <= LayerTrace.Floor + 0.5;
         ImmutableSortedDictionary<string, Evidence> evidence = ImmutableSortedDictionary<string, Evidence>.Empty
             .Add("gradient_factor_per_layer", new Evidence(fit.FactorPerLayer, expected))
             .Add("first_over_last_gradient", new Evidence(ratio, double.NaN))
             .Add("decades_lost", new Evidence(fit.Decades, Decades))
-            .Add("first_layer_relative_update", new Evidence(Math.Pow(10, first.LogRelativeUpdate), 1e-3))
+            .Add("first_layer_relative_update", new Evidence(first.RelativeUpdate, 1e-3))
             .Add("starved_layers", new Evidence(starved.Length, 0));
         string theory = double.IsNaN(expected) ? "" : $" (theory expects ×{Number(expected)})";
         return new Finding
@@ -147,7 +148,7 @@ public sealed class VanishingGradient : Rule
         LayerTrace last = observation.Layers[^1];
         if (last.LogRelativeUpdate > -5)
         {
-            rivals.Add($"learning rate too small: the last layer moves by {Number(Math.Pow(10, last.LogRelativeUpdate))} of its weights per step");
+            rivals.Add($"learning rate too small: the last layer moves by {Number(last.RelativeUpdate)} of its weights per step");
         }
         if (double.IsFinite(observation.Loss))
         {
