@@ -29,6 +29,12 @@ public static class ModelReader
     /// <exception cref="ModelFormatException">There is no such file, or it holds no model; one line that says where and why.</exception>
     public static ModelReadResult Load(string path)
     {
+        ModelReadResult result = Parse(path);
+        return result with { Warnings = [.. result.Warnings, .. OutputCheck.Warnings(result.Model)] };
+    }
+
+    private static ModelReadResult Parse(string path)
+    {
         byte[] content = ReadAll(path);
         if (content.AsSpan().StartsWith("PK"u8) || Path.GetExtension(path).Equals(".keras", StringComparison.OrdinalIgnoreCase))
         {

@@ -22,6 +22,17 @@ public sealed class ModelReaderTests : IDisposable
         Assert.Equal("d", ModelReader.Read(Write("d.zip", Archive(("metadata.json", "{}"), ("config.json", Json)))).Graph.Output.Name);
     }
 
+    [Theory]
+    [InlineData("[{dense: 2}, softmax]", "cross_entropy", "softmax_1 (softmax) gives probabilities, but the loss cross_entropy takes logits and applies a softmax of its own: leave softmax_1 out, or set from_logits: false")]
+    [InlineData("[{dense: 2}, softmax]", "{cross_entropy: {from_logits: false}}", null)]
+    [InlineData("[{dense: 2}]", "cross_entropy", null)]
+    [InlineData("[{dense: 1}]", "{binary_cross_entropy: {from_logits: false}}", "dense_1 (dense) gives any numbers, but the loss binary_cross_entropy takes probabilities: end in a sigmoid, or set from_logits: true")]
+    public void OutputAndLossThatDoNotFitAreWarnedOf(string layers, string loss, string? warning)
+    {
+        string path = Write("w.yaml", $"fathom: 1\ninput: 4\nlayers: {layers}\nloss: {loss}\noptimizer: sgd\n");
+        Assert.Equal(warning, ModelReader.Load(path).Warnings.SingleOrDefault());
+    }
+
     [Fact]
     public void MissingFileNamesTheNearest()
     {
