@@ -39,6 +39,7 @@ public static class OpCatalog
         new SwiGlu(),
 
         new BatchNorm(),
+        new LayerNorm([]),
         new Dropout(),
 
         new Add(),

@@ -21,10 +21,13 @@ public sealed class OpReferenceTests
     public void BatchNormAgrees() => Agrees("normalization", "batch_norm", "batch_norm_sequence");
 
     [ReferenceFact]
+    public void LayerNormAgrees() => Agrees("normalization", "layer_norm");
+
+    [ReferenceFact]
     public void FlattenAgrees() => Agrees("convolution", "flatten");
 
     [ReferenceFact]
-    public void SpecialValuesAgree() => Agrees("special", [.. Activations, "linear", "matmul", "batch_norm"]);
+    public void SpecialValuesAgree() => Agrees("special", [.. Activations, "linear", "matmul", "batch_norm", "layer_norm"]);
 
     private static void Agrees(string family, params string[] ops)
     {
