@@ -40,6 +40,8 @@ public static class OpCatalog
 
         new BatchNorm(),
         new LayerNorm([]),
+        new RmsNorm(),
+        new GroupNorm(1),
         new Dropout(),
 
         new Add(),

@@ -39,6 +39,13 @@ internal readonly record struct NormRows(int Rows, int Groups, int Channels, int
         }
         return new NormRows(rows, 1, length, 1);
     }
+
+    /// <summary>A row for each sample and group of (N, channels, …), with a parameter for each channel.</summary>
+    public static NormRows OfGroups(int[] shape, int groups)
+    {
+        AxisSplit split = AxisSplit.Of(shape, 1);
+        return new NormRows(split.Outer * groups, groups, split.Length / groups, split.Inner);
+    }
 }
 
 /// <summary>What layer, RMS and group norm share besides the kernel: the range of eps and the transport of moments.</summary>

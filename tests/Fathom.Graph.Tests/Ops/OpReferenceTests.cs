@@ -24,10 +24,16 @@ public sealed class OpReferenceTests
     public void LayerNormAgrees() => Agrees("normalization", "layer_norm");
 
     [ReferenceFact]
+    public void RmsNormAgrees() => Agrees("normalization", "rms_norm");
+
+    [ReferenceFact]
+    public void GroupNormAgrees() => Agrees("normalization", "group_norm");
+
+    [ReferenceFact]
     public void FlattenAgrees() => Agrees("convolution", "flatten");
 
     [ReferenceFact]
-    public void SpecialValuesAgree() => Agrees("special", [.. Activations, "linear", "matmul", "batch_norm", "layer_norm"]);
+    public void SpecialValuesAgree() => Agrees("special", [.. Activations, "linear", "matmul", "batch_norm", "layer_norm", "rms_norm", "group_norm"]);
 
     private static void Agrees(string family, params string[] ops)
     {

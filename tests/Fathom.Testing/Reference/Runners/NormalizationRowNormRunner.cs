@@ -21,3 +21,19 @@ public sealed class NormalizationLayerNormRunner : SingleOpRunner
         return input == "x" ? shape : [shape.Aggregate(1, (product, extent) => product * extent)];
     }
 }
+
+/// <summary>rms_norm, over the last axis.</summary>
+public sealed class NormalizationRmsNormRunner : SingleOpRunner
+{
+    public override IReadOnlyCollection<string> Ops { get; } = ["rms_norm"];
+
+    protected override Op OpOf(ReferenceCase reference) => new RmsNorm(reference.Number("eps"), reference.Flag("affine"));
+}
+
+/// <summary>group_norm, with channels on axis 1.</summary>
+public sealed class NormalizationGroupNormRunner : SingleOpRunner
+{
+    public override IReadOnlyCollection<string> Ops { get; } = ["group_norm"];
+
+    protected override Op OpOf(ReferenceCase reference) => new GroupNorm((int)reference.Number("num_groups"), reference.Number("eps"), reference.Flag("affine"));
+}
