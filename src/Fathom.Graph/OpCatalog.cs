@@ -39,6 +39,9 @@ public static class OpCatalog
         new SwiGlu(),
 
         new BatchNorm(),
+        new LayerNorm([]),
+        new RmsNorm(),
+        new GroupNorm(1),
         new Dropout(),
 
         new Add(),

@@ -11,7 +11,7 @@ public sealed class AllocationTests
     [Xunit.Theory, InlineData(true), InlineData(false)]
     public void AStepAllocatesNothing(bool training)
     {
-        NetworkCursor x = Network.Input(4, 6);
+        NetworkCursor x = Network.Input(4, 6).LayerNorm([4, 6]).LayerNorm(affine: false).RmsNorm().GroupNorm(2);
         NetworkCursor functions = x.BatchNorm().Tanh().LeakyRelu().PRelu(perChannel: true).RRelu().Elu().Selu().Gelu().Gelu(approximate: true).Silu().Swish(1.2)
             .Softplus().Softsign().Mish().HardTanh().Relu6().Erf().Linear().Relu().Sigmoid().Dropout(0.2);
         NetworkCursor product = functions.MatMul(functions.Softmax().Multiply(x), transposeB: true);

@@ -21,10 +21,19 @@ public sealed class OpReferenceTests
     public void BatchNormAgrees() => Agrees("normalization", "batch_norm", "batch_norm_sequence");
 
     [ReferenceFact]
+    public void LayerNormAgrees() => Agrees("normalization", "layer_norm");
+
+    [ReferenceFact]
+    public void RmsNormAgrees() => Agrees("normalization", "rms_norm");
+
+    [ReferenceFact]
+    public void GroupNormAgrees() => Agrees("normalization", "group_norm");
+
+    [ReferenceFact]
     public void FlattenAgrees() => Agrees("convolution", "flatten");
 
     [ReferenceFact]
-    public void SpecialValuesAgree() => Agrees("special", [.. Activations, "linear", "matmul", "batch_norm"]);
+    public void SpecialValuesAgree() => Agrees("special", [.. Activations, "linear", "matmul", "batch_norm", "layer_norm", "rms_norm", "group_norm"]);
 
     private static void Agrees(string family, params string[] ops)
     {
