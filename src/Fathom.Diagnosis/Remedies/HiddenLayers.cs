@@ -17,7 +17,7 @@ internal static class HiddenLayers
     public static Node? ActivationAfter(Graph graph, Node layer)
     {
         Node[] readers = [.. Readers(graph, layer)];
-        while (readers is [{ Op: BatchNorm or Flatten or Dropout } between])
+        while (readers is [{ Op: BatchNorm or LayerNorm or RmsNorm or GroupNorm or Flatten or Dropout } between])
         {
             readers = [.. Readers(graph, between)];
         }
