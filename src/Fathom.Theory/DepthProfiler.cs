@@ -9,11 +9,11 @@ internal static class DepthProfiler
 {
     public static DepthProfile Profile(PropagationPrediction prediction)
     {
-        Dictionary<Value, List<Node>> readers = Readers(prediction.Graph);
+        LayerReaders readers = new(prediction.Graph);
         List<LayerPrediction> layers = [];
         foreach ((Node node, int depth) in Layers(prediction))
         {
-            layers.Add(Describe(prediction, node, depth, FollowingActivation(node, readers)));
+            layers.Add(Describe(prediction, node, depth, readers.ActivationAfter(node)));
         }
         for (int i = 0; i + 1 < layers.Count; i++)
         {
@@ -27,23 +27,6 @@ internal static class DepthProfiler
         MeanFieldPoint? point = HomogeneousChain(prediction, layers);
         double? trainable = point is null ? null : prediction.Options.TrainableDepthMultiplier * point.CorrelationScale;
         return new DepthProfile([.. layers], SlopeOf(layers), point, trainable);
-    }
-
-    internal static Dictionary<Value, List<Node>> Readers(Graph graph)
-    {
-        Dictionary<Value, List<Node>> readers = [];
-        foreach (Node node in graph.Nodes)
-        {
-            foreach (Value input in node.Inputs)
-            {
-                if (!readers.TryGetValue(input, out List<Node>? list))
-                {
-                    readers[input] = list = [];
-                }
-                list.Add(node);
-            }
-        }
-        return readers;
     }
 
     private static IEnumerable<(Node Node, int Depth)> Layers(PropagationPrediction prediction)
@@ -70,26 +53,6 @@ internal static class DepthProfiler
             : null;
         return new LayerPrediction(node, depth, prediction.RelativeGradient(node.Output), prediction.RelativeGradientNorm(node.Output),
             prediction.RelativeGradient(weight), prediction.ExpectedLogDeviation(node.Output), double.NaN, double.NaN, moments, activation, saturated);
-    }
-
-    /// <summary>The activation that reads a layer's output, directly or through nodes of one data input without weights.</summary>
-    private static Node? FollowingActivation(Node layer, Dictionary<Value, List<Node>> readers)
-    {
-        Node at = layer;
-        for (int steps = 0; steps < 8; steps++)
-        {
-            List<Node> next = readers.GetValueOrDefault(at.Output) ?? [];
-            if (next.FirstOrDefault(node => node.Op is Activation) is { } activation)
-            {
-                return activation;
-            }
-            if (next.Count != 1 || next[0].DataInputs.Count() != 1 || PropagationPrediction.WeightOf(next[0]) is not null)
-            {
-                return null;
-            }
-            at = next[0];
-        }
-        return null;
     }
 
     /// <summary>P(φ(x) ≤ low or φ(x) ≥ high) for x ~ N(mean, variance); borders are found between points of a grid.</summary>

@@ -64,8 +64,8 @@ internal static class Explanation
     /// <summary>The plain weights above an activation, through nodes of one data input that leave the gradient's size alone.</summary>
     private static Node? NextWeights(Graph graph, Node node)
     {
-        Dictionary<Value, List<Node>> readers = DepthProfiler.Readers(graph);
-        for (Node at = node; readers.GetValueOrDefault(at.Output) is [var next]; at = next)
+        LayerReaders readers = new(graph);
+        for (Node at = node; readers.Of(at.Output) is [var next]; at = next)
         {
             if (PropagationPrediction.WeightOf(next) is not null)
             {

@@ -37,7 +37,8 @@ public sealed class TrainingMonitor
         }
         Graph network = session.Model.Graph;
         Dictionary<Node, int> depths = ProbeTable.Depths(network);
-        layers = [.. WeightLayers(network).OrderBy(layer => depths[layer]).Select(layer => new LayerTrace(layer, depths[layer], session.Probes, FollowingActivation(network, layer)))];
+        LayerReaders readers = new(network);
+        layers = [.. WeightLayers(network).OrderBy(layer => depths[layer]).Select(layer => new LayerTrace(layer, depths[layer], session.Probes, readers.ActivationAfter(layer)))];
         (voices, open) = (new Voice[rules.Length], new Finding?[rules.Length]);
         Observation = new Observation(session, prediction, layers);
         // About 200 looks in a run, so that a network that is dead from the start is called within 3 % of its budget.
@@ -188,29 +189,6 @@ public sealed class TrainingMonitor
             open[rule] = finding;
             Changed?.Invoke(finding, Observation.Step.Step);
         }
-    }
-
-    /// <summary>
-    /// The elementwise function that reads a layer, directly or through nodes of one data input without weights, as
-    /// normalisation and dropout are; the same that theory takes for its profile over depth.
-    /// </summary>
-    private static Node? FollowingActivation(Graph network, Node layer)
-    {
-        Node at = layer;
-        for (int hops = 0; hops < 8; hops++)
-        {
-            Node[] readers = [.. network.Nodes.Where(node => node.Inputs.Contains(at.Output))];
-            if (readers.FirstOrDefault(node => node.Op is Activation) is { } activation)
-            {
-                return activation;
-            }
-            if (readers.Length != 1 || readers[0].DataInputs.Count() != 1 || readers[0].Parameters.Any(parameter => parameter.Outputs[0].Shape.Rank >= 2))
-            {
-                return null;
-            }
-            at = readers[0];
-        }
-        return null;
     }
 
     /// <summary>How often in a row a rule has spoken, kept silent, or named another severity or cause than its open finding.</summary>

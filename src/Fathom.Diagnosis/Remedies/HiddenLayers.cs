@@ -13,17 +13,6 @@ internal static class HiddenLayers
         return graph.Nodes.Where(node => node.Op is Activation and not Linear && !output.Contains(node));
     }
 
-    /// <summary>The elementwise function that reads a layer, if exactly one does.</summary>
-    public static Node? ActivationAfter(Graph graph, Node layer)
-    {
-        Node[] readers = [.. Readers(graph, layer)];
-        while (readers is [{ Op: BatchNorm or LayerNorm or RmsNorm or GroupNorm or Flatten or Dropout } between])
-        {
-            readers = [.. Readers(graph, between)];
-        }
-        return readers is [{ Op: Activation } only] ? only : null;
-    }
-
     /// <summary>A name that neither the new graph has taken nor the old one will bring along.</summary>
     /// <param name="rewriter">The rewrite under way.</param>
     /// <param name="old">The graph that is rewritten.</param>

@@ -50,12 +50,16 @@ public sealed class MatchedInitialization : Remedy
         };
     }
 
-    internal static ModelDefinition Rewrite(ModelDefinition model) => model with
+    internal static ModelDefinition Rewrite(ModelDefinition model)
     {
-        Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => node.Op is Dense
-            ? rewriter.Copy(node, initializer: (slot, _) => slot == "weight" ? For(HiddenLayers.ActivationAfter(model.Graph, node)?.Op) : ConstantInitializer.Zeros)
-            : null),
-    };
+        LayerReaders readers = new(model.Graph);
+        return model with
+        {
+            Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => node.Op is Dense
+                ? rewriter.Copy(node, initializer: (slot, _) => slot == "weight" ? For(readers.ActivationAfter(node)?.Op) : ConstantInitializer.Zeros)
+                : null),
+        };
+    }
 
     private static bool SameInitializers(Graph a, Graph b) =>
         a.Parameters.Select(node => ((Parameter)node.Op).Initializer).SequenceEqual(b.Parameters.Select(node => ((Parameter)node.Op).Initializer));

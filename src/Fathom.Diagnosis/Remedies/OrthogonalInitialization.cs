@@ -25,10 +25,15 @@ public sealed class OrthogonalInitialization : Remedy
         }
     }
 
-    private static ModelDefinition Rewrite(ModelDefinition model) => model with
+    private static ModelDefinition Rewrite(ModelDefinition model)
     {
-        Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => node.Op is Dense
-            ? rewriter.Copy(node, initializer: (slot, _) => slot == "weight" ? new Orthogonal((HiddenLayers.ActivationAfter(model.Graph, node)?.Op as Activation)?.RecommendedWeightGain ?? 1) : ConstantInitializer.Zeros)
-            : null),
-    };
+        LayerReaders readers = new(model.Graph);
+        double Gain(Node layer) => (readers.ActivationAfter(layer)?.Op as Activation)?.RecommendedWeightGain ?? 1;
+        return model with
+        {
+            Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => node.Op is Dense
+                ? rewriter.Copy(node, initializer: (slot, _) => slot == "weight" ? new Orthogonal(Gain(node)) : ConstantInitializer.Zeros)
+                : null),
+        };
+    }
 }
