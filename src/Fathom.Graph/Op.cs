@@ -52,7 +52,11 @@ public abstract record Op
 }
 
 /// <summary>A parameter that a layer creates for itself.</summary>
-public sealed record ParameterSlot(string Name, Shape Shape, Initializers.Initializer Initializer, bool Trainable = true);
+public sealed record ParameterSlot(string Name, Shape Shape, Initializers.Initializer Initializer, bool Trainable = true)
+{
+    /// <summary>Matrices stacked on axis 0, such as an LSTM's 4 gates: each starts by itself, with fans of its own.</summary>
+    public int Blocks { get; init; } = 1;
+}
 
 /// <summary>The outputs that count as saturated: at or below <paramref name="Low"/>, at or above <paramref name="High"/>.</summary>
 public sealed record SaturationRegion(double Low, double High);
