@@ -58,6 +58,7 @@ public static class InitializerCatalog
             VarianceScaling.LeCunNormal with { Distribution = WeightDistribution.TruncatedNormal },
             new VarianceScaling(1, FanMode.In, WeightDistribution.TruncatedNormal),
             new Orthogonal(),
+            new ForgetGateBias(),
         ];
         yield return KeyValuePair.Create<string, Initializer>("constant", ConstantInitializer.Zeros);
         foreach (Initializer initializer in initializers)
