@@ -44,7 +44,7 @@ public static class ActivationTailoring
 
     /// <summary>
     /// The slope a of a leaky ReLU below 0 with which a chain's correlation map takes 0 to the target: C_f(0) = η (Zhang
-    /// et al. 2022, section 4.1). Cached. 0 where even ReLU stays below the target, for the shallow need no tailoring; NaN
+    /// et al. 2022). Cached. 0 where even ReLU stays below the target, for the shallow need no tailoring; NaN
     /// for a depth outside 1 … <see cref="MostLayers"/> or a target outside (0, 1).
     /// </summary>
     public static double LeakyReluSlope(int depth, double target) =>
@@ -89,7 +89,7 @@ public static class ActivationTailoring
 
     /// <summary>
     /// The tanh of Deep Kernel Shaping: Q(1) = 1 and Q'(1) = 1 (a variance of 1 stays, and deviations from it neither grow
-    /// nor shrink), C(0) = 0 (mean 0), and C'(1) as given (Martens et al. 2021, section 10). Cached.
+    /// nor shrink), C(0) = 0 (mean 0), and C'(1) as given (Martens et al. 2021). Cached.
     /// </summary>
     /// <param name="layerSlope">C'(1) of one layer, above 1 and up to <see cref="MostLayerSlope"/>; NaN follows from others.</param>
     public static TanhTailoring Tanh(double layerSlope) =>
@@ -174,9 +174,10 @@ public static class ActivationTailoring
                 double z = i * Step;
                 double weight = Step * Math.Exp(-z * z / 2) / Math.Sqrt(2 * Math.PI);
                 double tanh = Math.Tanh(scale * z);
-                // By tanh's addition theorem, so that nothing cancels where the scale is small.
-                double w = (1 - t * t) * tanh / (1 + t * tanh);
-                double slope = scale * (1 - t * t) * (1 - tanh) * (1 + tanh) / ((1 + t * tanh) * (1 + t * tanh));
+                double sech = 1 / Math.Cosh(scale * z + shift);
+                // By tanh's addition theorem nothing cancels where the scale is small; else the shift may be large, and it would.
+                double w = scale < 0.5 ? (1 - t * t) * tanh / (1 + t * tanh) : Math.Tanh(scale * z + shift) - t;
+                double slope = scale * sech * sech;
                 mean += weight * w;
                 square += weight * w * w;
                 slopes += weight * slope * slope;

@@ -34,16 +34,22 @@ public sealed record TailoredTanh(int Depth = 50, double MaxSlope = 1.5, double?
     public override SaturationRegion? Saturation =>
         new(Tailoring.OutputScale * (Tailoring.OutputShift - 0.97), Tailoring.OutputScale * (Tailoring.OutputShift + 0.97));
 
-    public override bool GradientReadsOutput => true;
+    /// <summary>From y, which is shifted and scaled, the slope of a saturated unit could not be told from 0 or below.</summary>
+    public override bool GradientReadsOutput => false;
 
     public override ImmutableArray<double> Kinks => [];
 
     public override double Evaluate(double x)
     {
-        double bent = Math.Tanh(Tailoring.InputScale * x);
+        double u = Tailoring.InputScale * x;
         double t = Math.Tanh(Tailoring.InputShift);
-        return Tailoring.OutputScale * ((1 - t * t) * bent / (1 + t * bent) + (t + Tailoring.OutputShift));
+        double bent = Math.Tanh(u);
+        double aboveShift = NearlyLinear ? (1 - t * t) * bent / (1 + t * bent) : Math.Tanh(u + Tailoring.InputShift) - t;
+        return Tailoring.OutputScale * (aboveShift + (t + Tailoring.OutputShift));
     }
+
+    /// <summary>True where α is small and γ large, so that tanh(αx + β) + δ would lose its digits before γ multiplies it.</summary>
+    private bool NearlyLinear => Tailoring.InputScale < 0.5;
 
     public override double Slope(double x)
     {
@@ -70,48 +76,51 @@ public sealed record TailoredTanh(int Depth = 50, double MaxSlope = 1.5, double?
     }
 
     public override void Run<T>(in KernelContext<T> context) =>
-        Elementwise.Map(new Forward<T>(Tailoring), context.Input(0), context.Output(0), context.Pool);
+        Elementwise.Map(new Forward<T>(Tailoring, NearlyLinear), context.Input(0), context.Output(0), context.Pool);
 
     public override void RunGradient<T>(in KernelContext<T> context) =>
         Elementwise.Zip(new Backward<T>(Tailoring), context.Input(0), context.Input(1), context.Output(0), context.Pool);
 
     /// <summary>
-    /// With t = tanh β: tanh(αx + β) − t = (1 − t²)·tanh(αx)/(1 + t·tanh(αx)). In a deep network α is small and γ large,
-    /// and the plain form would lose its digits in tanh(αx + β) + δ.
+    /// y = γ·(tanh(αx + β) − t) + γ·(t + δ), t = tanh β. A small α has the difference by the addition theorem, (1 −
+    /// t²)·tanh(αx)/(1 + t·tanh(αx)), which keeps its digits; that form needs t well below 1, as it then is.
     /// </summary>
-    private readonly struct Forward<T> : IUnaryOperator<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    private readonly struct Forward<T>(TanhTailoring tailoring, bool nearlyLinear) : IUnaryOperator<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        private readonly T inputScale, t, outputScale, offset;
-
-        public Forward(TanhTailoring tailoring)
-        {
-            double shift = Math.Tanh(tailoring.InputShift);
-            inputScale = T.CreateTruncating(tailoring.InputScale);
-            t = T.CreateTruncating(shift);
-            outputScale = T.CreateTruncating(tailoring.OutputScale * (1 - shift * shift));
-            offset = T.CreateTruncating(tailoring.OutputScale * (shift + tailoring.OutputShift));
-        }
+        private readonly T inputScale = T.CreateTruncating(tailoring.InputScale);
+        private readonly T inputShift = T.CreateTruncating(tailoring.InputShift);
+        private readonly T t = T.CreateTruncating(Math.Tanh(tailoring.InputShift));
+        private readonly T shrunk = T.CreateTruncating(tailoring.OutputScale * (1 - Math.Tanh(tailoring.InputShift) * Math.Tanh(tailoring.InputShift)));
+        private readonly T nearOffset = T.CreateTruncating(tailoring.OutputScale * (Math.Tanh(tailoring.InputShift) + tailoring.OutputShift));
+        private readonly T outputScale = T.CreateTruncating(tailoring.OutputScale);
+        private readonly T offset = T.CreateTruncating(tailoring.OutputScale * tailoring.OutputShift);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public V Invoke<V>(V x) where V : struct, ISimd<V, T>
         {
+            if (!nearlyLinear)
+            {
+                V tanh = SimdMath.Tanh<V, T>(V.Fma(x, V.Broadcast(inputScale), V.Broadcast(inputShift)));
+                return V.Fma(V.Broadcast(outputScale), tanh, V.Broadcast(offset));
+            }
             V bent = SimdMath.Tanh<V, T>(x * V.Broadcast(inputScale));
-            return V.Fma(V.Broadcast(outputScale), bent / V.Fma(V.Broadcast(t), bent, V.Constant(1)), V.Broadcast(offset));
+            return V.Fma(V.Broadcast(shrunk), bent / V.Fma(V.Broadcast(t), bent, V.Constant(1)), V.Broadcast(nearOffset));
         }
     }
 
-    /// <summary>With tanh(αx + β) = y/γ − δ again, φ' = γα·(1 − tanh²).</summary>
+    /// <summary>φ' = γα/cosh²(u) = 4γα·e/(1 + e)² with u = αx + β and e = exp(−2|u|), which keeps its digits where tanh has saturated.</summary>
     private readonly struct Backward<T>(TanhTailoring tailoring) : IBinaryOperator<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        private readonly T slope = T.CreateTruncating(tailoring.OutputScale * tailoring.InputScale);
-        private readonly T inverse = T.CreateTruncating(1 / tailoring.OutputScale);
-        private readonly T shift = T.CreateTruncating(-tailoring.OutputShift);
+        private readonly T slope = T.CreateTruncating(4 * tailoring.OutputScale * tailoring.InputScale);
+        private readonly T inputScale = T.CreateTruncating(tailoring.InputScale);
+        private readonly T inputShift = T.CreateTruncating(tailoring.InputShift);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public V Invoke<V>(V upstream, V y) where V : struct, ISimd<V, T>
+        public V Invoke<V>(V upstream, V x) where V : struct, ISimd<V, T>
         {
-            V tanh = V.Fma(y, V.Broadcast(inverse), V.Broadcast(shift));
-            return upstream * (V.Broadcast(slope) * ((V.Constant(1) - tanh) * (V.Constant(1) + tanh)));
+            V decay = V.Exp(V.Constant(-2) * V.Abs(V.Fma(x, V.Broadcast(inputScale), V.Broadcast(inputShift))));
+            V opposite = V.Constant(1) + decay;
+            return upstream * (V.Broadcast(slope) * (decay / (opposite * opposite)));
         }
     }
 }
