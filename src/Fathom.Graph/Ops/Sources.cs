@@ -40,6 +40,10 @@ public sealed record Parameter(Shape Shape, Initializer Initializer, bool Traina
 
     /// <summary>Fan-in and fan-out by the shape.</summary>
     public Fans Fans => Fans.Of(Shape);
+
+    public override ImmutableArray<TensorType> Infer(ShapeScope scope) => Initializer.Requirement(Shape) is { } required
+        ? throw scope.Error($"{required}, which the initializer {Initializer.Kind} needs", $"shape {Shape}")
+        : base.Infer(scope);
 }
 
 /// <summary>A tensor of one repeated number.</summary>
