@@ -19,6 +19,11 @@ public abstract record Op
     /// </summary>
     public virtual ImmutableArray<ParameterSlot> Slots(ReadOnlySpan<TensorType> dataInputs) => [];
 
+    /// <summary>What a layer calls one of its parameters, unless who adds the layer names it: <c>layer.slot</c>.</summary>
+    /// <param name="layer">The layer's name.</param>
+    /// <param name="slot">The parameter's name within the layer, as in <see cref="Slots"/>.</param>
+    public virtual string ParameterName(string layer, string slot) => $"{layer}.{slot}";
+
     /// <summary>The types of the outputs, or a <see cref="GraphException"/> that says what is wrong with the inputs.</summary>
     public abstract ImmutableArray<TensorType> Infer(ShapeScope scope);
 

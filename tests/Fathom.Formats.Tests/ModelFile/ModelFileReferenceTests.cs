@@ -44,6 +44,7 @@ public sealed partial class ModelFileReferenceTests
 
             """);
         Section(page, "Layers", OpCatalog.ByKind);
+        Section(page, "Blocks", BlockCatalog.ByKind);
         Section(page, "Losses", LossCatalog.ByKind);
         Section(page, "Optimizers", OptimizerCatalog.ByKind);
         Section(page, "Schedules", ScheduleCatalog.ByKind);
@@ -75,6 +76,7 @@ public sealed partial class ModelFileReferenceTests
         double number => number.ToString("R", CultureInfo.InvariantCulture),
         Enum name => Snake(name.ToString()),
         string text => text,
+        Op op => op.Kind,
         IEnumerable list => $"[{string.Join(", ", list.Cast<object>().Select(Text))}]",
         _ => string.Create(CultureInfo.InvariantCulture, $"{value}"),
     };
