@@ -47,6 +47,7 @@ public static class OpCatalog
         new Add(),
         new Multiply(),
         new Concat(),
+        new Embedding(1, 1),
         new Flatten(),
         new Reshape([-1]),
     }.ToFrozenDictionary(op => op.Kind);

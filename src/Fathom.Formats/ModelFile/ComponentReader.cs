@@ -1,5 +1,7 @@
+using System.Collections.Frozen;
 using Fathom.Graphs;
 using Fathom.Graphs.Initializers;
+using Fathom.Graphs.Ops;
 using Fathom.Training;
 using Fathom.Training.Schedules;
 using YamlDotNet.RepresentationModel;
@@ -19,6 +21,8 @@ internal sealed record Component<T>(string Kind, T Value, YamlNode Node, IReadOn
 /// </summary>
 internal sealed class ComponentReader(YamlText source)
 {
+    private static readonly FrozenDictionary<string, Op> Activations = OpCatalog.ByKind.Where(pair => pair.Value is Activation).ToFrozenDictionary();
+
     /// <summary>Reads a kind that stands alone under a key, such as <c>loss</c>.</summary>
     public Component<T> Read<T>(string key, YamlNode node, IReadOnlyDictionary<string, T> catalog) where T : class
     {
@@ -124,9 +128,13 @@ internal sealed class ComponentReader(YamlText source)
         settings.FirstOrDefault(setting => setting.Name == key) is { } setting
         && (setting.Type != typeof(bool) || mapping.Find(key) is YamlScalarNode { Value: "true" or "True" or "TRUE" or "false" or "False" or "FALSE" });
 
-    /// <summary>A schedule may hold another schedule; all other settings are plain values.</summary>
+    /// <summary>A schedule may hold another schedule, and a block an activation; all other settings are plain values.</summary>
     private object? ReadSetting(RecordSetting setting, YamlNode node)
     {
+        if (setting.Type == typeof(Activation))
+        {
+            return YamlMapping.IsNull(node) ? null : Read(setting.Name, node, Activations).Value;
+        }
         if (setting.Type != typeof(Schedule))
         {
             return YamlValue.Read(source, setting.Name, node, setting.Type);
