@@ -25,8 +25,8 @@ internal static class ActivationPlots
         ["softmax"] = (2, 0, 0, "first of two outputs; the second input is 0"),
         ["log_softmax"] = (2, 0, 0, "first of two outputs; the second input is 0"),
         ["maxout"] = (2, 0, 0, "the second input is 0"),
-        ["glu"] = (2, 1, 1, "over the gate b, with a = 1"),
-        ["swiglu"] = (2, 0, 1, "over a, with b = 1"),
+        ["glu"] = (2, 1, 1, "the gate b, with a = 1"),
+        ["swiglu"] = (2, 0, 1, "a, with b = 1"),
     };
 
     public static string Write(Part part)
@@ -35,11 +35,11 @@ internal static class ActivationPlots
         (double slope, double? at) = ActivationFacts.LargestSlope(part);
         string? note = Inputs.TryGetValue(part.Kind, out (int Width, int Varying, double Others, string Note) inputs) ? inputs.Note : null;
         Plot plot = new((-Reach, Reach), (-2.2, 4.2),
-            new Curve("φ" + (note is null ? "" : $" ({note})"), [.. points.Select(point => (point.X, point.Y))]),
+            new Curve("φ", [.. points.Select(point => (point.X, point.Y))]),
             new Curve("φ′", WithBreaks([.. points.Select(point => (point.X, point.Slope))])))
         {
             Description = $"{part.Kind} and its slope from −{Reach} to {Reach}",
-            XTitle = "x",
+            XTitle = note is null ? "x" : $"x ({note})",
             Mark = at is { } x ? (x, slope, $"largest slope {ActivationFacts.Fraction(slope)}") : null,
         };
         return plot.Write();

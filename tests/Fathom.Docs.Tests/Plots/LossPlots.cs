@@ -18,20 +18,20 @@ internal static class LossPlots
         double[] x = [.. Enumerable.Range(0, (int)(2 * Reach * StepsPerUnit) + 1).Select(i => (double)i / StepsPerUnit - Reach)];
         (double Loss, double Slope)[] points = [.. x.Select(value => Run(loss, value))];
         Plot plot = new((-Reach, Reach), (-2.2, 4.2),
-            new Curve($"loss ({Setting(loss)})", [.. x.Zip(points, (at, point) => (at, point.Loss))]),
+            new Curve("loss", [.. x.Zip(points, (at, point) => (at, point.Loss))]),
             new Curve("its slope", ActivationPlots.WithBreaks([.. x.Zip(points, (at, point) => (at, point.Slope))])))
         {
             Description = $"{part.Kind} and its gradient from −{Reach} to {Reach}",
-            XTitle = loss.Output == OutputMeaning.Logits && loss.Target == TargetForm.Index ? "first output; the second is 0" : "output",
+            XTitle = Setting(loss),
         };
         return plot.Write();
     }
 
     private static string Setting(Loss loss) => loss switch
     {
-        { Target: TargetForm.Index } => "class 0 of 2",
-        KullbackLeibler => "log-softmax, target 3/4 of 2",
-        _ => $"target {Target(loss)}",
+        { Target: TargetForm.Index } => "first output, which is the class; the second is 0",
+        KullbackLeibler => "first input of a log-softmax, target 3/4; the second is 0",
+        _ => $"output, for the target {Target(loss)}",
     };
 
     private static double Target(Loss loss) => loss.Output is OutputMeaning.Margin or OutputMeaning.Logits ? 1 : 0;

@@ -23,11 +23,10 @@ internal static class SchedulePlots
             }
             points.Add(((double)step / StepsPerEpoch, schedule.Factor(step, StepsPerEpoch, Epochs * StepsPerEpoch) * (plateau?.Factor ?? 1)));
         }
-        string note = plateau is null ? "" : " (the loss stands still from epoch 8 on)";
-        return new Plot((0, Epochs), (0, 1.2), new Curve("factor on the learning rate" + note, points))
+        return new Plot((0, Epochs), (0, 1.2), new Curve("factor on the learning rate", points))
         {
             Description = $"The factor of {part.Kind} over {Epochs} epochs",
-            XTitle = "epochs",
+            XTitle = plateau is null ? "epochs" : "epochs; the loss stands still from 8 on",
         }.Write();
     }
 }
