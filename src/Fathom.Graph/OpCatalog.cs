@@ -42,11 +42,17 @@ public static class OpCatalog
         new Relu6(),
         new Erf(),
         new Linear(),
+        new TailoredLeakyRelu(),
+        new TailoredTanh(),
         new Softmax(),
         new LogSoftmax(),
         new Maxout(),
         new Glu(),
         new SwiGlu(),
+
+        new Rnn(1),
+        new Lstm(1),
+        new Gru(1),
 
         new BatchNorm(),
         new LayerNorm([]),
@@ -57,6 +63,7 @@ public static class OpCatalog
         new Add(),
         new Multiply(),
         new Concat(),
+        new Embedding(1, 1),
         new Flatten(),
         new Reshape([-1]),
     }.ToFrozenDictionary(op => op.Kind);

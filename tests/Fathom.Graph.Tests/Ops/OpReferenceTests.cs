@@ -33,6 +33,9 @@ public sealed class OpReferenceTests
     public void FlattenAgrees() => Agrees("convolution", "flatten");
 
     [ReferenceFact]
+    public void EmbeddingAgrees() => Agrees("attention", "embedding");
+
+    [ReferenceFact]
     public void ConvolutionAgrees() => Agrees("convolution", "conv1d", "conv2d");
 
     [ReferenceFact]
@@ -42,7 +45,7 @@ public sealed class OpReferenceTests
     public void SpecialValuesOfImagesAgree() => Agrees("special", "conv2d", "max_pool2d", "avg_pool2d");
 
     [ReferenceFact]
-    public void SpecialValuesAgree() => Agrees("special", [.. Activations, "linear", "matmul", "batch_norm", "layer_norm", "rms_norm", "group_norm"]);
+    public void SpecialValuesAgree() => Agrees("special", [.. Activations, "linear", "matmul", "batch_norm", "layer_norm", "rms_norm", "group_norm", "embedding"]);
 
     private static void Agrees(string family, params string[] ops)
     {
