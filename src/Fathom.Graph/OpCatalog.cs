@@ -46,6 +46,7 @@ public static class OpCatalog
 
         new Add(),
         new Multiply(),
+        new Rescaling(1),
         new Concat(),
         new Embedding(1, 1),
         new PositionalEmbedding(1),
