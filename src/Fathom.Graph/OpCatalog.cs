@@ -32,11 +32,17 @@ public static class OpCatalog
         new Relu6(),
         new Erf(),
         new Linear(),
+        new TailoredLeakyRelu(),
+        new TailoredTanh(),
         new Softmax(),
         new LogSoftmax(),
         new Maxout(),
         new Glu(),
         new SwiGlu(),
+
+        new Rnn(1),
+        new Lstm(1),
+        new Gru(1),
 
         new BatchNorm(),
         new LayerNorm([]),
