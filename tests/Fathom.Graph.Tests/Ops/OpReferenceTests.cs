@@ -39,6 +39,9 @@ public sealed class OpReferenceTests
     public void AttentionAgrees() => Agrees("attention", "scaled_dot_product_attention", "multi_head_attention");
 
     [ReferenceFact]
+    public void TransformerBlockAgrees() => Agrees("network", "transformer_block");
+
+    [ReferenceFact]
     public void PositionsAgree() => Agrees("attention", "positional_add", "sinusoidal_positions");
 
     [ReferenceFact]
