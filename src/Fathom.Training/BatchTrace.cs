@@ -21,6 +21,12 @@ public sealed record BatchTrace
     /// <summary>The layers in graph order.</summary>
     public required IReadOnlyList<TracedLayer> Layers { get; init; }
 
+    /// <summary>
+    /// Further outputs that are there to be read, by name: <c>attention</c>, or <c>layer.attention</c> if several layers
+    /// have one.
+    /// </summary>
+    public required IReadOnlyDictionary<string, TracedTensor> Readings { get; init; }
+
     /// <summary>Gradients of the trainable parameters by name.</summary>
     public required IReadOnlyDictionary<string, TracedTensor> ParameterGradients { get; init; }
 
@@ -50,6 +56,8 @@ public sealed record BatchTrace
         Node[] layers = [.. model.Graph.Nodes.Where(node => node.Op is not Source && node.Outputs[0].Kind == ElementKind.Real)];
         List<Value> wanted = [graph.Loss, graph.Prediction, .. layers.Select(layer => layer.Output)];
         wanted.AddRange(layers.Select(layer => layer.Output).Append(graph.Input).Where(graph.Gradients.ContainsKey).Select(value => graph.Gradients[value]));
+        Dictionary<string, Value> readings = Readable(layers);
+        wanted.AddRange(readings.Values);
         wanted.AddRange(graph.ParameterGradients.Values);
         using ExecutionPlan<float> plan = ExecutionPlan<float>.Create(graph.Graph, batch, store, pool, [.. wanted.Distinct()]);
         Fill(plan, graph.Input, input);
@@ -59,6 +67,7 @@ public sealed record BatchTrace
         {
             Loss = plan.Real(graph.Loss).Span[0],
             Layers = [.. layers.Select(layer => new TracedLayer(layer, Copy(plan, layer.Output), Gradient(plan, graph, layer.Output)!))],
+            Readings = readings.ToDictionary(pair => pair.Key, pair => Copy(plan, pair.Value)),
             ParameterGradients = graph.ParameterGradients.ToDictionary(pair => pair.Key, pair => Copy(plan, pair.Value)),
             NewStatistics = training ? Statistics(model.Graph, store) : new Dictionary<string, TracedTensor>(),
             InputGradient = Gradient(plan, graph, graph.Input),
@@ -69,6 +78,13 @@ public sealed record BatchTrace
     private static Dictionary<string, TracedTensor> Statistics(Graph graph, ParameterStore<float> store) =>
         graph.Nodes.SelectMany(node => node.Op.Updates.Select(update => node.Inputs[update.Input].Node.Name)).Distinct()
             .Select(store.Find).ToDictionary(slice => slice.Name, slice => new TracedTensor(slice.Shape.Bind(1), store.Value(slice).Span.ToArray()));
+
+    private static Dictionary<string, Value> Readable(Node[] layers)
+    {
+        (Node Layer, int Output, string Name)[] all = [.. layers.SelectMany(layer => layer.Op.Readings.Select(reading => (layer, reading.Output, reading.Name)))];
+        ILookup<string, Node> byName = all.ToLookup(reading => reading.Name, reading => reading.Layer);
+        return all.ToDictionary(reading => byName[reading.Name].Count() == 1 ? reading.Name : $"{reading.Layer.Name}.{reading.Name}", reading => new Value(reading.Layer, reading.Output));
+    }
 
     private static TracedTensor? Gradient(ExecutionPlan<float> plan, TrainingGraph graph, Value value) =>
         graph.Gradients.TryGetValue(value, out Value gradient) ? Copy(plan, gradient) : null;

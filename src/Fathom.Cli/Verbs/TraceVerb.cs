@@ -72,6 +72,7 @@ internal static class TraceVerb
                 entries.Add(Entry($"grad.act.{layer.Layer.Name}", layer.Gradient));
             }
         }
+        entries.AddRange(trace.Readings.Select(pair => Entry(pair.Key, pair.Value)));
         entries.AddRange(trace.ParameterGradients.Select(pair => Entry($"grad.{pair.Key}", pair.Value)));
         entries.AddRange(trace.NewStatistics.Select(pair => Entry($"new.{pair.Key}", pair.Value)));
         if (trace.InputGradient is not null)

@@ -14,5 +14,6 @@ public static class BlockCatalog
     {
         new Highway(new Relu()),
         new Residual(),
+        new TransformerBlock(1),
     }.ToFrozenDictionary(block => block.Kind);
 }
