@@ -52,6 +52,7 @@ public static class OpCatalog
         new Multiply(),
         new Concat(),
         new Embedding(1, 1),
+        new Select(),
         new Flatten(),
         new Reshape([-1]),
     }.ToFrozenDictionary(op => op.Kind);

@@ -24,6 +24,9 @@ public sealed record BatchTrace
     /// <summary>Gradients of the trainable parameters by name.</summary>
     public required IReadOnlyDictionary<string, TracedTensor> ParameterGradients { get; init; }
 
+    /// <summary>For each recurrent layer by name, the total gradient by its state after each time step: (T, N, units).</summary>
+    public required IReadOnlyDictionary<string, TracedTensor> StateGradients { get; init; }
+
     /// <summary>Gradient by the input; null if the input is not real.</summary>
     public required TracedTensor? InputGradient { get; init; }
 
@@ -46,6 +49,7 @@ public sealed record BatchTrace
         List<Value> wanted = [graph.Loss, graph.Prediction, .. layers.Select(layer => layer.Output)];
         wanted.AddRange(layers.Select(layer => layer.Output).Append(graph.Input).Where(graph.Gradients.ContainsKey).Select(value => graph.Gradients[value]));
         wanted.AddRange(graph.ParameterGradients.Values);
+        wanted.AddRange(graph.StateGradients.Values);
         using ExecutionPlan<float> plan = ExecutionPlan<float>.Create(graph.Graph, batch, store, pool, [.. wanted.Distinct()]);
         Fill(plan, graph.Input, input);
         Fill(plan, graph.Target, target);
@@ -55,6 +59,7 @@ public sealed record BatchTrace
             Loss = plan.Real(graph.Loss).Span[0],
             Layers = [.. layers.Select(layer => new TracedLayer(layer, Copy(plan, layer.Output), Gradient(plan, graph, layer.Output)!))],
             ParameterGradients = graph.ParameterGradients.ToDictionary(pair => pair.Key, pair => Copy(plan, pair.Value)),
+            StateGradients = graph.StateGradients.ToDictionary(pair => pair.Key.Name, pair => Copy(plan, pair.Value)),
             InputGradient = Gradient(plan, graph, graph.Input),
         };
     }

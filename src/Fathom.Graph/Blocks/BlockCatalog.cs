@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Fathom.Graphs.Blocks;
 
 namespace Fathom.Graphs;
 
@@ -10,5 +11,6 @@ public static class BlockCatalog
 {
     public static readonly FrozenDictionary<string, Block> ByKind = new Block[]
     {
+        new Recurrent(1),
     }.ToFrozenDictionary(block => block.Kind);
 }
