@@ -32,6 +32,8 @@ public static class OpCatalog
         new Relu6(),
         new Erf(),
         new Linear(),
+        new TailoredLeakyRelu(),
+        new TailoredTanh(),
         new Softmax(),
         new LogSoftmax(),
         new Maxout(),
