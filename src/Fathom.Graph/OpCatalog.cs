@@ -83,6 +83,7 @@ public static class OpCatalog
         new Mean([1]),
         new Max([1]),
         new Slice(),
+        new Select(),
         new Flatten(),
         new Reshape([-1]),
     }.ToFrozenDictionary(op => op.Kind);

@@ -35,6 +35,9 @@ public sealed record BatchTrace
     /// </summary>
     public required IReadOnlyDictionary<string, TracedTensor> NewStatistics { get; init; }
 
+    /// <summary>For each recurrent layer by name, the total gradient by its state after each time step: (T, N, units).</summary>
+    public required IReadOnlyDictionary<string, TracedTensor> StateGradients { get; init; }
+
     /// <summary>Gradient by the input; null if the input is not real.</summary>
     public required TracedTensor? InputGradient { get; init; }
 
@@ -59,6 +62,7 @@ public sealed record BatchTrace
         Dictionary<string, Value> readings = Readable(layers);
         wanted.AddRange(readings.Values);
         wanted.AddRange(graph.ParameterGradients.Values);
+        wanted.AddRange(graph.StateGradients.Values);
         using ExecutionPlan<float> plan = ExecutionPlan<float>.Create(graph.Graph, batch, store, pool, [.. wanted.Distinct()]);
         Fill(plan, graph.Input, input);
         Fill(plan, graph.Target, target);
@@ -70,6 +74,7 @@ public sealed record BatchTrace
             Readings = readings.ToDictionary(pair => pair.Key, pair => Copy(plan, pair.Value)),
             ParameterGradients = graph.ParameterGradients.ToDictionary(pair => pair.Key, pair => Copy(plan, pair.Value)),
             NewStatistics = training ? Statistics(model.Graph, store) : new Dictionary<string, TracedTensor>(),
+            StateGradients = graph.StateGradients.ToDictionary(pair => pair.Key.Name, pair => Copy(plan, pair.Value)),
             InputGradient = Gradient(plan, graph, graph.Input),
         };
     }

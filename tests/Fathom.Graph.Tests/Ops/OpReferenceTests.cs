@@ -44,6 +44,7 @@ public sealed class OpReferenceTests
     [ReferenceFact]
     public void SpecialValuesOfImagesAgree() => Agrees("special", "conv2d", "max_pool2d", "avg_pool2d");
 
+    [ReferenceFact]
     public void AttentionAgrees() => Agrees("attention", "scaled_dot_product_attention", "multi_head_attention");
 
     [ReferenceFact]
