@@ -1,6 +1,7 @@
 using Fathom.Training.Clipping;
 using Fathom.Training.Losses;
 using Fathom.Training.Optimizers;
+using Fathom.Training.Regularization;
 using Fathom.Training.Schedules;
 
 namespace Fathom.Training;
@@ -15,6 +16,9 @@ public sealed record TrainingPlan
     public Schedule Schedule { get; init; } = ConstantSchedule.Instance;
 
     public GradientClipping? Clipping { get; init; }
+
+    /// <summary>Penalties, noise and bounds beside the loss, applied in this order.</summary>
+    public ValueList<Regularizer> Regularization { get; init; }
 
     /// <summary>Samples per step; at least 1.</summary>
     public int BatchSize { get; init; } = 32;
@@ -32,6 +36,10 @@ public sealed record TrainingPlan
         Optimizer.Validate();
         Schedule.Validate();
         Clipping?.Validate();
+        foreach (Regularizer regularizer in Regularization)
+        {
+            regularizer.Validate();
+        }
         if (BatchSize < 1)
         {
             throw new TrainingException($"batch is {BatchSize}; it must be 1 or more");

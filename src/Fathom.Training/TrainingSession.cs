@@ -4,6 +4,7 @@ using Fathom.Graphs;
 using Fathom.Training.Data;
 using Fathom.Training.Execution;
 using Fathom.Training.Optimizers;
+using Fathom.Training.Regularization;
 using Fathom.Training.Schedules;
 
 namespace Fathom.Training;
@@ -11,12 +12,16 @@ namespace Fathom.Training;
 /// <summary>One training step as numbers.</summary>
 /// <param name="Step">Step, counted from 0.</param>
 /// <param name="Epoch">Epoch, counted from 0.</param>
-/// <param name="Loss">Mean loss over the batch, before the update.</param>
+/// <param name="Loss">Mean loss over the batch, before the update and without penalties.</param>
 /// <param name="LearningRate">Learning rate that was applied.</param>
-/// <param name="GradientNorm">L2 norm over all parameter gradients before clipping.</param>
+/// <param name="GradientNorm">L2 norm over all parameter gradients before clipping, with those of penalties and with noise.</param>
 /// <param name="ClippedNorm">The same after clipping.</param>
 /// <param name="Milliseconds">Wall time.</param>
-public readonly record struct StepResult(long Step, int Epoch, double Loss, double LearningRate, double GradientNorm, double ClippedNorm, double Milliseconds);
+public readonly record struct StepResult(long Step, int Epoch, double Loss, double LearningRate, double GradientNorm, double ClippedNorm, double Milliseconds)
+{
+    /// <summary>Sum of the plan's penalties at the parameters before the update; loss + penalty is what the step lowers.</summary>
+    public double Penalty { get; init; }
+}
 
 /// <summary>
 /// A network in training: parameters, optimizer state, data order. A step's outcome depends on model, data, seed and
@@ -31,6 +36,8 @@ public sealed class TrainingSession : IDisposable
     private readonly Evaluator evaluator;
     private readonly PlateauState? feedback;
     private readonly double[] clippingState;
+    private readonly RegularizerSet<float> regularizers;
+    private readonly ParameterSlice[] withoutGradient;
 
     /// <param name="model">Network and plan.</param>
     /// <param name="data">Training and validation data.</param>
@@ -47,6 +54,8 @@ public sealed class TrainingSession : IDisposable
         order = new BatchOrder(data.Training.Count, Math.Min(model.Plan.BatchSize, data.Training.Count), model.Plan.Seed);
         Parameters = new ParameterStore<float>(Graph.Graph);
         Parameters.Initialize(model.Plan.Seed);
+        regularizers = new RegularizerSet<float>(model.Graph, Parameters, model.Plan.Regularization, model.Plan.Seed);
+        withoutGradient = [.. Parameters.Slices.Where(slice => slice.Trainable && !Graph.ParameterGradients.ContainsKey(slice.Name))];
         Optimizer = new OptimizerState<float>(Parameters, model.Plan.Optimizer);
         updates = new UpdateSize[Parameters.Slices.Count(slice => slice.Trainable)];
         feedback = model.Plan.Schedule.CreateFeedback();
@@ -95,6 +104,7 @@ public sealed class TrainingSession : IDisposable
         feed.Fill(execution, rows);
         execution.Run(training: true, plan.Seed, NextStep, Watch);
         double loss = execution.Real(Graph.Loss).Span[0];
+        double penalty = Regularize();
         double norm = Optimizer.GradientNorm(Pool);
         double clipped = norm;
         if (plan.Clipping is { } clipping)
@@ -105,8 +115,9 @@ public sealed class TrainingSession : IDisposable
         double rate = plan.Optimizer.LearningRate * LearningRateScale * (feedback?.Factor ?? 1) * plan.Schedule.Factor(NextStep, StepsPerEpoch, TotalSteps);
         MeasureParameters();
         Optimizer.Step(plan.Optimizer, rate, NextStep + 1, updates, Pool);
+        regularizers.Project(NextStep, Pool);
         RecordUpdates();
-        StepResult result = new(NextStep, (int)(NextStep / StepsPerEpoch), loss, rate, norm, clipped, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+        StepResult result = new(NextStep, (int)(NextStep / StepsPerEpoch), loss, rate, norm, clipped, Stopwatch.GetElapsedTime(started).TotalMilliseconds) { Penalty = penalty };
         NextStep++;
         return result;
     }
@@ -169,6 +180,7 @@ public sealed class TrainingSession : IDisposable
         }
         evaluator.Dispose();
         Optimizer.Dispose();
+        regularizers.Dispose();
         Parameters.Dispose();
     }
 
@@ -234,6 +246,18 @@ public sealed class TrainingSession : IDisposable
             plans.Add(batch, plan);
         }
         return plan;
+    }
+
+    /// <summary>
+    /// Penalties and noise. The watched gradients are measured before, since an L2 term would hide one that vanishes.
+    /// </summary>
+    private double Regularize()
+    {
+        foreach (ParameterSlice slice in withoutGradient)
+        {
+            Parameters.Gradient(slice).Span.Clear(); // no kernel writes it, so the last step's penalty would remain
+        }
+        return regularizers.AddToGradients(NextStep, Pool);
     }
 
     private void MeasureParameters()

@@ -37,6 +37,7 @@ internal static class RunHeaders
         ["optimizer"] = Component(plan.Optimizer),
         ["schedule"] = Component(plan.Schedule),
         ["clip"] = plan.Clipping is null ? null : Component(plan.Clipping),
+        ["regularization"] = plan.Regularization.Count == 0 ? null : new JsonArray([.. plan.Regularization.Select(Component)]),
         ["batch"] = plan.BatchSize,
         ["epochs"] = plan.Epochs,
         ["seed"] = plan.Seed,

@@ -4,6 +4,7 @@ using Fathom.Training;
 using Fathom.Training.Clipping;
 using Fathom.Training.Losses;
 using Fathom.Training.Optimizers;
+using Fathom.Training.Regularization;
 using Fathom.Training.Schedules;
 using YamlDotNet.RepresentationModel;
 
@@ -16,7 +17,7 @@ public sealed class ModelFileReader
     public const int Version = 1;
 
     private static readonly string[] Keys =
-        ["fathom", "name", "data", "seed", "input", "layers", "output", "loss", "optimizer", "schedule", "clip", "batch", "epochs"];
+        ["fathom", "name", "data", "seed", "input", "layers", "output", "loss", "optimizer", "schedule", "clip", "regularization", "batch", "epochs"];
 
     private readonly string file;
     private readonly YamlText source;
@@ -90,10 +91,31 @@ public sealed class ModelFileReader
         return plan with
         {
             Schedule = schedule?.Value ?? plan.Schedule,
+            Regularization = ReadRegularization(graph),
             BatchSize = Count("batch", plan.BatchSize),
             Epochs = Count("epochs", plan.Epochs),
             Seed = root.Find("seed") is { } seed ? (ulong)YamlValue.Read(source, "seed", seed, typeof(ulong))! : plan.Seed,
         };
+    }
+
+    /// <summary>One regularizer, or a list of them.</summary>
+    private ValueList<Regularizer> ReadRegularization(Graph graph)
+    {
+        if (root.Find("regularization") is not { } node)
+        {
+            return [];
+        }
+        IEnumerable<YamlNode> nodes = node is YamlSequenceNode list ? list.Children : [node];
+        return [.. nodes.Select(entry =>
+        {
+            Component<Regularizer> regularizer = components.Read("regularization", entry, RegularizerCatalog.ByKind);
+            Check(regularizer, () =>
+            {
+                regularizer.Value.Validate();
+                regularizer.Value.ParametersOf(graph);
+            });
+            return regularizer.Value;
+        })];
     }
 
     private int Count(string key, int fallback) => root.Find(key) is { } node ? YamlValue.Whole(source, key, node, 1) : fallback;

@@ -6,6 +6,7 @@ using Fathom.Training;
 using Fathom.Training.Clipping;
 using Fathom.Training.Losses;
 using Fathom.Training.Optimizers;
+using Fathom.Training.Regularization;
 using Fathom.Training.Schedules;
 
 namespace Fathom.Formats.ModelFile;
@@ -54,6 +55,11 @@ public static class ModelFileWriter
         if (plan.Clipping is { } clipping)
         {
             text.Append("clip: ").Append(Component(clipping, clipping.Kind, ClippingCatalog.ByKind)).Append('\n');
+        }
+        if (plan.Regularization.Count > 0)
+        {
+            string[] rules = [.. plan.Regularization.Select(rule => Component(rule, rule.Kind, RegularizerCatalog.ByKind))];
+            text.Append(CultureInfo.InvariantCulture, $"regularization: [{string.Join(", ", rules)}]\n");
         }
         text.Append(CultureInfo.InvariantCulture, $"batch: {plan.BatchSize}\nepochs: {plan.Epochs}\n");
     }
