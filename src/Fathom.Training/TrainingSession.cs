@@ -38,6 +38,7 @@ public sealed class TrainingSession : IDisposable
     private readonly double[] clippingState;
     private readonly RegularizerSet<float> regularizers;
     private readonly ParameterSlice[] withoutGradient;
+    private readonly GradientAccumulator<float>? accumulator;
 
     /// <param name="model">Network and plan.</param>
     /// <param name="data">Training and validation data.</param>
@@ -56,6 +57,7 @@ public sealed class TrainingSession : IDisposable
         Parameters.Initialize(model.Plan.Seed);
         regularizers = new RegularizerSet<float>(model.Graph, Parameters, model.Plan.Regularization, model.Plan.Seed);
         withoutGradient = [.. Parameters.Slices.Where(slice => slice.Trainable && !Graph.ParameterGradients.ContainsKey(slice.Name))];
+        accumulator = model.Plan.Accumulate > 1 ? new GradientAccumulator<float>(Parameters.Gradients.Length) : null;
         Optimizer = new OptimizerState<float>(Parameters, model.Plan.Optimizer);
         updates = new UpdateSize[Parameters.Slices.Count(slice => slice.Trainable)];
         feedback = model.Plan.Schedule.CreateFeedback();
@@ -79,7 +81,10 @@ public sealed class TrainingSession : IDisposable
     /// <summary>What is watched, in a fixed order.</summary>
     public IReadOnlyList<Probe> Probes { get; }
 
-    /// <summary>The measurements of the last step; null if nothing is watched.</summary>
+    /// <summary>
+    /// The measurements of the last step; null if nothing is watched. With micro-batches, those of parameters and their
+    /// gradients are of the whole step, those of activations and their gradients of its last micro-batch.
+    /// </summary>
     public ProbeSet<float>? Watch { get; }
 
     /// <summary>The step that comes next, counted from 0.</summary>
@@ -99,11 +104,7 @@ public sealed class TrainingSession : IDisposable
     {
         long started = Stopwatch.GetTimestamp();
         TrainingPlan plan = Model.Plan;
-        ReadOnlySpan<int> rows = order.Rows(NextStep);
-        ExecutionPlan<float> execution = PlanFor(rows.Length);
-        feed.Fill(execution, rows);
-        execution.Run(training: true, plan.Seed, NextStep, Watch);
-        double loss = execution.Real(Graph.Loss).Span[0];
+        double loss = Backpropagate(order.Rows(NextStep));
         double penalty = Regularize();
         double norm = Optimizer.GradientNorm(Pool);
         double clipped = norm;
@@ -181,6 +182,7 @@ public sealed class TrainingSession : IDisposable
         evaluator.Dispose();
         Optimizer.Dispose();
         regularizers.Dispose();
+        accumulator?.Dispose();
         Parameters.Dispose();
     }
 
@@ -248,6 +250,58 @@ public sealed class TrainingSession : IDisposable
         return plan;
     }
 
+    /// <summary>Forward and backward pass over a step's rows, in micro-batches if the plan says so; gives their mean loss.</summary>
+    private double Backpropagate(ReadOnlySpan<int> rows)
+    {
+        double loss = accumulator is null ? Run(rows, NextStep, Watch) : RunParts(rows, accumulator);
+        Watch?.CompleteStep();
+        if (Watch is not null && accumulator is not null)
+        {
+            MeasureAccumulated(Watch);
+        }
+        return loss;
+    }
+
+    private double Run(ReadOnlySpan<int> rows, long randomStep, ProbeSet<float>? probe)
+    {
+        ExecutionPlan<float> execution = PlanFor(rows.Length);
+        feed.Fill(execution, rows);
+        execution.Run(training: true, Model.Plan.Seed, randomStep, probe);
+        return execution.Real(Graph.Loss).Span[0];
+    }
+
+    private double RunParts(ReadOnlySpan<int> rows, GradientAccumulator<float> sum)
+    {
+        int parts = Math.Min(Model.Plan.Accumulate, rows.Length);
+        double loss = 0;
+        sum.Clear();
+        for (int part = 0, start = 0; part < parts; part++)
+        {
+            int end = (int)((long)rows.Length * (part + 1) / parts);
+            ReadOnlySpan<int> micro = rows[start..end];
+            // Each part draws its own random numbers. The activations that are watched are the last part's.
+            double mean = Run(micro, NextStep * Model.Plan.Accumulate + part, part == parts - 1 ? Watch : null);
+            double share = (double)micro.Length / rows.Length;
+            loss += share * mean;
+            sum.Add(Parameters.Gradients, share, Pool);
+            start = end;
+        }
+        sum.CopyTo(Parameters.Gradients);
+        return loss;
+    }
+
+    /// <summary>The gradients of parameters are watched as they are added up over all parts.</summary>
+    private void MeasureAccumulated(ProbeSet<float> watch)
+    {
+        for (int i = 0; i < Probes.Count; i++)
+        {
+            if (Probes[i].Kind == ProbeKind.ParameterGradient)
+            {
+                watch.Measure(i, Parameters.Gradient(Parameters.Find(Probes[i].Node.Name)), Pool);
+            }
+        }
+    }
+
     /// <summary>
     /// Penalties and noise. The watched gradients are measured before, since an L2 term would hide one that vanishes.
     /// </summary>
@@ -266,7 +320,6 @@ public sealed class TrainingSession : IDisposable
         {
             return;
         }
-        Watch.CompleteStep();
         for (int i = 0; i < Probes.Count; i++)
         {
             if (Probes[i].Kind == ProbeKind.Parameter)

@@ -26,6 +26,7 @@ public sealed class PlanPartTests
         ["max_norm"] = Plain with { Regularization = [new MaxNorm(1)] },
         ["orthogonal"] = Plain with { Regularization = [new Orthogonality(1e-2)] },
         ["gradient_noise"] = Plain with { Regularization = [new GradientNoise(0.01)] },
+        ["accumulate"] = Plain with { Accumulate = 3 },
         ["lamb"] = Plain with { Optimizer = new Lamb(0.01) },
     };
 

@@ -38,7 +38,8 @@ internal static class RunHeaders
         ["schedule"] = Component(plan.Schedule),
         ["clip"] = plan.Clipping is null ? null : Component(plan.Clipping),
         ["regularization"] = plan.Regularization.Count == 0 ? null : new JsonArray([.. plan.Regularization.Select(Component)]),
-        ["batch"] = plan.BatchSize,
+        ["batch"] = plan.BatchSize == TrainingPlan.FullBatch ? "full" : plan.BatchSize,
+        ["accumulate"] = plan.Accumulate,
         ["epochs"] = plan.Epochs,
         ["seed"] = plan.Seed,
     };

@@ -61,7 +61,13 @@ public static class ModelFileWriter
             string[] rules = [.. plan.Regularization.Select(rule => Component(rule, rule.Kind, RegularizerCatalog.ByKind))];
             text.Append(CultureInfo.InvariantCulture, $"regularization: [{string.Join(", ", rules)}]\n");
         }
-        text.Append(CultureInfo.InvariantCulture, $"batch: {plan.BatchSize}\nepochs: {plan.Epochs}\n");
+        string batch = plan.BatchSize == TrainingPlan.FullBatch ? ModelFileReader.FullBatch : plan.BatchSize.ToString(CultureInfo.InvariantCulture);
+        text.Append(CultureInfo.InvariantCulture, $"batch: {batch}\n");
+        if (plan.Accumulate > 1)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"accumulate: {plan.Accumulate}\n");
+        }
+        text.Append(CultureInfo.InvariantCulture, $"epochs: {plan.Epochs}\n");
     }
 
     private static string Component<T>(T record, string kind, IReadOnlyDictionary<string, T> catalog) where T : class =>
