@@ -16,7 +16,7 @@ public sealed class Observation
         this.session = session;
         ExecutionOrder = InOrderOfExecution(session);
         (Prediction, Layers) = (prediction, layers);
-        ConstantLoss = Monitoring.ConstantLoss.Of(session.Model.Plan.Loss, session.Data.Training);
+        ConstantLoss = Monitoring.ConstantLoss.Of(session.Model.Plan.Loss, session.Data.Training, session.ClassWeights);
     }
 
     public ModelDefinition Model => session.Model;
