@@ -42,7 +42,7 @@ public sealed record BatchTrace
     public required TracedTensor? InputGradient { get; init; }
 
     /// <summary>Runs the passes.</summary>
-    /// <param name="model">Network and loss.</param>
+    /// <param name="model">Network and loss, with its class weights unless they are to balance training data.</param>
     /// <param name="weights">Every parameter and running statistic by name.</param>
     /// <param name="batch">Samples in the batch.</param>
     /// <param name="input">The batch, (samples × elements per sample).</param>
@@ -53,7 +53,7 @@ public sealed record BatchTrace
     public static BatchTrace Run(ModelDefinition model, IReadOnlyDictionary<string, TracedTensor> weights, int batch,
         ReadOnlySpan<float> input, ReadOnlySpan<float> target, WorkerPool pool, bool training)
     {
-        TrainingGraph graph = TrainingGraph.Build(model.Graph, model.Plan.Loss, inputGradient: true);
+        TrainingGraph graph = TrainingGraph.Build(model.Graph, model.Plan.Loss, inputGradient: true, model.Plan.ClassWeights is { IsBalanced: false } classes ? classes.Numbers : null);
         using ParameterStore<float> store = new(graph.Graph);
         Load(store, weights);
         Node[] layers = [.. model.Graph.Nodes.Where(node => node.Op is not Source && node.Outputs[0].Kind == ElementKind.Real)];
