@@ -37,6 +37,9 @@ public static class OpCatalog
         new Softmax(),
         new LogSoftmax(),
         new Maxout(),
+        new Squash(),
+        new Capsule(10, 16),
+        new CapsuleLength(),
         new Glu(),
         new SwiGlu(),
 
