@@ -43,6 +43,10 @@ public static class OpCatalog
         new Glu(),
         new SwiGlu(),
 
+        new Rnn(1),
+        new Lstm(1),
+        new Gru(1),
+
         new BatchNorm(),
         new LayerNorm([]),
         new RmsNorm(),
@@ -52,6 +56,7 @@ public static class OpCatalog
         new Add(),
         new Multiply(),
         new Concat(),
+        new Embedding(1, 1),
         new Flatten(),
         new Reshape([-1]),
     }.ToFrozenDictionary(op => op.Kind);

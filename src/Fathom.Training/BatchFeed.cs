@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Numerics.Tensors;
 using Fathom.Graphs;
+using Fathom.Graphs.Ops;
 using Fathom.Training.Data;
 using Fathom.Training.Execution;
 using Fathom.Training.Losses;
@@ -14,6 +16,9 @@ internal sealed class BatchFeed
     private readonly Loss loss;
     private readonly int width;
 
+    /// <summary>Whole numbers from here on are not all different as float32.</summary>
+    private const int MostRows = 1 << 24;
+
     /// <exception cref="TrainingException">The data do not fit the network or the loss.</exception>
     public BatchFeed(TrainingGraph graph, DataSet data, Loss loss)
     {
@@ -23,13 +28,24 @@ internal sealed class BatchFeed
         {
             throw new TrainingException($"the network's input {input} takes {input.ElementsPerSample} values per sample; '{data.Name}' has {data.Features}");
         }
+        if (graph.Input.Type.Kind == ElementKind.Index)
+        {
+            CheckIndices();
+        }
         width = checked((int)graph.Prediction.Shape.ElementsPerSample);
         CheckTargets();
     }
 
     public void Fill(ExecutionPlan<float> plan, ReadOnlySpan<int> rows)
     {
-        data.CopyInputs(rows, plan.Real(graph.Input).Span);
+        if (graph.Input.Type.Kind == ElementKind.Index)
+        {
+            data.CopyInputs(rows, plan.Index(graph.Input).Span);
+        }
+        else
+        {
+            data.CopyInputs(rows, plan.Real(graph.Input).Span);
+        }
         if (loss.Target == TargetForm.Index)
         {
             data.CopyLabels(rows, plan.Index(graph.Target).Span);
@@ -63,6 +79,22 @@ internal sealed class BatchFeed
         for (int i = 0; i < rows.Length; i++)
         {
             target[i * width + labels[rows[i]]] = 1;
+        }
+    }
+
+    /// <summary>Every value is a whole number that names a row of each table that reads the input.</summary>
+    private void CheckIndices()
+    {
+        int rows = graph.Graph.Nodes.Where(node => node.Inputs.Contains(graph.Input)).Select(node => node.Op).OfType<Embedding>()
+            .Select(table => table.Vocabulary).Append(MostRows).Min();
+        ReadOnlySpan<float> values = data.Inputs;
+        for (int i = 0; i < values.Length; i++)
+        {
+            if (!(values[i] >= 0 && values[i] < rows && values[i] == MathF.Floor(values[i])))
+            {
+                throw new TrainingException(string.Create(CultureInfo.InvariantCulture,
+                    $"'{data.Name}', row {i / data.Features + 1}, value {i % data.Features + 1}: {values[i]} is no index; the network's input {graph.Input.Type} takes whole numbers from 0 to {rows - 1}"));
+            }
         }
     }
 

@@ -30,6 +30,7 @@ public sealed class TrainingSession : IDisposable
     private readonly UpdateSize[] updates;
     private readonly Evaluator evaluator;
     private readonly PlateauState? feedback;
+    private readonly double[] clippingState;
 
     /// <param name="model">Network and plan.</param>
     /// <param name="data">Training and validation data.</param>
@@ -49,6 +50,7 @@ public sealed class TrainingSession : IDisposable
         Optimizer = new OptimizerState<float>(Parameters, model.Plan.Optimizer);
         updates = new UpdateSize[Parameters.Slices.Count(slice => slice.Trainable)];
         feedback = model.Plan.Schedule.CreateFeedback();
+        clippingState = new double[model.Plan.Clipping?.StateLength(Parameters.Slices) ?? 0];
         Probes = ProbeTable.For(model.Graph, Graph);
         Watch = watch ? new ProbeSet<float>(Probes) : null;
     }
@@ -97,7 +99,7 @@ public sealed class TrainingSession : IDisposable
         double clipped = norm;
         if (plan.Clipping is { } clipping)
         {
-            clipping.Apply(Parameters, norm);
+            clipping.Apply(Parameters, norm, clippingState);
             clipped = Optimizer.GradientNorm(Pool);
         }
         double rate = plan.Optimizer.LearningRate * LearningRateScale * (feedback?.Factor ?? 1) * plan.Schedule.Factor(NextStep, StepsPerEpoch, TotalSteps);
@@ -131,7 +133,11 @@ public sealed class TrainingSession : IDisposable
         {
             tensors[name] = ([state.Length], state);
         }
-        return new Checkpoint(NextStep, LearningRateScale, Model.Plan.Optimizer.Kind, KindOf(Model.Plan.Schedule), tensors, feedback?.Export() ?? []);
+        return new Checkpoint(NextStep, LearningRateScale, Model.Plan.Optimizer.Kind, KindOf(Model.Plan.Schedule), tensors, feedback?.Export() ?? [])
+        {
+            ClippingKind = Model.Plan.Clipping?.Kind ?? "",
+            Clipping = [.. clippingState],
+        };
     }
 
     /// <exception cref="TrainingException">The checkpoint belongs to another network, optimizer or schedule.</exception>
@@ -139,9 +145,14 @@ public sealed class TrainingSession : IDisposable
     {
         RequireKind("optimizer", checkpoint.OptimizerKind, Model.Plan.Optimizer.Kind);
         RequireKind("schedule", checkpoint.ScheduleKind, KindOf(Model.Plan.Schedule));
+        RequireClipping(checkpoint);
         RequireTensors(checkpoint);
         Optimizer.Import(checkpoint.Tensors.ToDictionary(pair => pair.Key, pair => pair.Value.Elements));
         feedback?.Import(checkpoint.Schedule);
+        for (int i = 0; i < clippingState.Length; i++)
+        {
+            clippingState[i] = checkpoint.Clipping[i];
+        }
         foreach (ParameterSlice slice in Parameters.Slices)
         {
             checkpoint.Tensors[slice.Name].Elements.CopyTo(Parameters.Value(slice).Span);
@@ -170,6 +181,22 @@ public sealed class TrainingSession : IDisposable
         {
             throw new TrainingException($"the checkpoint was written with the {what} '{then}', this run has '{now}'; they must be the same for a run to go on");
         }
+    }
+
+    /// <summary>A rule that remembers nothing may come and go between two runs.</summary>
+    private void RequireClipping(Checkpoint checkpoint)
+    {
+        string kind = Model.Plan.Clipping?.Kind ?? "";
+        if (clippingState.Length > 0 || checkpoint.Clipping.Count > 0)
+        {
+            RequireKind("clipping", Named(checkpoint.ClippingKind), Named(kind));
+        }
+        if (checkpoint.Clipping.Count != clippingState.Length)
+        {
+            throw new TrainingException($"the checkpoint has {checkpoint.Clipping.Count} numbers for the clipping '{Named(kind)}'; it needs {clippingState.Length}");
+        }
+
+        static string Named(string kind) => kind.Length == 0 ? "none" : kind;
     }
 
     /// <summary>Every parameter is there with its shape, and nothing that belongs to neither network nor optimizer.</summary>

@@ -13,7 +13,10 @@ internal sealed class LayerListReader(YamlText source, ComponentReader component
     private const int MostLayers = 100_000;
     private const int DeepestRepetition = 16;
 
+    private const string Beside = "one layer's name, and beside it 'name', 'from', 'initializers', 'parameters' and 'frozen'";
+
     private static readonly ConcurrentDictionary<string, IReadOnlyCollection<string>> SlotNames = new();
+    private static readonly ImmutableArray<string> Kinds = [.. OpCatalog.ByKind.Keys, .. BlockCatalog.ByKind.Keys];
 
     private readonly List<LayerSpec> layers = [];
 
@@ -53,14 +56,14 @@ internal sealed class LayerListReader(YamlText source, ComponentReader component
             ReadRepetition(mapping, rounds);
             return;
         }
-        string[] kinds = [.. mapping.Keys.Where(key => key is not ("name" or "from"))];
+        string[] kinds = [.. mapping.Keys.Where(key => key is not ("name" or "from" or "initializers" or "parameters" or "frozen"))];
         if (kinds.Length != 1)
         {
             // With several keys the one that is no layer is the likely mistake.
-            string? strange = kinds.FirstOrDefault(key => !OpCatalog.ByKind.ContainsKey(key));
+            string? strange = kinds.FirstOrDefault(key => !Kinds.Contains(key));
             throw strange is null
-                ? source.KeyError(mapping.Node, "layers", $"one layer is expected in an entry, {kinds.Length} are given", "one layer's name, and beside it 'name' and 'from'")
-                : source.KeyError(mapping.KeyNode(strange), strange, Spelling.Unknown("layer", strange, OpCatalog.ByKind.Keys), $"one layer's name, and beside it 'name' and 'from'; settings go under the layer's name, as in {{dense: {{units: 64}}}}");
+                ? source.KeyError(mapping.Node, "layers", $"one layer is expected in an entry, {kinds.Length} are given", Beside)
+                : source.KeyError(mapping.KeyNode(strange), strange, Spelling.Unknown("layer", strange, Kinds), $"{Beside}; settings go under the layer's name, as in {{dense: {{units: 64}}}}");
         }
         Add(kinds[0], mapping.KeyNode(kinds[0]), mapping.Find(kinds[0]), mapping, rounds);
     }
@@ -86,35 +89,49 @@ internal sealed class LayerListReader(YamlText source, ComponentReader component
         {
             throw source.KeyError(at, "layers", $"there are more than {MostLayers} layers, repetitions written out");
         }
-        IReadOnlyCollection<string> slots = OpCatalog.ByKind.TryGetValue(kind, out Op? defaults) ? SlotNames.GetOrAdd(kind, _ => SlotsOf(defaults)) : [];
-        Component<Op> component = components.ReadKind(kind, at, settings, OpCatalog.ByKind, "layer", slots);
+        if (!Kinds.Contains(kind))
+        {
+            throw source.KeyError(at, kind, Spelling.Unknown("layer", kind, Kinds), Spelling.List(Kinds));
+        }
         string? name = entry?.Find("name") is { } given ? YamlValue.Text(source, "name", given) : null;
         YamlNode[] references = References(entry);
-        Dictionary<string, YamlNode> places = new(component.Settings);
-        layers.Add(new LayerSpec
+        LayerParametersReader parameters = new(source, components, entry);
+        layers.Add(OpCatalog.ByKind.TryGetValue(kind, out Op? defaults)
+            ? Complete(ReadOp(kind, at, settings, SlotNames.GetOrAdd(kind, _ => SlotsOf(defaults)), parameters), null)
+            : Complete(null, components.ReadKind(kind, at, settings, BlockCatalog.ByKind, "layer", [])));
+
+        LayerSpec Complete(Component<Op>? op, Component<Block>? block)
         {
-            Op = component.Value,
-            Name = name is null ? null : GraphAssembler.InRound(name, rounds.AsSpan()),
-            Rounds = rounds,
-            From = references.Length == 0 ? null : [.. references.Select(reference => YamlValue.Text(source, "from", reference))],
-            Initializers = ReadInitializers(component, settings, slots, places),
-            Origin = new YamlLayerOrigin(source, at, entry, places, references),
-        });
+            Dictionary<string, YamlNode> places = new(op?.Settings ?? block!.Settings);
+            parameters.AddPlaces(places);
+            return new LayerSpec
+            {
+                Op = op?.Value,
+                Block = block?.Value,
+                Name = name is null ? null : GraphAssembler.InRound(name, rounds.AsSpan()),
+                Rounds = rounds,
+                From = references.Length == 0 ? null : [.. references.Select(reference => YamlValue.Text(source, "from", reference))],
+                Initializers = parameters.Initializers,
+                Parameters = parameters.Names,
+                Frozen = parameters.Frozen,
+                Origin = new YamlLayerOrigin(source, at, entry, places, references),
+            };
+        }
     }
 
-    private Dictionary<string, Initializer> ReadInitializers(Component<Op> component, YamlNode? settings, IReadOnlyCollection<string> slots, Dictionary<string, YamlNode> places)
+    /// <summary>An op's settings, among which the initializers of its parameters stand too.</summary>
+    private Component<Op> ReadOp(string kind, YamlNode at, YamlNode? settings, IReadOnlyCollection<string> slots, LayerParametersReader parameters)
     {
-        Dictionary<string, Initializer> initializers = [];
+        Component<Op> component = components.ReadKind(kind, at, settings, OpCatalog.ByKind, "layer", slots);
         if (settings is YamlMappingNode)
         {
             YamlMapping mapping = new(source, settings, component.Kind);
             foreach (string key in mapping.Keys.Where(key => slots.Contains(key) && !component.Settings.ContainsKey(key)))
             {
-                places[key] = mapping.ValueNode(key);
-                initializers[key] = components.ReadInitializer(key, mapping.ValueNode(key));
+                parameters.AddInitializer(key, mapping.ValueNode(key));
             }
         }
-        return initializers;
+        return component;
     }
 
     private YamlNode[] References(YamlMapping? entry)

@@ -33,7 +33,10 @@ public sealed class OpReferenceTests
     public void FlattenAgrees() => Agrees("convolution", "flatten");
 
     [ReferenceFact]
-    public void SpecialValuesAgree() => Agrees("special", [.. Activations, "linear", "matmul", "batch_norm", "layer_norm", "rms_norm", "group_norm"]);
+    public void EmbeddingAgrees() => Agrees("attention", "embedding");
+
+    [ReferenceFact]
+    public void SpecialValuesAgree() => Agrees("special", [.. Activations, "linear", "matmul", "batch_norm", "layer_norm", "rms_norm", "group_norm", "embedding"]);
 
     private static void Agrees(string family, params string[] ops)
     {

@@ -91,6 +91,29 @@ public sealed class BuiltInTests
         Assert.Equal(7, DataSource.Open("blobs?features=7").Training.Features);
     }
 
+    [Fact]
+    public void Brackets_are_balanced_where_the_label_says_so()
+    {
+        DataSet data = All("brackets?length=9&kinds=3&samples=3001&seed=4");
+        Assert.Equal([1501, 1500], data.Statistics.ClassCounts.ToArray());
+        Assert.Equal((0f, 6f), (data.Statistics.Minimum, data.Statistics.Maximum));
+        int unequalCounts = 0;
+        for (int row = 0; row < data.Count; row++)
+        {
+            string word = string.Concat(data.Inputs.Slice(row * 9, 9).ToArray().Select(index => ".([{)]}"[(int)index])).TrimEnd('.');
+            Assert.True(word.Length is >= 2 and <= 8 && word.Length % 2 == 0 && !word.Contains('.'), word);
+            bool counts = "()[]{}".Chunk(2).All(pair => word.Count(c => c == pair[0]) == word.Count(c => c == pair[1]));
+            unequalCounts += counts ? 0 : 1;
+            string left = word;
+            while (left.Contains("()") || left.Contains("[]") || left.Contains("{}"))
+            {
+                left = left.Replace("()", "").Replace("[]", "").Replace("{}", "");
+            }
+            Assert.True((left.Length == 0) == (data.Labels[row] == 1), word);
+        }
+        Assert.InRange(unequalCounts, 600, 900); // half of the wrong ones; the others have the wrong order only
+    }
+
     [Theory]
     [InlineData("circles")]
     [InlineData("blobs")]
@@ -107,7 +130,7 @@ public sealed class BuiltInTests
     }
 
     [Theory]
-    [InlineData("cricles", "There is no data set 'cricles'. Did you mean 'circles'? Known are digits, circles, blobs, moons, spirals, csv:FILE and idx:DIR.")]
+    [InlineData("cricles", "There is no data set 'cricles'. Did you mean 'circles'? Known are digits, circles, blobs, moons, spirals, brackets, csv:FILE and idx:DIR.")]
     [InlineData("iris.csv", "There is no data set 'iris.csv'. For a file write csv:iris.csv. Known are")]
     [InlineData("circles?sample=5", "circles has no parameter 'sample'. Did you mean 'samples'? It takes samples, noise, factor, seed.")]
     [InlineData("circles?noise=11", "circles: noise is 11, but must be a number from 0 to 10.")]

@@ -12,5 +12,6 @@ internal static class Catalogue
         new Blobs(),
         new Moons(),
         new Spirals(),
+        new Brackets(),
     ];
 }

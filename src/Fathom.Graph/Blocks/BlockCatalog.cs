@@ -1,0 +1,14 @@
+using System.Collections.Frozen;
+
+namespace Fathom.Graphs;
+
+/// <summary>
+/// The blocks that a model file may name: the one list to add a line to. The key is the block's kind; the value has
+/// default settings, which a file overrides by the names of the record's parameters in snake_case.
+/// </summary>
+public static class BlockCatalog
+{
+    public static readonly FrozenDictionary<string, Block> ByKind = new Block[]
+    {
+    }.ToFrozenDictionary(block => block.Kind);
+}
