@@ -40,6 +40,7 @@ public static class OpCatalog
         new Squash(),
         new Capsule(10, 16),
         new CapsuleLength(),
+        new Goodness(),
         new Glu(),
         new SwiGlu(),
 

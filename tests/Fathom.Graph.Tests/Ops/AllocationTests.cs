@@ -17,7 +17,7 @@ public sealed class AllocationTests
         NetworkCursor product = functions.MatMul(functions.Softmax().Multiply(x), transposeB: true);
         NetworkCursor flat = product.Concat([functions.LogSoftmax(1)]).Reshape(8, 5).Flatten().BatchNorm(affine: false);
         NetworkCursor capsules = flat.TailoredTanh().TailoredLeakyRelu().Dense(12).Reshape(3, 4).Squash().Capsule(6, 2).CapsuleLength().Concat([flat]);
-        Graph network = capsules.Dense(12).Maxout(3).Glu().SwiGlu().Build();
+        Graph network = capsules.Dense(12).Maxout(3).Glu().SwiGlu().Goodness().Build();
 
         GraphBuilder builder = new(network);
         Value upstream = builder.Parameter("upstream", Shape.Of(1), ConstantInitializer.Ones, trainable: false);
