@@ -23,8 +23,8 @@ public sealed class BuildingBlockTrainingTests
     [Fact]
     public void AHundredTailoredLayersLearnWhereRectifiersDoNot()
     {
-        Assert.InRange(Accuracy(Deep(new TailoredTanh(100)), new CrossEntropy(), new Sgd(0.0005, 0.9), epochs: 3), 0.85, 1);
-        Assert.InRange(Accuracy(Deep(new TailoredLeakyRelu(NegativeSlope: 0)), new CrossEntropy(), new Sgd(0.0005, 0.9), epochs: 3), 0, 0.5);
+        Assert.InRange(Accuracy(Deep(new TailoredTanh(100)), new CrossEntropy(), new Sgd(0.0005, 0.9), epochs: 2), 0.8, 1);
+        Assert.InRange(Accuracy(Deep(new TailoredLeakyRelu(NegativeSlope: 0)), new CrossEntropy(), new Sgd(0.0005, 0.9), epochs: 2), 0, 0.5);
     }
 
     private static Graph Deep(Activation activation) => Network.Input(64)

@@ -15,7 +15,7 @@ public sealed record ForwardForwardPlan
     public double Threshold { get; init; } = 0.5;
 
     /// <summary>The rule that each layer's weights follow, on a gradient that does not leave the layer.</summary>
-    public Optimizer Optimizer { get; init; } = new Adam(0.001);
+    public Optimizer Optimizer { get; init; } = new Adam(0.003);
 
     /// <summary>Real samples per step; each comes with one made-up sample.</summary>
     public int BatchSize { get; init; } = 32;

@@ -13,7 +13,7 @@ public sealed class ForwardForwardTests
     public void DigitsAreLearntWithoutBackPropagation()
     {
         using WorkerPool pool = new(2);
-        using ForwardForwardSession session = new(new ForwardForwardPlan { Widths = [200, 200, 200], Epochs = 12 }, Digits, pool);
+        using ForwardForwardSession session = new(new ForwardForwardPlan { Widths = [100, 100], Epochs = 12 }, Digits, pool);
         Assert.InRange(session.Accuracy(Digits.Validation), 0, 0.4);
         ForwardForwardEpoch last = session.TrainEpoch();
         while (!session.Finished)
@@ -29,7 +29,7 @@ public sealed class ForwardForwardTests
     [Fact]
     public void OneLayerAloneClassifiesToo()
     {
-        using ForwardForwardSession session = new(new ForwardForwardPlan { Widths = [200], Epochs = 12 }, Digits, WorkerPool.Single);
+        using ForwardForwardSession session = new(new ForwardForwardPlan { Widths = [100], Epochs = 8 }, Digits, WorkerPool.Single);
         while (!session.Finished)
         {
             session.Step();
