@@ -47,6 +47,10 @@ public static class OpCatalog
         new Softmax(),
         new LogSoftmax(),
         new Maxout(),
+        new Squash(),
+        new Capsule(10, 16),
+        new CapsuleLength(),
+        new Goodness(),
         new Glu(),
         new SwiGlu(),
 
