@@ -1,6 +1,8 @@
 using Fathom.Training.Clipping;
+using Fathom.Training.Initialization;
 using Fathom.Training.Losses;
 using Fathom.Training.Optimizers;
+using Fathom.Training.Pretraining;
 using Fathom.Training.Schedules;
 
 namespace Fathom.Training;
@@ -15,6 +17,12 @@ public sealed record TrainingPlan
     public Schedule Schedule { get; init; } = ConstantSchedule.Instance;
 
     public GradientClipping? Clipping { get; init; }
+
+    /// <summary>Scales the weights by the first batch before step 1; null for weights as they are drawn.</summary>
+    public Lsuv? Initialization { get; init; }
+
+    /// <summary>Trains the hidden layers one by one without labels before step 1; null for none.</summary>
+    public PretrainingRule? Pretraining { get; init; }
 
     /// <summary>Samples per step; at least 1.</summary>
     public int BatchSize { get; init; } = 32;
@@ -32,6 +40,12 @@ public sealed record TrainingPlan
         Optimizer.Validate();
         Schedule.Validate();
         Clipping?.Validate();
+        Initialization?.Validate();
+        Pretraining?.Validate();
+        if (Initialization is not null && Pretraining is not null)
+        {
+            throw new TrainingException("initialization lsuv and pretraining both decide the weights before step 1; give one of them");
+        }
         if (BatchSize < 1)
         {
             throw new TrainingException($"batch is {BatchSize}; it must be 1 or more");
