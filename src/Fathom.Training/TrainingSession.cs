@@ -42,10 +42,7 @@ public sealed class TrainingSession : IDisposable
     public TrainingSession(ModelDefinition model, DataSplit data, WorkerPool pool, bool watch = true)
     {
         model.Plan.Validate();
-        if (model.Plan.Pretraining is { } pretraining)
-        {
-            GreedyPretraining.Layers(model, pretraining);
-        }
+        model.Plan.Pretraining?.RequireChain(model.Graph);
         (Model, Data, Pool) = (model, data, pool);
         Graph = TrainingGraph.Build(model.Graph, model.Plan.Loss);
         feed = new BatchFeed(Graph, data.Training, model.Plan.Loss);

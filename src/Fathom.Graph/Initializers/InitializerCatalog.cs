@@ -62,6 +62,7 @@ public static class InitializerCatalog
             new Orthogonal(),
             new DeltaOrthogonal(),
             new IdentityInitializer(),
+            new QueryKeyValueXavier(),
         ];
         yield return KeyValuePair.Create<string, Initializer>("constant", ConstantInitializer.Zeros);
         foreach (Initializer initializer in initializers)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Fathom.Graphs;
 using Fathom.Training.Data;
 using Fathom.Training.Initialization;
 
@@ -9,9 +10,9 @@ internal static class GreedyPretraining
 {
     /// <summary>Refuses a network that the rule cannot train.</summary>
     /// <exception cref="TrainingException">One line that names the layer.</exception>
-    public static IReadOnlyList<ChainLayer> Layers(ModelDefinition model, PretrainingRule rule)
+    public static IReadOnlyList<ChainLayer> Layers(Graph network, PretrainingRule rule)
     {
-        IReadOnlyList<ChainLayer> layers = DenseChain.Of(model.Graph);
+        IReadOnlyList<ChainLayer> layers = DenseChain.Of(network);
         foreach (ChainLayer layer in layers)
         {
             if (rule.Refusal(layer) is { } refusal)
@@ -29,7 +30,7 @@ internal static class GreedyPretraining
     /// <summary>Trains all layers. False if it was interrupted.</summary>
     public static bool Run(PretrainingRule rule, PreparationScope scope)
     {
-        IReadOnlyList<ChainLayer> layers = Layers(scope.Model, rule);
+        IReadOnlyList<ChainLayer> layers = Layers(scope.Model.Graph, rule);
         LayerData data = LayerData.Of(scope.Data);
         try
         {

@@ -1,3 +1,4 @@
+using Fathom.Graphs;
 using Fathom.Training.Initialization;
 
 namespace Fathom.Training.Pretraining;
@@ -18,6 +19,10 @@ public abstract record PretrainingRule
 
     /// <exception cref="TrainingException">A setting is out of its range.</exception>
     public abstract void Validate();
+
+    /// <summary>Refuses a network that this rule cannot train: one that is no chain of dense layers, or has the wrong activations.</summary>
+    /// <exception cref="TrainingException">One line that names the layer.</exception>
+    public void RequireChain(Graph network) => GreedyPretraining.Layers(network, this);
 
     /// <summary>What keeps a layer from being trained this way, such as «sigmoid units are needed»; null if nothing does.</summary>
     internal abstract string? Refusal(ChainLayer layer);

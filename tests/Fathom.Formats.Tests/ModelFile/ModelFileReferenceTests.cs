@@ -10,6 +10,7 @@ using Fathom.Testing;
 using Fathom.Training.Clipping;
 using Fathom.Training.Losses;
 using Fathom.Training.Optimizers;
+using Fathom.Training.Pretraining;
 using Fathom.Training.Schedules;
 
 namespace Fathom.Formats.Tests.ModelFile;
@@ -50,6 +51,8 @@ public sealed partial class ModelFileReferenceTests
         Section(page, "Schedules", ScheduleCatalog.ByKind);
         Section(page, "Clipping", ClippingCatalog.ByKind);
         Section(page, "Initializers", InitializerCatalog.ByKind);
+        Section(page, "Initialization of whole networks", InitializationCatalog.ByKind);
+        Section(page, "Pre-training", PretrainingCatalog.ByKind);
         return page.ToString();
     }
 
