@@ -49,5 +49,6 @@ public static class OpCatalog
         new Concat(),
         new Flatten(),
         new Reshape([-1]),
+        new Shift(),
     }.ToFrozenDictionary(op => op.Kind);
 }
