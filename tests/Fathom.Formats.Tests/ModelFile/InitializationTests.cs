@@ -16,7 +16,7 @@ public sealed class InitializationTests
 {
     private const string Chain = "fathom: 1\ninput: 8\nlayers:\n  - dense: 6\n  - tanh\n  - dense: 3\nloss: mse\noptimizer: sgd\n";
 
-    private const string Residual = "fathom: 1\ninput: 8\nlayers:\n  - dense: 6\n  - repeat: 2\n    layers:\n      - dense: 6\n      - relu\n      - dense: 6\n      - {add: {}, from: [-1, -4]}\n      - layer_norm\n  - dense: 3\nloss: mse\noptimizer: sgd\n";
+    private const string Residual = "fathom: 1\ninput: 8\nlayers:\n  - dense: 6\n  - repeat: 2\n    layers:\n      - dense: 6\n      - relu\n      - dense: 6\n      - {add: {}, from: [-1, -4]}\n      - layer_norm: [6]\n  - dense: 3\nloss: mse\noptimizer: sgd\n";
 
     [Xunit.Theory]
     [InlineData("critical")]
@@ -54,7 +54,7 @@ public sealed class InitializationTests
     }
 
     [Xunit.Theory]
-    [InlineData("initialization: critcal\n", "m.yaml:9:17: key 'initialization': no such initialization, nearest is 'critical'")]
+    [InlineData("initialization: critcal\n", "m.yaml:9:17: key 'critcal': no such initialization, nearest is 'critical'")]
     [InlineData("initialization: {critical: {length: -1}}\n", "m.yaml:9:37: key 'length': -1 is out of range; allowed: greater than 0 and finite")]
     [InlineData("initialization: {lsuv: {tries: 0}}\n", "m.yaml:9:32: key 'tries': 0 is out of range; allowed: 1 or more")]
     [InlineData("initialization: fixup\n", "m.yaml:9:17: initialization fixup: the network has no residual branch")]
