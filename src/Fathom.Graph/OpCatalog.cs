@@ -13,6 +13,16 @@ public static class OpCatalog
     {
         new Dense(1),
         new MatMul(),
+        new Conv1d(1, 1),
+        new Conv2d(1, 1),
+        new DepthwiseConv2d(1),
+        new MaxPool1d(1),
+        new MaxPool2d(1),
+        new AvgPool1d(1),
+        new AvgPool2d(1),
+        new AdaptiveAvgPool2d(1),
+        new GlobalAvgPool(),
+        new GlobalMaxPool(),
 
         new Sigmoid(),
         new Tanh(),

@@ -33,6 +33,15 @@ public sealed class OpReferenceTests
     public void FlattenAgrees() => Agrees("convolution", "flatten");
 
     [ReferenceFact]
+    public void ConvolutionAgrees() => Agrees("convolution", "conv1d", "conv2d");
+
+    [ReferenceFact]
+    public void PoolingAgrees() => Agrees("convolution", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "global_avg_pool2d");
+
+    [ReferenceFact]
+    public void SpecialValuesOfImagesAgree() => Agrees("special", "conv2d", "max_pool2d", "avg_pool2d");
+
+    [ReferenceFact]
     public void EmbeddingAgrees() => Agrees("attention", "embedding");
 
     [ReferenceFact]
