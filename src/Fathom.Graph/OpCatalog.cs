@@ -60,6 +60,9 @@ public static class OpCatalog
         new Multiply(),
         new Concat(),
         new Embedding(1, 1),
+        new PaddingMask(),
+        new ScaledDotProductAttention(),
+        new MultiHeadAttention(1),
         new Flatten(),
         new Reshape([-1]),
     }.ToFrozenDictionary(op => op.Kind);
