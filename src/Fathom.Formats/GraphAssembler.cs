@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Fathom.Graphs;
+using Fathom.Graphs.Initializers;
 using Fathom.Training;
 
 namespace Fathom.Formats;

@@ -110,7 +110,15 @@ internal sealed class KerasLayer
         }
     }
 
-    public void Warn(string text) => warnings.Add($"{Config.File}: {Config.Owner}: {text}");
+    /// <summary>A layer that is called several times says a thing once.</summary>
+    public void Warn(string text)
+    {
+        string line = $"{Config.File}: {Config.Owner}: {text}";
+        if (!warnings.Contains(line))
+        {
+            warnings.Add(line);
+        }
+    }
 
     /// <summary>Refuses settings that would change the mathematics and that Fathom cannot follow.</summary>
     public void RefuseIfSet(string key, string what)

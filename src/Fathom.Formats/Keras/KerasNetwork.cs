@@ -128,20 +128,8 @@ internal sealed class KerasNetwork
         IReadOnlyList<string?> masks = [.. read.Select(input => layers.GetValueOrDefault(input.From)?.OutputMask)];
         KerasLayer layer = new(config, own, className, read, masks, warnings) { Arguments = arguments, SharesWith = number == 0 ? null : name };
         KerasLayerClasses.Read(layer);
-        if (number == 0 || warnings.Count > 0)
-        {
-            RemoveRepeatedWarnings();
-        }
         MakeIndices(layer);
         layers[new KerasCall(name, number)] = layer;
-    }
-
-    /// <summary>A layer that is called again says the same again.</summary>
-    private void RemoveRepeatedWarnings()
-    {
-        string[] distinct = [.. warnings.Distinct()];
-        warnings.Clear();
-        warnings.AddRange(distinct);
     }
 
     /// <summary>Keras reads rows of a table from inputs of any type; in Fathom such an input holds indices.</summary>
