@@ -61,6 +61,9 @@ public sealed record ParameterSlot(string Name, Shape Shape, Initializers.Initia
 {
     /// <summary>Matrices stacked on axis 0, such as an LSTM's 4 gates: each starts by itself, with fans of its own.</summary>
     public int Blocks { get; init; } = 1;
+
+    /// <summary>The parameter that fills the slot, with another initializer if one is given.</summary>
+    internal Ops.Parameter Create(Initializers.Initializer? initializer = null) => new(Shape, initializer ?? Initializer, Trainable) { Blocks = Blocks };
 }
 
 /// <summary>The outputs that count as saturated: at or below <paramref name="Low"/>, at or above <paramref name="High"/>.</summary>

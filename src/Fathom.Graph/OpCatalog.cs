@@ -50,6 +50,10 @@ public static class OpCatalog
         new Glu(),
         new SwiGlu(),
 
+        new Rnn(1),
+        new Lstm(1),
+        new Gru(1),
+
         new BatchNorm(),
         new LayerNorm([]),
         new RmsNorm(),

@@ -29,6 +29,9 @@ public sealed class GraphRun<T> where T : unmanaged, IBinaryFloatingPointIeee754
 
     public bool Training { get; init; } = true;
 
+    /// <summary>Further values of the graph with its backward pass whose elements are wanted among the results.</summary>
+    public Func<Graph, IEnumerable<(string Name, Value Value)>>? Watch { get; init; }
+
     public Value Real(string name, ReadOnlySpan<int> shape, IEnumerable<T> values)
     {
         tensors[name] = [.. values];
@@ -82,6 +85,10 @@ public sealed class GraphRun<T> where T : unmanaged, IBinaryFloatingPointIeee754
                     parameterGradients[name] = gradient;
                 }
             }
+        }
+        foreach ((string name, Value value) in Watch?.Invoke(graph) ?? [])
+        {
+            outputs[name] = value;
         }
         using WorkerPool pool = new(threads);
         using ParameterStore<T> store = new(graph);

@@ -32,7 +32,7 @@ public sealed record Orthogonal(double Gain = 1) : Initializer
     }
 
     /// <summary>Gaussian vectors made orthonormal by modified Gram–Schmidt, twice, which keeps the uniform (Haar) measure.</summary>
-    private static double[][] Orthonormal(int count, int length, RandomKey key)
+    internal static double[][] Orthonormal(int count, int length, RandomKey key)
     {
         RandomStream random = new(key);
         double[][] basis = new double[count][];

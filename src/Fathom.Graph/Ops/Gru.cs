@@ -22,9 +22,9 @@ public sealed record Gru(int Units, bool ResetAfter = true, bool Bias = true, bo
 {
     public override string Kind => "gru";
 
-    internal override int Gates => 3;
+    public override int Gates => 3;
 
-    internal override int States => 1;
+    public override int States => 1;
 
     /// <summary>b_hn stands inside r·(…), so its gradient is not that of b_in.</summary>
     internal override bool RecurrentBiasGradient => ResetAfter;

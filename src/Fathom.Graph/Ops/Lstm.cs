@@ -21,9 +21,9 @@ public sealed record Lstm(int Units, bool Bias = true, bool RecurrentBias = true
 {
     public override string Kind => "lstm";
 
-    internal override int Gates => 4;
+    public override int Gates => 4;
 
-    internal override int States => 2;
+    public override int States => 2;
 
     internal override Initializer DefaultBias => new ForgetGateBias();
 

@@ -22,10 +22,10 @@ namespace Fathom.Graphs.Ops;
 public abstract record RecurrentLayer(int Units, bool Bias, bool RecurrentBias, bool Reverse, bool Masked, int Truncate) : Op
 {
     /// <summary>Gates, the candidate included: how many blocks of rows the weights have.</summary>
-    internal abstract int Gates { get; }
+    public abstract int Gates { get; }
 
     /// <summary>States that go from step to step: 2 for an LSTM (h and c), otherwise 1.</summary>
-    internal abstract int States { get; }
+    public abstract int States { get; }
 
     /// <summary>How the first bias starts.</summary>
     internal virtual Initializer DefaultBias => ConstantInitializer.Zeros;
@@ -61,6 +61,9 @@ public abstract record RecurrentLayer(int Units, bool Bias, bool RecurrentBias, 
         }
         return [.. slots];
     }
+
+    /// <summary>PyTorch's names for a recurrent module of one layer.</summary>
+    public override string ParameterName(string layer, string slot) => $"{layer}.{slot}_l0{(Reverse ? "_reverse" : "")}";
 
     public override ImmutableArray<TensorType> Infer(ShapeScope scope)
     {

@@ -31,9 +31,9 @@ public sealed record Rnn(int Units, RecurrentActivation Activation = RecurrentAc
 
     public override SaturationRegion? Saturation => Activation == RecurrentActivation.Tanh ? new Tanh().Saturation : null;
 
-    internal override int Gates => 1;
+    public override int Gates => 1;
 
-    internal override int States => 1;
+    public override int States => 1;
 
     public override void Run<T>(in KernelContext<T> context) => RnnForward<T>.Run(in context, this);
 

@@ -60,6 +60,10 @@ public sealed record Parameter(Shape Shape, Initializer Initializer, bool Traina
             Initializer.Fill(BlockShape, own, target.Slice(block * length, length));
         }
     }
+
+    public override ImmutableArray<TensorType> Infer(ShapeScope scope) => Initializer.Requirement(BlockShape) is { } required
+        ? throw scope.Error($"{required}, which the initializer {Initializer.Kind} needs", $"shape {Shape}")
+        : base.Infer(scope);
 }
 
 /// <summary>A tensor of one repeated number.</summary>
