@@ -37,7 +37,9 @@ internal static class RunHeaders
         ["optimizer"] = Component(plan.Optimizer),
         ["schedule"] = Component(plan.Schedule),
         ["clip"] = plan.Clipping is null ? null : Component(plan.Clipping),
-        ["batch"] = plan.BatchSize,
+        ["regularization"] = plan.Regularization.Count == 0 ? null : new JsonArray([.. plan.Regularization.Select(Component)]),
+        ["batch"] = plan.BatchSize == TrainingPlan.FullBatch ? "full" : plan.BatchSize,
+        ["accumulate"] = plan.Accumulate,
         ["epochs"] = plan.Epochs,
         ["seed"] = plan.Seed,
     };

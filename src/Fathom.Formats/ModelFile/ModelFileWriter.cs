@@ -6,6 +6,7 @@ using Fathom.Training;
 using Fathom.Training.Clipping;
 using Fathom.Training.Losses;
 using Fathom.Training.Optimizers;
+using Fathom.Training.Regularization;
 using Fathom.Training.Schedules;
 
 namespace Fathom.Formats.ModelFile;
@@ -55,7 +56,18 @@ public static class ModelFileWriter
         {
             text.Append("clip: ").Append(Component(clipping, clipping.Kind, ClippingCatalog.ByKind)).Append('\n');
         }
-        text.Append(CultureInfo.InvariantCulture, $"batch: {plan.BatchSize}\nepochs: {plan.Epochs}\n");
+        if (plan.Regularization.Count > 0)
+        {
+            string[] rules = [.. plan.Regularization.Select(rule => Component(rule, rule.Kind, RegularizerCatalog.ByKind))];
+            text.Append(CultureInfo.InvariantCulture, $"regularization: [{string.Join(", ", rules)}]\n");
+        }
+        string batch = plan.BatchSize == TrainingPlan.FullBatch ? ModelFileReader.FullBatch : plan.BatchSize.ToString(CultureInfo.InvariantCulture);
+        text.Append(CultureInfo.InvariantCulture, $"batch: {batch}\n");
+        if (plan.Accumulate > 1)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"accumulate: {plan.Accumulate}\n");
+        }
+        text.Append(CultureInfo.InvariantCulture, $"epochs: {plan.Epochs}\n");
     }
 
     private static string Component<T>(T record, string kind, IReadOnlyDictionary<string, T> catalog) where T : class =>
