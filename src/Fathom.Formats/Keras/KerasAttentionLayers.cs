@@ -66,8 +66,8 @@ internal static class KerasAttentionLayers
         KerasJson config = layer.Config;
         foreach (string parameter in (ReadOnlySpan<string>)["kernel", "bias"])
         {
-            layer.RefuseRegularizer(parameter + "_regularizer");
-            layer.RefuseIfSet(parameter + "_constraint", "a constraint on weights");
+            layer.RefuseIfSet(parameter + "_regularizer", "a penalty on the projections");
+            layer.RefuseIfSet(parameter + "_constraint", "a constraint on the projections");
         }
         Initializer bias = KerasInitializers.Read(config, "bias_initializer") ?? ConstantInitializer.Zeros;
         return bias == ConstantInitializer.Zeros ? KerasInitializers.Read(config, "kernel_initializer") ?? VarianceScaling.XavierUniform

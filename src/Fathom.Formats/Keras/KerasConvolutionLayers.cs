@@ -13,7 +13,7 @@ internal static class KerasConvolutionLayers
         KerasJson config = layer.Config;
         (int filters, int groups, bool bias, bool last) = (config.Whole("filters", 1), config.Whole("groups", 1, 1), config.Flag("use_bias", true), ChannelsLast(config));
         (Size2d kernel, Size2d stride, Size2d dilation, Padding padding) = ReadWindow(config, axes);
-        Dictionary<string, Initializer> initializers = KerasCoreLayers.ReadKernel(layer, "kernel", bias);
+        Dictionary<string, Initializer> initializers = KerasCoreLayers.ReadKernel(layer, "kernel", bias, axes + 2);
         Op op = axes == 1
             ? new Conv1d(filters, kernel.Width, stride.Width, padding, dilation.Width, groups, bias, last)
             : new Conv2d(filters, kernel, stride, padding, dilation, groups, bias, last);
@@ -24,7 +24,7 @@ internal static class KerasConvolutionLayers
     public static void ReadDepthwise(KerasLayer layer)
     {
         bool bias = layer.Config.Flag("use_bias", true);
-        Dictionary<string, Initializer> initializers = KerasCoreLayers.ReadKernel(layer, "depthwise", bias);
+        Dictionary<string, Initializer> initializers = KerasCoreLayers.ReadKernel(layer, "depthwise", bias, 4);
         EmitDepthwise(layer, layer.Name, initializers, bias);
         layer.Config.Ignore("filters", "groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint");
         layer.EmitActivation("activation");
@@ -35,8 +35,8 @@ internal static class KerasConvolutionLayers
     {
         KerasJson config = layer.Config;
         bool bias = config.Flag("use_bias", true);
-        Dictionary<string, Initializer> depthwise = KerasCoreLayers.ReadKernel(layer, "depthwise", useBias: false);
-        Dictionary<string, Initializer> pointwise = KerasCoreLayers.ReadKernel(layer, "pointwise", bias);
+        Dictionary<string, Initializer> depthwise = KerasCoreLayers.ReadKernel(layer, "depthwise", useBias: false, 4, $"{layer.Name}_depthwise");
+        Dictionary<string, Initializer> pointwise = KerasCoreLayers.ReadKernel(layer, "pointwise", bias, 4);
         EmitDepthwise(layer, $"{layer.Name}_depthwise", depthwise, bias: false);
         layer.Emit(new Conv2d(config.Whole("filters", 1), 1, Bias: bias, ChannelsLast: ChannelsLast(config)), pointwise);
         config.Ignore("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint");

@@ -19,8 +19,13 @@ internal static class KerasCoreLayers
         layer.EmitActivation("activation");
     }
 
-    /// <summary>Initializers of a weight and a bias, and what Fathom cannot do to them.</summary>
-    public static Dictionary<string, Initializer> ReadKernel(KerasLayer layer, string kernel, bool useBias)
+    /// <summary>Initializers of a weight and a bias, and what keeps them in bounds.</summary>
+    /// <param name="layer">The layer.</param>
+    /// <param name="kernel">What Keras calls the weight.</param>
+    /// <param name="useBias">Whether there is a bias.</param>
+    /// <param name="kernelAxes">Axes of Keras' kernel.</param>
+    /// <param name="node">The node that they belong to; null for the layer's own name.</param>
+    public static Dictionary<string, Initializer> ReadKernel(KerasLayer layer, string kernel, bool useBias, int kernelAxes = 2, string? node = null)
     {
         Dictionary<string, Initializer> initializers = new()
         {
@@ -31,11 +36,9 @@ internal static class KerasCoreLayers
         {
             initializers["bias"] = bias;
         }
-        foreach (string parameter in (ReadOnlySpan<string>)[kernel, "bias"])
-        {
-            layer.RefuseRegularizer(parameter + "_regularizer");
-            layer.RefuseIfSet(parameter + "_constraint", parameter == "bias" ? "a constraint on biases" : "a constraint on weights");
-        }
+        KerasRegularizers.RequireUnitNorm(layer.Config, kernel + "_constraint", kernelAxes);
+        layer.ReadBounds(kernel, $"{node ?? layer.Name}.weight");
+        layer.ReadBounds("bias", $"{node ?? layer.Name}.bias", useBias);
         return initializers;
     }
 
@@ -54,8 +57,7 @@ internal static class KerasCoreLayers
     public static void ReadPRelu(KerasLayer layer)
     {
         Initializer slope = KerasInitializers.Read(layer.Config, "alpha_initializer") ?? ConstantInitializer.Zeros;
-        layer.RefuseRegularizer("alpha_regularizer");
-        layer.RefuseIfSet("alpha_constraint", "a constraint on slopes");
+        layer.ReadBounds("alpha", $"{layer.Name}.weight");
         layer.Config.Ignore("shared_axes");
         double initial = slope is ConstantInitializer constant ? constant.Number : 0.25;
         layer.Emit(new PRelu(PerChannel: true, initial), new Dictionary<string, Initializer> { ["weight"] = slope },
@@ -65,8 +67,8 @@ internal static class KerasCoreLayers
     public static void ReadEmbedding(KerasLayer layer)
     {
         KerasJson config = layer.Config;
-        layer.RefuseRegularizer("embeddings_regularizer");
-        layer.RefuseIfSet("embeddings_constraint", "a constraint on weights");
+        layer.ReadBounds("embeddings", $"{layer.Name}.weight");
+        layer.RefuseIfSet("embeddings_constraint", "a constraint on rows");
         layer.RefuseIfSet("lora_rank", "a low-rank adapter");
         layer.RefuseIfSet("quantization_config", "quantization");
         config.Ignore("input_length", "lora_alpha", "weights");

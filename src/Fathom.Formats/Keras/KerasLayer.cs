@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Fathom.Graphs;
 using Fathom.Graphs.Initializers;
+using Fathom.Training.Regularization;
 
 namespace Fathom.Formats.Keras;
 
@@ -90,7 +91,7 @@ internal sealed class KerasLayer
 
     /// <summary>A layer that stands in the config of a wrapper; its nodes become the wrapper's.</summary>
     public KerasLayer Inner(KerasJson config, string className, string name) =>
-        new(config, name, className, Inputs, masks, warnings) { Nodes = Nodes, Arguments = Arguments };
+        new(config, name, className, Inputs, masks, warnings) { Nodes = Nodes, Regularizers = Regularizers, Arguments = Arguments };
 
     public string Emit(Op op, IReadOnlyDictionary<string, Initializer>? initializers = null, Func<IReadOnlyList<TensorType>, string?>? refuses = null) =>
         Emit(new KerasNode(Name, op) { Initializers = initializers ?? ImmutableDictionary<string, Initializer>.Empty, Refuses = refuses });
@@ -138,18 +139,13 @@ internal sealed class KerasLayer
         }
     }
 
-    /// <summary>A penalty is refused unless it is 0: Fathom has no penalty on single parameters.</summary>
-    public void RefuseRegularizer(string key)
-    {
-        if (Config.Object(key) is not { } regularizer)
-        {
-            return;
-        }
-        KerasJson? config = regularizer.Object("config");
-        bool isZero = regularizer.Text("class_name", "") is "L1" or "L2" or "L1L2" && config is not null && config.Number("l1", 0) == 0 && config.Number("l2", 0) == 0;
-        if (!isZero)
-        {
-            throw Config.KeyError(key, "a penalty on one layer's parameters is not supported; an optimizer's weight_decay acts on all of them", "null");
-        }
-    }
+    /// <summary>What keeps the layer's parameters in bounds beside the loss.</summary>
+    public List<Regularizer> Regularizers { get; private init; } = [];
+
+    /// <summary>Reads the penalty and the constraint on one parameter.</summary>
+    /// <param name="key">What Keras calls the parameter, such as <c>kernel</c>.</param>
+    /// <param name="parameter">The parameter's whole name in the graph.</param>
+    /// <param name="exists">Whether the layer has it; if not, there is nothing to bound.</param>
+    public void ReadBounds(string key, string parameter, bool exists = true) =>
+        Regularizers.AddRange(KerasRegularizers.Read(Config, key, parameter).Where(_ => exists));
 }

@@ -30,6 +30,7 @@ internal static class KerasLayerClasses
 
         ["Flatten"] = new(KerasShapeLayers.ReadFlatten),
         ["Reshape"] = new(KerasShapeLayers.ReadReshape),
+        ["Permute"] = new(KerasShapeLayers.ReadPermute),
         ["RepeatVector"] = new(KerasShapeLayers.ReadRepeatVector),
         ["Add"] = new(static layer => layer.Emit(new Add()), PassesMask: true),
         ["Multiply"] = new(KerasShapeLayers.ReadMultiply, PassesMask: true),

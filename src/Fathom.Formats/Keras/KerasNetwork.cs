@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Fathom.Graphs;
+using Fathom.Training;
+using Fathom.Training.Regularization;
 
 namespace Fathom.Formats.Keras;
 
@@ -16,16 +18,18 @@ internal sealed class KerasNetwork
     /// <summary>Reads a model.</summary>
     /// <param name="root">The object with class_name and config.</param>
     /// <param name="warnings">Receives what was left out.</param>
-    public static (string Name, Graph Graph) Read(KerasJson root, List<string> warnings)
+    public static (string Name, Graph Graph, ValueList<Regularizer> Regularization) Read(KerasJson root, List<string> warnings)
     {
         KerasNetwork network = new(root.File, warnings);
         string className = root.Text("class_name");
-        return className switch
+        (string name, Graph graph) = className switch
         {
             "Sequential" => network.ReadSequential(root),
             "Functional" or "Model" => network.ReadFunctional(root),
             _ => throw root.KeyError("class_name", $"{ModelFormatException.Quote(className)} is no model whose layers are listed", "Sequential, Functional, Model"),
         };
+        IEnumerable<Regularizer> bounds = network.layers.Values.Where(layer => layer.SharesWith is null).SelectMany(layer => layer.Regularizers);
+        return (name, graph, [.. KerasRegularizers.Merge(bounds)]);
     }
 
     private (string Name, Graph Graph) ReadSequential(KerasJson root)

@@ -84,11 +84,8 @@ internal static class KerasNormalizationLayers
         KerasJson config = layer.Config;
         (bool center, bool scale) = (config.Flag("center", true), config.Flag("scale", true));
         (Initializer? gamma, Initializer? beta) = (KerasInitializers.Read(config, "gamma_initializer"), KerasInitializers.Read(config, "beta_initializer"));
-        foreach (string parameter in (ReadOnlySpan<string>)["gamma", "beta"])
-        {
-            layer.RefuseRegularizer(parameter + "_regularizer");
-            layer.RefuseIfSet(parameter + "_constraint", "a constraint on parameters");
-        }
+        layer.ReadBounds("gamma", $"{layer.Name}.weight", scale);
+        layer.ReadBounds("beta", $"{layer.Name}.bias", center);
         if (!center && !scale)
         {
             return (false, []);

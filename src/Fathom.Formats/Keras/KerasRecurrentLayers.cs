@@ -88,6 +88,9 @@ internal static class KerasRecurrentLayers
         Dictionary<string, Initializer> initializers = ReadBias(layer, bias, op);
         Initializer kernel = KerasInitializers.Read(config, "kernel_initializer") ?? VarianceScaling.XavierUniform;
         Initializer recurrent = KerasInitializers.Read(config, "recurrent_initializer") ?? new Orthogonal();
+        layer.ReadBounds("kernel", op.ParameterName(name, "weight_ih"));
+        layer.ReadBounds("recurrent", op.ParameterName(name, "weight_hh"));
+        layer.ReadBounds("bias", op.ParameterName(name, "bias_ih"), bias);
         int gates = layer.ClassName switch { "LSTM" => 4, "GRU" => 3, _ => 1 };
         List<string> from = [KerasLayer.Input(0), .. isMasked ? [layer.Mask(0)!] : Array.Empty<string>()];
         from.AddRange(Enumerable.Range(1, layer.Inputs.Count - 1).Select(KerasLayer.Input));
@@ -180,8 +183,7 @@ internal static class KerasRecurrentLayers
         }
         foreach (string parameter in (ReadOnlySpan<string>)["kernel", "recurrent", "bias"])
         {
-            layer.RefuseRegularizer(parameter + "_regularizer");
-            layer.RefuseIfSet(parameter + "_constraint", "a constraint on weights");
+            layer.RefuseIfSet(parameter + "_constraint", "a constraint on the gates' weights");
         }
     }
 }

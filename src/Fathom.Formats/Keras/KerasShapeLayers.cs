@@ -21,6 +21,13 @@ internal static class KerasShapeLayers
         layer.Emit(new Reshape([.. target]));
     }
 
+    /// <summary>Both count the axes behind the batch from 1.</summary>
+    public static void ReadPermute(KerasLayer layer)
+    {
+        int[] axes = layer.Config.Extents("dims", hasBatch: false) ?? throw layer.Config.KeyError("dims", "the key is missing", "a list such as [2, 1]");
+        layer.Emit(new Transpose([.. axes]));
+    }
+
     /// <summary>(N, features) to (N, n, features).</summary>
     public static void ReadRepeatVector(KerasLayer layer)
     {
