@@ -5,6 +5,7 @@ using Fathom.Graphs;
 using Fathom.Graphs.Initializers;
 using Fathom.Graphs.Ops;
 using Fathom.Testing.Keras;
+using Fathom.Training;
 using Fathom.Training.Regularization;
 
 namespace Fathom.Formats.Tests.Keras;
@@ -141,7 +142,7 @@ public sealed class KerasLayerTests
                 + "{\"initial_state\": [{\"class_name\": \"__keras_tensor__\", \"config\": {\"keras_history\": [\"encoder\", 0, 1]}}, {\"class_name\": \"__keras_tensor__\", \"config\": {\"keras_history\": [\"encoder\", 0, 2]}}]}}]}",
         ];
         Graph graph = KerasReader.Read("m.json", KerasSample.Functional([Sequence, "[null, 6, 2]"], layers, "decoder")).Model.Graph;
-        Assert.Equal([("input_1", 0), ("encoder", 1), ("encoder", 2)], graph["decoder"].DataInputs.Select(value => (value.Node.Name, value.Output)));
+        Assert.Equal([("input_1", 0), ("encoder", 1), ("encoder", 2)], graph["decoder"].DataInputs.Select(value => (value.Node.Name, value.Index)));
     }
 
     [Fact]
