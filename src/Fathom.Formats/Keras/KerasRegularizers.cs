@@ -60,7 +60,8 @@ internal static class KerasRegularizers
     /// </summary>
     public static void RequireUnitNorm(KerasJson layer, string key, int kernelAxes)
     {
-        if (layer.Object(key) is not { } constraint || constraint.Object("config")?.Find("axis") is not { } axis)
+        bool isObject = layer.Find(key) is { ValueKind: JsonValueKind.Object };
+        if (!isObject || layer.Object(key) is not { } constraint || constraint.Object("config")?.Find("axis") is not { } axis)
         {
             return;
         }

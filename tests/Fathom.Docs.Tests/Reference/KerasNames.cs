@@ -23,7 +23,7 @@ internal sealed class KerasNames
         {
             AddLayer(sample);
         }
-        foreach (string activation in KerasActivations.Names)
+        foreach (string activation in KerasActivations.Names.Where(name => name != "linear"))
         {
             Add("OpCatalog", Layer($"\"activation\": \"{activation}\"", "Activation").Graph.Output.Node.Op.Kind, $"Activation(\"{activation}\")");
         }
