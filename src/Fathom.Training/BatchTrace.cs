@@ -59,7 +59,7 @@ public sealed record BatchTrace
             Loss = plan.Real(graph.Loss).Span[0],
             Layers = [.. layers.Select(layer => new TracedLayer(layer, Copy(plan, layer.Output), Gradient(plan, graph, layer.Output)!))],
             ParameterGradients = graph.ParameterGradients.ToDictionary(pair => pair.Key, pair => Copy(plan, pair.Value)),
-            StateGradients = graph.StateGradients.ToDictionary(pair => pair.Key.Name, pair => Copy(plan, pair.Value)),
+            StateGradients = layers.Where(graph.StateGradients.ContainsKey).ToDictionary(layer => layer.Name, layer => Copy(plan, graph.StateGradients[layer])),
             InputGradient = Gradient(plan, graph, graph.Input),
         };
     }
