@@ -24,6 +24,11 @@ public sealed record BatchTrace
     /// <summary>Gradients of the trainable parameters by name.</summary>
     public required IReadOnlyDictionary<string, TracedTensor> ParameterGradients { get; init; }
 
+    /// <summary>
+    /// What the step leaves in the parameters that it assigns to, such as running statistics, by name; empty in evaluation.
+    /// </summary>
+    public required IReadOnlyDictionary<string, TracedTensor> NewStatistics { get; init; }
+
     /// <summary>Gradient by the input; null if the input is not real.</summary>
     public required TracedTensor? InputGradient { get; init; }
 
@@ -34,7 +39,7 @@ public sealed record BatchTrace
     /// <param name="input">The batch, (samples × elements per sample).</param>
     /// <param name="target">Targets in the form that the loss wants: class indices as numbers, or values.</param>
     /// <param name="pool">Workers.</param>
-    /// <param name="training">Whether layers behave as in training; running statistics are then not kept.</param>
+    /// <param name="training">Whether layers behave as in training.</param>
     /// <exception cref="TrainingException">Weights are missing or do not fit.</exception>
     public static BatchTrace Run(ModelDefinition model, IReadOnlyDictionary<string, TracedTensor> weights, int batch,
         ReadOnlySpan<float> input, ReadOnlySpan<float> target, WorkerPool pool, bool training)
@@ -55,9 +60,15 @@ public sealed record BatchTrace
             Loss = plan.Real(graph.Loss).Span[0],
             Layers = [.. layers.Select(layer => new TracedLayer(layer, Copy(plan, layer.Output), Gradient(plan, graph, layer.Output)!))],
             ParameterGradients = graph.ParameterGradients.ToDictionary(pair => pair.Key, pair => Copy(plan, pair.Value)),
+            NewStatistics = training ? Statistics(model.Graph, store) : new Dictionary<string, TracedTensor>(),
             InputGradient = Gradient(plan, graph, graph.Input),
         };
     }
+
+    /// <summary>The plan has written them into the store, as it does after every training step.</summary>
+    private static Dictionary<string, TracedTensor> Statistics(Graph graph, ParameterStore<float> store) =>
+        graph.Nodes.SelectMany(node => node.Op.Updates.Select(update => node.Inputs[update.Input].Node.Name)).Distinct()
+            .Select(store.Find).ToDictionary(slice => slice.Name, slice => new TracedTensor(slice.Shape.Bind(1), store.Value(slice).Span.ToArray()));
 
     private static TracedTensor? Gradient(ExecutionPlan<float> plan, TrainingGraph graph, Value value) =>
         graph.Gradients.TryGetValue(value, out Value gradient) ? Copy(plan, gradient) : null;

@@ -1,4 +1,6 @@
 using System.Collections.Frozen;
+using Fathom.Graphs.Blocks;
+using Fathom.Graphs.Ops;
 
 namespace Fathom.Graphs;
 
@@ -10,5 +12,7 @@ public static class BlockCatalog
 {
     public static readonly FrozenDictionary<string, Block> ByKind = new Block[]
     {
+        new Highway(new Relu()),
+        new Residual(),
     }.ToFrozenDictionary(block => block.Kind);
 }
