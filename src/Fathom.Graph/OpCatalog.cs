@@ -78,7 +78,18 @@ public static class OpCatalog
         new Rescaling(1),
         new Concat(),
         new Embedding(1, 1),
+        new PositionalEmbedding(1),
+        new SinusoidalPositions(),
+        new PaddingMask(),
+        new ScaledDotProductAttention(),
+        new MultiHeadAttention(1),
+        new Transpose([]),
+        new Mean([1]),
+        new Max([1]),
+        new Slice(),
+        new Select(),
         new Flatten(),
         new Reshape([-1]),
+        new Shift(),
     }.ToFrozenDictionary(op => op.Kind);
 }

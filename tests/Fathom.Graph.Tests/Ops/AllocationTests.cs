@@ -12,11 +12,12 @@ public sealed class AllocationTests
     public void AStepAllocatesNothing(bool training)
     {
         NetworkCursor x = Network.Input(4, 6).LayerNorm([4, 6]).LayerNorm(affine: false).RmsNorm().GroupNorm(2);
+        x = x.Rnn(5).Lstm(4).Gru(6).Gru(6, resetAfter: false).Lstm(6, mask: x.Select(0, -1));
         NetworkCursor functions = x.BatchNorm().Tanh().LeakyRelu().PRelu(perChannel: true).RRelu().Elu().Selu().Gelu().Gelu(approximate: true).Silu().Swish(1.2)
             .Softplus().Softsign().Mish().HardTanh().Relu6().Erf().Linear().Relu().Sigmoid().Dropout(0.2);
         NetworkCursor product = functions.MatMul(functions.Softmax().Multiply(x), transposeB: true);
         NetworkCursor flat = product.Concat([functions.LogSoftmax(1)]).Reshape(8, 5).Flatten().BatchNorm(affine: false);
-        NetworkCursor capsules = flat.TailoredTanh().TailoredLeakyRelu().Dense(12).Reshape(3, 4).Squash().Capsule(6, 2).CapsuleLength().Concat([Images(flat)]);
+        NetworkCursor capsules = Images(flat).TailoredTanh().TailoredLeakyRelu().Dense(12).Reshape(3, 4).Squash().Capsule(6, 2).CapsuleLength().Concat([flat]);
         Graph network = capsules.Dense(12).Maxout(3).Glu().SwiGlu().Goodness().Build();
 
         GraphBuilder builder = new(network);

@@ -45,7 +45,16 @@ public sealed class OpReferenceTests
     public void SpecialValuesOfImagesAgree() => Agrees("special", "conv2d", "max_pool2d", "avg_pool2d");
 
     [ReferenceFact]
-    public void SpecialValuesAgree() => Agrees("special", [.. Activations, "linear", "matmul", "batch_norm", "layer_norm", "rms_norm", "group_norm", "embedding"]);
+    public void AttentionAgrees() => Agrees("attention", "scaled_dot_product_attention", "multi_head_attention");
+
+    [ReferenceFact]
+    public void TransformerBlockAgrees() => Agrees("network", "transformer_block");
+
+    [ReferenceFact]
+    public void PositionsAgree() => Agrees("attention", "positional_add", "sinusoidal_positions");
+
+    [ReferenceFact]
+    public void SpecialValuesAgree() => Agrees("special", [.. Activations, "linear", "matmul", "batch_norm", "layer_norm", "rms_norm", "group_norm", "embedding", "scaled_dot_product_attention"]);
 
     private static void Agrees(string family, params string[] ops)
     {
