@@ -32,10 +32,10 @@ public sealed class TailoredAndCapsuleFileTests
     }
 
     [Xunit.Theory]
-    [InlineData("{tailored_tanh: {depth: 0}}", "mse", "m.yaml:3:33: key 'depth': 0 is out of range; allowed: from 1 to 100000")]
-    [InlineData("{tailored_leaky_relu: {target: 2}}", "mse", "m.yaml:3:40: key 'target': 2 is out of range; allowed: above 0 and below 1")]
+    [InlineData("{tailored_tanh: {depth: 0}}", "mse", "m.yaml:3:34: key 'depth': 0 is out of range; allowed: from 1 to 100000")]
+    [InlineData("{tailored_leaky_relu: {target: 2}}", "mse", "m.yaml:3:41: key 'target': 2 is out of range; allowed: above 0 and below 1")]
     [InlineData("{capsule: {capsules: 3}}", "mse", "m.yaml:3:11: key 'capsule': 'size' is missing; allowed: a whole number")]
-    [InlineData("{dense: 3}", "{margin: {negative_margin: 0.95}}", "m.yaml:4:27: key 'negative_margin': 0.95 is out of range; allowed: from 0 to positive_margin")]
+    [InlineData("{dense: 3}", "{margin: {negative_margin: 0.95}}", "m.yaml:4:34: key 'negative_margin': 0.95 is out of range; allowed: from 0 to positive_margin")]
     public void WrongSettingsAreOneClearLine(string layer, string loss, string message)
     {
         string text = $"fathom: 1\ninput: 4\nlayers: [{layer}]\nloss: {loss}\noptimizer: sgd\n";
