@@ -1,5 +1,6 @@
 using Fathom.Training.Clipping;
 using Fathom.Training.Losses;
+using Fathom.Training.Metrics;
 using Fathom.Training.Optimizers;
 using Fathom.Training.Regularization;
 using Fathom.Training.Schedules;
@@ -22,6 +23,9 @@ public sealed record TrainingPlan
 
     /// <summary>Penalties, noise and bounds beside the loss, applied in this order.</summary>
     public ValueList<Regularizer> Regularization { get; init; }
+
+    /// <summary>What is reported beside the loss and the main metric (accuracy for labels, R² for values).</summary>
+    public ValueList<Metric> Metrics { get; init; }
 
     /// <summary>A <see cref="BatchSize"/> that takes all training data in each step.</summary>
     public const int FullBatch = int.MaxValue;
@@ -59,6 +63,10 @@ public sealed record TrainingPlan
         foreach (Regularizer regularizer in Regularization)
         {
             regularizer.Validate();
+        }
+        foreach (Metric metric in Metrics)
+        {
+            metric.Validate();
         }
         if (BatchSize < 1)
         {

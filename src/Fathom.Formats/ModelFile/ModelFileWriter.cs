@@ -5,6 +5,7 @@ using Fathom.Graphs.Ops;
 using Fathom.Training;
 using Fathom.Training.Clipping;
 using Fathom.Training.Losses;
+using Fathom.Training.Metrics;
 using Fathom.Training.Optimizers;
 using Fathom.Training.Regularization;
 using Fathom.Training.Schedules;
@@ -73,6 +74,11 @@ public static class ModelFileWriter
             text.Append(CultureInfo.InvariantCulture, $"accumulate: {plan.Accumulate}\n");
         }
         text.Append(CultureInfo.InvariantCulture, $"epochs: {plan.Epochs}\n");
+        if (plan.Metrics.Count > 0)
+        {
+            string[] metrics = [.. plan.Metrics.Select(metric => Component(metric, metric.Kind, MetricCatalog.ByKind))];
+            text.Append(CultureInfo.InvariantCulture, $"metrics: [{string.Join(", ", metrics)}]\n");
+        }
     }
 
     private static string Component<T>(T record, string kind, IReadOnlyDictionary<string, T> catalog) where T : class =>
