@@ -34,8 +34,11 @@ internal sealed partial class GraphAssembler
         values = new Value[inputs.Count + layers.Count];
     }
 
-    /// <summary>A place in the file (negative for an input) and an output of what stands there.</summary>
-    private readonly record struct Source(int Position, int Output);
+    /// <summary>
+    /// A place in the file (negative for an input) and an output of what stands there; of a block, the node within it
+    /// whose output it is, or null for the block's own.
+    /// </summary>
+    private readonly record struct Source(int Position, int Output, string? Inner = null);
 
     /// <summary>Makes the graph.</summary>
     /// <param name="inputs">At least one.</param>
@@ -85,7 +88,7 @@ internal sealed partial class GraphAssembler
         string[] result = new string[layers.Count];
         for (int i = 0; i < result.Length; i++)
         {
-            result[i] = layers[i].Name ?? AutomaticName(layers[i].Op.Kind, taken, counters);
+            result[i] = layers[i].Name ?? AutomaticName(layers[i].Kind, taken, counters);
             positions[result[i]] = i;
         }
         return result;
@@ -118,7 +121,7 @@ internal sealed partial class GraphAssembler
     {
         if (FindName(text, rounds) is { } whole)
         {
-            return new Source(whole, 0);
+            return whole;
         }
         Match parts = WithOutput().Match(text);
         string name = parts.Success ? parts.Groups[1].Value : text;
@@ -132,18 +135,26 @@ internal sealed partial class GraphAssembler
             return new Source(index + back, output);
         }
         return FindName(name, rounds) is { } position
-            ? new Source(position, output)
+            ? position with { Output = output }
             : throw error($"{Spelling.Unknown("layer", name, positions.Keys)}: {ModelFormatException.Quote(name)}; allowed: the name of a layer, '{Network.InputName}', or a distance such as -2");
     }
 
     /// <summary>Looks in the same round of the innermost repetition first, then further and further out.</summary>
-    private int? FindName(string name, ImmutableArray<int> rounds)
+    private Source? FindName(string name, ImmutableArray<int> rounds)
     {
         for (int depth = rounds.Length; depth >= 0; depth--)
         {
             if (positions.TryGetValue(InRound(name, rounds.AsSpan(0, depth)), out int position))
             {
-                return position;
+                return new Source(position, 0);
+            }
+        }
+        // A node within a block goes by the block's name and its own: block.part.
+        for (int dot = name.LastIndexOf('.'); dot > 0; dot = name.LastIndexOf('.', dot - 1))
+        {
+            if (FindName(name[..dot], rounds) is { Inner: null, Position: >= 0 } found && layers[found.Position].Block is not null)
+            {
+                return found with { Inner = names[found.Position] + name[dot..] };
             }
         }
         return null;
@@ -220,11 +231,7 @@ internal sealed partial class GraphAssembler
         }
         try
         {
-            if (layer.Initializers.Count > 0 || types.Length > 0)
-            {
-                CheckSlots(layer, names[index], types);
-            }
-            return builder.Layer(layer.Op, names[index], from, layer.Initializers);
+            return layer.Op is { } op ? AddOp(layer, op, names[index], from, types) : AddBlock(layer, names[index], from);
         }
         catch (GraphException error)
         {
@@ -232,34 +239,61 @@ internal sealed partial class GraphAssembler
         }
         catch (OverflowException)
         {
-            throw layer.Origin.Error($"{names[index]} ({layer.Op.Kind}): its settings are too large for an input of shape {string.Join(", ", types.Select(type => type.ToString()))}; a tensor may have at most {int.MaxValue} elements");
+            throw layer.Origin.Error($"{names[index]} ({layer.Kind}): its settings are too large for an input of shape {string.Join(", ", types.Select(type => type.ToString()))}; a tensor may have at most {int.MaxValue} elements");
         }
     }
 
-    private static void CheckSlots(LayerSpec layer, string name, TensorType[] types)
+    private Value AddOp(LayerSpec layer, Op op, string name, Value[] from, TensorType[] types)
     {
-        ImmutableArray<ParameterSlot> slots = GraphBuilder.SlotsOf(layer.Op, name, types);
-        if (slots.IsEmpty && layer.Initializers.Count > 0)
+        IEnumerable<string> given = [.. layer.Initializers.Keys, .. layer.Parameters.Keys, .. layer.Frozen ?? []];
+        if (given.Any() || types.Length > 0)
         {
-            // Before an initializer is called foreign, the shape rule may know that the input is what is wrong.
-            layer.Op.Infer(new ShapeScope(name, layer.Op, types));
+            CheckSlots(layer.Origin, op, name, types, given);
         }
-        foreach (string given in layer.Initializers.Keys.Where(key => !slots.Any(slot => slot.Name == key)))
+        return builder.Layer(op, name, from, layer.Initializers, layer.Parameters, slot => layer.Frozen?.Contains(slot) ?? true);
+    }
+
+    private Value AddBlock(LayerSpec layer, string name, Value[] from)
+    {
+        HashSet<string> asked = [];
+        Value output = builder.Block(layer.Block!, name, from, layer.Initializers, layer.Parameters, key =>
         {
-            throw layer.Origin.SettingError(given, "the layer has no such parameter with these settings",
+            asked.Add(key);
+            return layer.Frozen?.Contains(key) ?? true;
+        });
+        return layer.Frozen?.FirstOrDefault(key => !asked.Contains(key)) is { } stranger
+            ? throw layer.Origin.SettingError("frozen", $"the block has no parameter {ModelFormatException.Quote(stranger)}", asked.Count == 0 ? "none" : Spelling.List(asked))
+            : output;
+    }
+
+    private static void CheckSlots(LayerOrigin origin, Op op, string name, TensorType[] types, IEnumerable<string> given)
+    {
+        ImmutableArray<ParameterSlot> slots = GraphBuilder.SlotsOf(op, name, types);
+        if (slots.IsEmpty && given.Any())
+        {
+            // Before a parameter is called foreign, the shape rule may know that the input is what is wrong.
+            op.Infer(new ShapeScope(name, op, types));
+        }
+        foreach (string key in given.Where(key => !slots.Any(slot => slot.Name == key)))
+        {
+            throw origin.SettingError(key, "the layer has no such parameter with these settings",
                 slots.IsEmpty ? "none" : Spelling.List(slots.Select(slot => slot.Name)));
         }
         foreach (ParameterSlot slot in slots.Where(slot => slot.Shape.ElementsPerSample > int.MaxValue))
         {
-            throw layer.Origin.Error($"{name} ({layer.Op.Kind}): {slot.Name} would have the shape {slot.Shape}; a parameter may have at most {int.MaxValue} elements");
+            throw origin.Error($"{name} ({op.Kind}): {slot.Name} would have the shape {slot.Shape}; a parameter may have at most {int.MaxValue} elements");
         }
     }
 
     private Value ValueOf(Source source, Func<string, ModelFormatException> error)
     {
         Value value = values[source.Position + inputs.Count];
-        return source.Output < value.Node.Outputs.Length
-            ? new Value(value.Node, source.Output)
+        if (source.Inner is { } inner)
+        {
+            value = builder.Find(inner) ?? throw error($"the block {names[source.Position]} has no layer {ModelFormatException.Quote(inner)}");
+        }
+        return source.Output == 0 ? value
+            : source.Output < value.Node.Outputs.Length ? new Value(value.Node, source.Output)
             : throw error($"{value.Node.Name} has {value.Node.Outputs.Length} output{(value.Node.Outputs.Length == 1 ? "" : "s")}, and outputs are counted from 0; output {source.Output} does not exist");
     }
 

@@ -20,7 +20,13 @@ internal abstract class LayerOrigin
 /// <summary>A layer as a file describes it, before it has a place in a graph.</summary>
 internal sealed class LayerSpec
 {
-    public required Op Op { get; init; }
+    /// <summary>What it does, unless it is a block.</summary>
+    public Op? Op { get; init; }
+
+    /// <summary>The block that it is, if it is one.</summary>
+    public Block? Block { get; init; }
+
+    public string Kind => Op?.Kind ?? Block!.Kind;
 
     public required LayerOrigin Origin { get; init; }
 
@@ -36,8 +42,14 @@ internal sealed class LayerSpec
     /// </summary>
     public IReadOnlyList<string>? From { get; init; }
 
-    /// <summary>Initializers by slot name.</summary>
+    /// <summary>Initializers by slot name; of a block by the parameter's name without the block's.</summary>
     public IReadOnlyDictionary<string, Initializer> Initializers { get; init; } = ImmutableDictionary<string, Initializer>.Empty;
+
+    /// <summary>Names of parameters, by the same keys; those that another layer has too are shared.</summary>
+    public IReadOnlyDictionary<string, string> Parameters { get; init; } = ImmutableDictionary<string, string>.Empty;
+
+    /// <summary>Parameters that are not trained, by the same keys; null for all of them.</summary>
+    public IReadOnlyCollection<string>? Frozen { get; init; } = [];
 
     /// <summary>Says what is wrong with the shapes that arrive, where the file's format allows less than the op; null for nothing.</summary>
     public Func<IReadOnlyList<TensorType>, string?>? Refuses { get; init; }

@@ -12,6 +12,8 @@ public sealed class GraphBuilder
     private readonly HashSet<string> names = [];
     private readonly HashSet<string> reserved = [];
     private readonly Dictionary<string, int> counters = [];
+    private readonly Dictionary<string, Node> parameters = [];
+    private readonly HashSet<string> tied = [];
 
     public GraphBuilder()
     {
@@ -22,6 +24,7 @@ public sealed class GraphBuilder
     {
         nodes.AddRange(graph.Nodes);
         names.UnionWith(graph.Nodes.Select(node => node.Name));
+        parameters = graph.Parameters.ToDictionary(node => node.Name);
     }
 
     /// <summary>A name that no node has, to add a node under.</summary>
@@ -48,7 +51,9 @@ public sealed class GraphBuilder
     public Value Input(string name, TensorType type) => Add(name, new Input(type), []);
 
     public Value Parameter(string name, Shape shape, Initializer initializer, bool trainable = true) =>
-        Add(name, new Parameter(shape, initializer, trainable), []);
+        Parameter(name, new Parameter(shape, initializer, trainable));
+
+    internal Value Parameter(string name, Parameter op) => Add(name, op, []);
 
     /// <summary>Adds a node with all its inputs given.</summary>
     /// <param name="name">Unique name; null for the op's kind with a running number.</param>
@@ -57,7 +62,7 @@ public sealed class GraphBuilder
     /// <param name="forward">For a node of the backward pass, the node that it differentiates.</param>
     public Value Add(string? name, Op op, ReadOnlySpan<Value> inputs, Node? forward = null)
     {
-        string unique = Claim(name, op);
+        string unique = Claim(name, op.Kind);
         TensorType[] types = new TensorType[inputs.Length];
         for (int i = 0; i < inputs.Length; i++)
         {
@@ -66,17 +71,25 @@ public sealed class GraphBuilder
         ImmutableArray<TensorType> outputs = op.Infer(new ShapeScope(unique, op, types));
         Node node = new(unique, op, [.. inputs], outputs, forward);
         nodes.Add(node);
+        Register(node);
         return node.Output;
     }
 
-    /// <summary>Adds a layer: the op, and the parameters that it needs, named <c>layer.slot</c>.</summary>
+    /// <summary>Adds a layer: the op, and the parameters that it needs, named by <see cref="Op.ParameterName"/>.</summary>
     /// <param name="op">What the layer does.</param>
     /// <param name="name">Unique name; null for the op's kind with a running number.</param>
     /// <param name="inputs">The data inputs.</param>
     /// <param name="initializers">Initializers by slot name, in place of the op's own.</param>
-    public Value Layer(Op op, string? name, ReadOnlySpan<Value> inputs, IReadOnlyDictionary<string, Initializer>? initializers = null)
+    /// <param name="parameters">
+    /// Names of parameters by slot name, in place of the op's own. A parameter of that name that is there already is
+    /// shared: both layers read it, and its gradient is the sum of both.
+    /// </param>
+    /// <param name="frozen">True for the slots that are not to be trained; null for none.</param>
+    /// <exception cref="GraphException">The parts do not fit together, or a shared parameter has another shape or initializer.</exception>
+    public Value Layer(Op op, string? name, ReadOnlySpan<Value> inputs, IReadOnlyDictionary<string, Initializer>? initializers = null,
+        IReadOnlyDictionary<string, string>? parameters = null, Predicate<string>? frozen = null)
     {
-        string unique = Claim(name, op);
+        string unique = Claim(name, op.Kind);
         names.Remove(unique);
         TensorType[] types = new TensorType[inputs.Length];
         for (int i = 0; i < inputs.Length; i++)
@@ -87,11 +100,39 @@ public sealed class GraphBuilder
         List<Value> all = [.. inputs];
         foreach (ParameterSlot slot in slots)
         {
-            Initializer initializer = initializers?.GetValueOrDefault(slot.Name) ?? slot.Initializer;
-            all.Add(Parameter($"{unique}.{slot.Name}", slot.Shape, initializer, slot.Trainable));
+            bool freeze = frozen?.Invoke(slot.Name) ?? false;
+            all.Add(OwnParameter(op, unique, slot with { Trainable = slot.Trainable && !freeze },
+                initializers?.GetValueOrDefault(slot.Name), parameters?.GetValueOrDefault(slot.Name)));
         }
-        return Add(unique, op, all.ToArray());
+        Value layer = Add(unique, op, all.ToArray());
+        if (parameters?.Keys.FirstOrDefault(key => !slots.Any(slot => slot.Name == key)) is { } stranger)
+        {
+            throw new GraphException($"{unique} ({op.Kind}): it has no parameter {stranger}; it has {(slots.IsEmpty ? "none" : string.Join(", ", slots.Select(slot => slot.Name)))}");
+        }
+        return layer;
     }
+
+    /// <summary>Adds a block: the nodes that it expands to, named <c>block.part</c>.</summary>
+    /// <param name="block">What to add.</param>
+    /// <param name="name">Unique name; null for the block's kind with a running number.</param>
+    /// <param name="inputs">The data inputs.</param>
+    /// <param name="initializers">Initializers in place of the block's own, by the parameter's name without the block's: <c>linear1.weight</c>.</param>
+    /// <param name="parameters">Names of parameters, by the same keys; one that is there already is shared.</param>
+    /// <param name="frozen">True for the parameters that are not to be trained, by the same keys; null for none.</param>
+    /// <returns>The block's output.</returns>
+    /// <exception cref="GraphException">The block does not suit its inputs, or has no parameter that is named here.</exception>
+    public Value Block(Block block, string? name, ReadOnlySpan<Value> inputs, IReadOnlyDictionary<string, Initializer>? initializers = null,
+        IReadOnlyDictionary<string, string>? parameters = null, Predicate<string>? frozen = null)
+    {
+        string unique = Claim(name, block.Kind);
+        BlockScope scope = new(this, block, unique, [.. inputs], new BlockParameters(unique, initializers, parameters, frozen));
+        return scope.Run();
+    }
+
+    internal bool IsParameter(string name) => parameters.ContainsKey(name);
+
+    /// <summary>Lets a block give the name that it holds to one of its nodes.</summary>
+    internal void Release(string name) => names.Remove(name);
 
     /// <summary>The parameters that a layer of an op needs; none if the inputs do not suit it, which its shape rule then says.</summary>
     /// <param name="op">What the layer does.</param>
@@ -125,31 +166,64 @@ public sealed class GraphBuilder
             throw new GraphException($"{source.Name} ({source.Op.Kind}): the name is taken by another node; names must be unique");
         }
         nodes.Add(source);
+        Register(source);
         return source.Output;
     }
+
+    /// <summary>The first output of a node by the node's name; null if there is none.</summary>
+    public Value? Find(string name) => nodes.Find(node => node.Name == name)?.Output;
 
     /// <summary>Keeps names for nodes still to come: only who asks for one by name gets it.</summary>
     internal void Reserve(IEnumerable<string> wanted) => reserved.UnionWith(wanted);
 
-    private string Claim(string? name, Op op)
+    /// <summary>The parameter of a slot: a new one, or the one that another layer has under the name that is given.</summary>
+    private Value OwnParameter(Op op, string layer, ParameterSlot slot, Initializer? initializer, string? given)
+    {
+        string name = given ?? op.ParameterName(layer, slot.Name);
+        // A layer that stands further up may have asked by name for what is this layer's own.
+        if (!parameters.TryGetValue(name, out Node? existing) || !(given is not null || tied.Contains(name)))
+        {
+            if (given is not null)
+            {
+                tied.Add(name);
+            }
+            return Parameter(name, slot.Create(initializer));
+        }
+        Parameter shared = (Parameter)existing.Op;
+        string problem = !shared.Shape.Equals(slot.Shape) ? $"has the shape {shared.Shape}, and {slot.Name} must have the shape {slot.Shape}"
+            : initializer is not null && !initializer.Equals(shared.Initializer) ? $"starts with {shared.Initializer} already; give its initializer at the first layer that reads it"
+            : shared.Trainable && !slot.Trainable ? "is trained by another layer that shares it; freeze it at the first layer that reads it"
+            : "";
+        return problem.Length == 0 ? existing.Output : throw new GraphException($"{layer} ({op.Kind}): the parameter {name} {problem}");
+    }
+
+    private void Register(Node node)
+    {
+        if (node.Op is Parameter)
+        {
+            parameters[node.Name] = node;
+        }
+    }
+
+    private string Claim(string? name, string kind)
     {
         if (name is null)
         {
-            int number = counters.GetValueOrDefault(op.Kind);
+            int number = counters.GetValueOrDefault(kind);
             do
             {
-                name = $"{op.Kind}_{(++number).ToString(CultureInfo.InvariantCulture)}";
+                name = $"{kind}_{(++number).ToString(CultureInfo.InvariantCulture)}";
             }
             while (names.Contains(name) || reserved.Contains(name));
-            counters[op.Kind] = number;
+            counters[kind] = number;
         }
         else if (name.Length == 0)
         {
-            throw new GraphException($"a node ({op.Kind}) has an empty name");
+            throw new GraphException($"a node ({kind}) has an empty name");
         }
         if (!names.Add(name))
         {
-            throw new GraphException($"{name} ({op.Kind}): the name is taken by another node; names must be unique");
+            throw new GraphException($"{name} ({kind}): the name is taken by another node; names must be unique");
         }
         return name;
     }

@@ -92,35 +92,30 @@ public sealed class GraphRewriter
         {
             int position = oldSlots.Select(old => old.Name).ToList().IndexOf(slot.Name);
             all.Add(position < 0
-                ? Builder.Parameter($"{name}.{slot.Name}", slot.Shape, slot.Initializer, slot.Trainable)
-                : CopyParameter(node, node.Inputs[^(oldSlots.Length - position)].Node, slot, initializer, name));
+                ? Builder.Parameter(op.ParameterName(name, slot.Name), slot.Create())
+                : CopyParameter(node, node.Inputs[^(oldSlots.Length - position)].Node, slot, initializer, op.ParameterName(name, slot.Name)));
         }
         Value copy = Builder.Add(name, op, all.ToArray());
         MapExtraOutputs(node, copy.Node);
         return copy;
     }
 
-    /// <summary>A parameter's name within its layer: <c>weight</c> for <c>dense_1.weight</c>.</summary>
-    public static string SlotName(Node layer, Node parameter) =>
-        parameter.Name.StartsWith(layer.Name + ".", StringComparison.Ordinal) ? parameter.Name[(layer.Name.Length + 1)..] : parameter.Name;
-
-    private void Settle(Node node, Value result)
+    /// <summary>A parameter's name within a layer that owns it: <c>weight</c> for <c>dense_1.weight</c>; its whole name if it is an operand.</summary>
+    public static string SlotName(Node layer, Node parameter)
     {
-        map[node.Output] = result;
-        MapExtraOutputs(node, result.Node);
-    }
-
-    /// <summary>Further outputs belong to the copy of the layer, not to what a rewrite wraps around it.</summary>
-    private void MapExtraOutputs(Node old, Node copy)
-    {
-        for (int i = 1; i < old.Outputs.Length && copy.Op.GetType() == old.Op.GetType() && i < copy.Outputs.Length; i++)
+        ImmutableArray<ParameterSlot> slots = OwnSlots(layer);
+        for (int i = 0; i < slots.Length; i++)
         {
-            map.TryAdd(new Value(old, i), new Value(copy, i));
+            if (ReferenceEquals(layer.Inputs[layer.Inputs.Length - slots.Length + i].Node, parameter))
+            {
+                return slots[i].Name;
+            }
         }
+        return parameter.Name;
     }
 
     /// <summary>The slots whose parameters are the node's last inputs; the inputs before are read like any others.</summary>
-    private static ImmutableArray<ParameterSlot> OwnSlots(Node node)
+    public static ImmutableArray<ParameterSlot> OwnSlots(Node node)
     {
         int first = node.Inputs.Length;
         while (first > 1 && node.Inputs[first - 1].Node.Op is Parameter)
@@ -136,6 +131,21 @@ public sealed class GraphRewriter
             }
         }
         return [];
+    }
+
+    private void Settle(Node node, Value result)
+    {
+        map[node.Output] = result;
+        MapExtraOutputs(node, result.Node);
+    }
+
+    /// <summary>Further outputs belong to the copy of the layer, not to what a rewrite wraps around it.</summary>
+    private void MapExtraOutputs(Node old, Node copy)
+    {
+        for (int i = 1; i < old.Outputs.Length && copy.Op.GetType() == old.Op.GetType() && i < copy.Outputs.Length; i++)
+        {
+            map.TryAdd(new Value(old, i), new Value(copy, i));
+        }
     }
 
     /// <summary>The inputs before the slots: free-standing parameters stay, the others are replaced if <paramref name="given"/> says so.</summary>
@@ -155,12 +165,12 @@ public sealed class GraphRewriter
         return [.. old.Select(value => value.Node.Op is Parameter ? Mapped(value) : given[next++])];
     }
 
-    private Value CopyParameter(Node layer, Node parameter, ParameterSlot slot, Func<string, Initializer, Initializer>? initializer, string name)
+    private Value CopyParameter(Node layer, Node parameter, ParameterSlot slot, Func<string, Initializer, Initializer>? initializer, string ownName)
     {
         Parameter old = (Parameter)parameter.Op;
-        Parameter wanted = new(slot.Shape, initializer?.Invoke(slot.Name, old.Initializer) ?? old.Initializer, old.Trainable);
-        bool own = parameter.Name == $"{layer.Name}.{slot.Name}";
-        string newName = own ? $"{name}.{slot.Name}" : parameter.Name;
+        Parameter wanted = slot.Create(initializer?.Invoke(slot.Name, old.Initializer) ?? old.Initializer) with { Trainable = old.Trainable };
+        bool own = parameter.Name == layer.Op.ParameterName(layer.Name, slot.Name);
+        string newName = own ? ownName : parameter.Name;
         if (map.TryGetValue(parameter.Output, out Value copy))
         {
             if (copy.Node.Op.Equals(wanted) && (!own || copy.Node.Name == newName))
@@ -168,11 +178,11 @@ public sealed class GraphRewriter
                 return copy;
             }
             return own && newName != copy.Node.Name
-                ? Builder.Parameter(newName, wanted.Shape, wanted.Initializer, wanted.Trainable) // a second copy of the layer
+                ? Builder.Parameter(newName, wanted) // a second copy of the layer
                 : throw SharedError(layer, parameter);
         }
         bool same = newName == parameter.Name && wanted.Equals(old);
-        copy = same ? Builder.Adopt(parameter) : Builder.Parameter(newName, wanted.Shape, wanted.Initializer, wanted.Trainable);
+        copy = same ? Builder.Adopt(parameter) : Builder.Parameter(newName, wanted);
         return map[parameter.Output] = copy;
     }
 

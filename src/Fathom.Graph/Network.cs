@@ -13,7 +13,12 @@ public static class Network
     public const string InputName = "input";
 
     /// <summary>Starts a network on samples of the given shape; the batch axis is added in front.</summary>
-    public static NetworkCursor Input(params ReadOnlySpan<int> features)
+    public static NetworkCursor Input(params ReadOnlySpan<int> features) => Input(ElementKind.Real, features);
+
+    /// <summary>Starts a network on samples of indices, such as the tokens of a sequence; the batch axis is added in front.</summary>
+    public static NetworkCursor Indices(params ReadOnlySpan<int> features) => Input(ElementKind.Index, features);
+
+    private static NetworkCursor Input(ElementKind kind, ReadOnlySpan<int> features)
     {
         GraphBuilder builder = new();
         foreach (int feature in features)
@@ -23,7 +28,7 @@ public static class Network
                 throw new GraphException($"{InputName} (input): the extent {feature} is below 1");
             }
         }
-        return new NetworkCursor(builder, builder.Input(InputName, new TensorType(Shape.OfSamples(features))));
+        return new NetworkCursor(builder, builder.Input(InputName, new TensorType(Shape.OfSamples(features), kind)));
     }
 }
 
@@ -45,7 +50,36 @@ public sealed class NetworkCursor
     /// <param name="name">Node name; null for the kind with a running number.</param>
     /// <param name="initializers">Initializers by parameter name.</param>
     /// <param name="others">Further inputs, after this value.</param>
-    public NetworkCursor Then(Op op, string? name = null, IReadOnlyDictionary<string, Initializer>? initializers = null, params ReadOnlySpan<NetworkCursor> others)
+    public NetworkCursor Then(Op op, string? name = null, IReadOnlyDictionary<string, Initializer>? initializers = null, params ReadOnlySpan<NetworkCursor> others) =>
+        Then(op, name, initializers, null, others);
+
+    /// <summary>Applies an op whose parameters have names of their own, or are those of another layer.</summary>
+    /// <param name="op">The op.</param>
+    /// <param name="name">Node name; null for the kind with a running number.</param>
+    /// <param name="initializers">Initializers by parameter name.</param>
+    /// <param name="parameters">Names of parameters by slot; one that is there already is shared.</param>
+    /// <param name="others">Further inputs, after this value.</param>
+    public NetworkCursor Then(Op op, string? name, IReadOnlyDictionary<string, Initializer>? initializers, IReadOnlyDictionary<string, string>? parameters, params ReadOnlySpan<NetworkCursor> others) =>
+        new(Builder, Builder.Layer(op, name, With(others, op.Kind), initializers, parameters));
+
+    /// <summary>Applies a block to this value and to others of the same network.</summary>
+    /// <param name="block">The block.</param>
+    /// <param name="name">Its name, with which the names of its nodes begin; null for the kind with a running number.</param>
+    /// <param name="initializers">Initializers by the parameter's name without the block's.</param>
+    /// <param name="others">Further inputs, after this value.</param>
+    public NetworkCursor Then(Block block, string? name = null, IReadOnlyDictionary<string, Initializer>? initializers = null, params ReadOnlySpan<NetworkCursor> others) =>
+        Then(block, name, initializers, null, others);
+
+    /// <summary>Applies a block whose parameters have names of their own, or are those of another layer.</summary>
+    /// <param name="block">The block.</param>
+    /// <param name="name">Its name, with which the names of its nodes begin; null for the kind with a running number.</param>
+    /// <param name="initializers">Initializers by the parameter's name without the block's.</param>
+    /// <param name="parameters">Names of parameters by the same keys; one that is there already is shared.</param>
+    /// <param name="others">Further inputs, after this value.</param>
+    public NetworkCursor Then(Block block, string? name, IReadOnlyDictionary<string, Initializer>? initializers, IReadOnlyDictionary<string, string>? parameters, params ReadOnlySpan<NetworkCursor> others) =>
+        new(Builder, Builder.Block(block, name, With(others, block.Kind), initializers, parameters));
+
+    private Value[] With(ReadOnlySpan<NetworkCursor> others, string kind)
     {
         Value[] inputs = new Value[others.Length + 1];
         inputs[0] = Value;
@@ -53,11 +87,11 @@ public sealed class NetworkCursor
         {
             if (!ReferenceEquals(others[i].Builder, Builder))
             {
-                throw new GraphException($"{op.Kind}: {others[i].Value} belongs to another network");
+                throw new GraphException($"{kind}: {others[i].Value} belongs to another network");
             }
             inputs[i + 1] = others[i].Value;
         }
-        return new NetworkCursor(Builder, Builder.Layer(op, name, inputs, initializers));
+        return inputs;
     }
 
     /// <summary>Repeats a block.</summary>

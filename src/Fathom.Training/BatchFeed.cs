@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Numerics.Tensors;
 using Fathom.Graphs;
+using Fathom.Graphs.Ops;
 using Fathom.Training.Data;
 using Fathom.Training.Execution;
 using Fathom.Training.Losses;
@@ -15,6 +17,9 @@ internal sealed class BatchFeed
     private readonly int width;
     private readonly IReadOnlyList<double>? rowWeights;
 
+    /// <summary>Whole numbers from here on are not all different as float32.</summary>
+    private const int MostRows = 1 << 24;
+
     /// <param name="graph">The network with its loss.</param>
     /// <param name="data">The rows.</param>
     /// <param name="loss">The loss.</param>
@@ -28,6 +33,10 @@ internal sealed class BatchFeed
         if (input.ElementsPerSample != data.Features)
         {
             throw new TrainingException($"the network's input {input} takes {input.ElementsPerSample} values per sample; '{data.Name}' has {data.Features}");
+        }
+        if (graph.Input.Type.Kind == ElementKind.Index)
+        {
+            CheckIndices();
         }
         width = checked((int)graph.Prediction.Shape.ElementsPerSample);
         CheckTargets();
@@ -50,7 +59,14 @@ internal sealed class BatchFeed
 
     public void Fill(ExecutionPlan<float> plan, ReadOnlySpan<int> rows)
     {
-        data.CopyInputs(rows, plan.Real(graph.Input).Span);
+        if (graph.Input.Type.Kind == ElementKind.Index)
+        {
+            data.CopyInputs(rows, plan.Index(graph.Input).Span);
+        }
+        else
+        {
+            data.CopyInputs(rows, plan.Real(graph.Input).Span);
+        }
         if (loss.Target == TargetForm.Index)
         {
             data.CopyLabels(rows, plan.Index(graph.Target).Span);
@@ -84,6 +100,22 @@ internal sealed class BatchFeed
         for (int i = 0; i < rows.Length; i++)
         {
             target[i * width + labels[rows[i]]] = 1;
+        }
+    }
+
+    /// <summary>Every value is a whole number that names a row of each table that reads the input.</summary>
+    private void CheckIndices()
+    {
+        int rows = graph.Graph.Nodes.Where(node => node.Inputs.Contains(graph.Input)).Select(node => node.Op).OfType<Embedding>()
+            .Select(table => table.Vocabulary).Append(MostRows).Min();
+        ReadOnlySpan<float> values = data.Inputs;
+        for (int i = 0; i < values.Length; i++)
+        {
+            if (!(values[i] >= 0 && values[i] < rows && values[i] == MathF.Floor(values[i])))
+            {
+                throw new TrainingException(string.Create(CultureInfo.InvariantCulture,
+                    $"'{data.Name}', row {i / data.Features + 1}, value {i % data.Features + 1}: {values[i]} is no index; the network's input {graph.Input.Type} takes whole numbers from 0 to {rows - 1}"));
+            }
         }
     }
 

@@ -16,6 +16,8 @@ public sealed class TrainingGraph
         ParameterGradients = Graph.Parameters
             .Where(node => ((Parameter)node.Op).Trainable && Gradients.ContainsKey(node.Output))
             .ToDictionary(node => node.Name, node => Gradients[node.Output]);
+        StateGradients = Graph.Nodes.Where(node => node.Op is RecurrentGradient)
+            .ToDictionary(node => node.Forward!, node => new Value(node, RecurrentGradient.StateOutput));
     }
 
     /// <summary>Forward pass, loss and backward pass.</summary>
@@ -26,6 +28,12 @@ public sealed class TrainingGraph
 
     /// <summary>Gradients of the trainable parameters by parameter name.</summary>
     public IReadOnlyDictionary<string, Value> ParameterGradients { get; }
+
+    /// <summary>
+    /// For each recurrent layer that a gradient reaches, the total gradient of the loss by its state after each time step:
+    /// (T, N, units).
+    /// </summary>
+    public IReadOnlyDictionary<Node, Value> StateGradients { get; }
 
     public Value Prediction { get; }
 

@@ -138,6 +138,53 @@ public sealed class GraphBuilderTests
         Assert.Throws<OverflowException>(() => Network.Input(4).Reshape(65536, 65536, 65536, 65536, -1));
     }
 
+    [Fact]
+    public void LayersThatNameOneParameterShareIt()
+    {
+        Dictionary<string, string> tied = new() { ["weight"] = "w" };
+        Graphs.Graph graph = Network.Input(4).Then(new Dense(4), "a", null, tied).Then(new Dense(4), "b", null, tied).Build();
+        Assert.Equal(["input", "w", "a.bias", "a", "b.bias", "b"], graph.Nodes.Select(node => node.Name));
+        Assert.Same(graph["a"].Inputs[1].Node, graph["b"].Inputs[1].Node);
+        Assert.Equal(16 + 4 + 4, graph.ParameterCount);
+    }
+
+    [Fact]
+    public void ALayerMayUseWhatAnotherOwnsBeforeThatOneIsThere()
+    {
+        Graphs.Graph graph = Network.Input(4).Then(new Dense(4, Bias: false), "a", null, new Dictionary<string, string> { ["weight"] = "b.weight" }).Dense(4, useBias: false, name: "b").Build();
+        Assert.Same(graph["b.weight"], graph["a"].Inputs[1].Node);
+        Assert.Same(graph["b.weight"], graph["b"].Inputs[1].Node);
+    }
+
+    [Fact]
+    public void AParameterThatCannotBeSharedIsAnError()
+    {
+        Dictionary<string, string> tied = new() { ["weight"] = "w" };
+        NetworkCursor first = Network.Input(4).Then(new Dense(3), "a", null, tied);
+        Assert.Equal("b (dense): the parameter w has the shape (3, 4), and weight must have the shape (3, 3)",
+            Assert.Throws<GraphException>(() => first.Then(new Dense(3), "b", null, tied)).Message);
+        NetworkCursor square = Network.Input(4).Then(new Dense(4), "a", null, tied);
+        Assert.Equal("b (dense): the parameter w starts with xavier_uniform already; give its initializer at the first layer that reads it",
+            Assert.Throws<GraphException>(() => square.Then(new Dense(4), "b", new Dictionary<string, Initializer> { ["weight"] = VarianceScaling.HeNormal }, tied)).Message);
+        Assert.Equal("c (dense): the parameter w is trained by another layer that shares it; freeze it at the first layer that reads it",
+            Assert.Throws<GraphException>(() => square.Builder.Layer(new Dense(4), "c", [square.Value], null, tied, _ => true)).Message);
+        Assert.Equal("d (dense): it has no parameter weigth; it has weight, bias",
+            Assert.Throws<GraphException>(() => Network.Input(4).Then(new Dense(4), "d", null, new Dictionary<string, string> { ["weigth"] = "w" })).Message);
+        Assert.Equal("a (parameter): the name is taken by another node; names must be unique",
+            Assert.Throws<GraphException>(() => square.Then(new Dense(4), "e", null, new Dictionary<string, string> { ["weight"] = "a" })).Message);
+    }
+
+    [Fact]
+    public void FrozenParametersAreNotTrained()
+    {
+        GraphBuilder builder = new();
+        Value x = builder.Input("x", new TensorType(Shape.OfSamples(3)));
+        Graphs.Graph graph = builder.Build(builder.Layer(new Dense(2), "layer", [x], frozen: slot => slot == "weight"));
+        Assert.False(((Parameter)graph["layer.weight"].Op).Trainable);
+        Assert.True(((Parameter)graph["layer.bias"].Op).Trainable);
+        Assert.Equal(2, graph.ParameterCount);
+    }
+
     private sealed record Faulty : Op
     {
         public override string Kind => "faulty";

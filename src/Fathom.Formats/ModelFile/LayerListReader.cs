@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Fathom.Graphs;
 using Fathom.Graphs.Initializers;
 using Fathom.Training;
@@ -8,14 +10,20 @@ using YamlDotNet.RepresentationModel;
 namespace Fathom.Formats.ModelFile;
 
 /// <summary>Reads the list under <c>layers</c>, with its repetitions written out.</summary>
-internal sealed class LayerListReader(YamlText source, ComponentReader components)
+internal sealed partial class LayerListReader(YamlText source, ComponentReader components)
 {
     private const int MostLayers = 100_000;
     private const int DeepestRepetition = 16;
 
+    private const string Beside = "one layer's name, and beside it 'name', 'from', 'initializers', 'parameters' and 'frozen'";
+
     private static readonly ConcurrentDictionary<string, IReadOnlyCollection<string>> SlotNames = new();
+    private static readonly ImmutableArray<string> Kinds = [.. OpCatalog.ByKind.Keys, .. BlockCatalog.ByKind.Keys];
 
     private readonly List<LayerSpec> layers = [];
+
+    /// <summary>What the next layer reads if it does not say so itself: the first one within a block.</summary>
+    private References? pending;
 
     public IReadOnlyList<LayerSpec> Read(YamlNode node)
     {
@@ -53,14 +61,14 @@ internal sealed class LayerListReader(YamlText source, ComponentReader component
             ReadRepetition(mapping, rounds);
             return;
         }
-        string[] kinds = [.. mapping.Keys.Where(key => key is not ("name" or "from"))];
+        string[] kinds = [.. mapping.Keys.Where(key => key is not ("name" or "from" or "initializers" or "parameters" or "frozen"))];
         if (kinds.Length != 1)
         {
             // With several keys the one that is no layer is the likely mistake.
-            string? strange = kinds.FirstOrDefault(key => !OpCatalog.ByKind.ContainsKey(key));
+            string? strange = kinds.FirstOrDefault(key => !Kinds.Contains(key));
             throw strange is null
-                ? source.KeyError(mapping.Node, "layers", $"one layer is expected in an entry, {kinds.Length} are given", "one layer's name, and beside it 'name' and 'from'")
-                : source.KeyError(mapping.KeyNode(strange), strange, Spelling.Unknown("layer", strange, OpCatalog.ByKind.Keys), $"one layer's name, and beside it 'name' and 'from'; settings go under the layer's name, as in {{dense: {{units: 64}}}}");
+                ? source.KeyError(mapping.Node, "layers", $"one layer is expected in an entry, {kinds.Length} are given", Beside)
+                : source.KeyError(mapping.KeyNode(strange), strange, Spelling.Unknown("layer", strange, Kinds), $"{Beside}; settings go under the layer's name, as in {{dense: {{units: 64}}}}");
         }
         Add(kinds[0], mapping.KeyNode(kinds[0]), mapping.Find(kinds[0]), mapping, rounds);
     }
@@ -86,47 +94,101 @@ internal sealed class LayerListReader(YamlText source, ComponentReader component
         {
             throw source.KeyError(at, "layers", $"there are more than {MostLayers} layers, repetitions written out");
         }
-        IReadOnlyCollection<string> slots = OpCatalog.ByKind.TryGetValue(kind, out Op? defaults) ? SlotNames.GetOrAdd(kind, _ => SlotsOf(defaults)) : [];
-        Component<Op> component = components.ReadKind(kind, at, settings, OpCatalog.ByKind, "layer", slots);
-        string? name = entry?.Find("name") is { } given ? YamlValue.Text(source, "name", given) : null;
-        YamlNode[] references = References(entry);
-        Dictionary<string, YamlNode> places = new(component.Settings);
-        layers.Add(new LayerSpec
+        if (!Kinds.Contains(kind))
         {
-            Op = component.Value,
-            Name = name is null ? null : GraphAssembler.InRound(name, rounds.AsSpan()),
-            Rounds = rounds,
-            From = references.Length == 0 ? null : [.. references.Select(reference => YamlValue.Text(source, "from", reference))],
-            Initializers = ReadInitializers(component, settings, slots, places),
-            Origin = new YamlLayerOrigin(source, at, entry, places, references),
-        });
+            throw source.KeyError(at, kind, Spelling.Unknown("layer", kind, Kinds), Spelling.List(Kinds));
+        }
+        string? name = entry?.Find("name") is { } given ? YamlValue.Text(source, "name", given) : null;
+        LayerParametersReader parameters = new(source, components, entry);
+        References references = ReferencesOf(entry);
+        if (OpCatalog.ByKind.TryGetValue(kind, out Op? defaults))
+        {
+            Component<Op> op = ReadOp(kind, at, settings, SlotNames.GetOrAdd(kind, _ => SlotsOf(defaults)), parameters);
+            layers.Add(Complete(op.Value, null, op.Settings));
+            return;
+        }
+        bool wraps = BlockCatalog.ByKind[kind].WrapsLayers;
+        Component<Block> block = components.ReadKind(kind, at, settings, BlockCatalog.ByKind, "layer", wraps ? ["layers"] : []);
+        if (wraps && settings is YamlMappingNode && new YamlMapping(source, settings, kind).Find("layers") is { } inner)
+        {
+            references = ReadWrapped(inner, at, references, rounds);
+        }
+        layers.Add(Complete(null, block.Value, block.Settings));
+
+        LayerSpec Complete(Op? op, Block? block, IReadOnlyDictionary<string, YamlNode> settings)
+        {
+            Dictionary<string, YamlNode> places = new(settings);
+            parameters.AddPlaces(places);
+            return new LayerSpec
+            {
+                Op = op,
+                Block = block,
+                Name = name is null ? null : GraphAssembler.InRound(name, rounds.AsSpan()),
+                Rounds = rounds,
+                From = references.From,
+                Initializers = parameters.Initializers,
+                Parameters = parameters.Names,
+                Frozen = parameters.Frozen,
+                Origin = new YamlLayerOrigin(source, at, entry, places, references.Places),
+            };
+        }
     }
 
-    private Dictionary<string, Initializer> ReadInitializers(Component<Op> component, YamlNode? settings, IReadOnlyCollection<string> slots, Dictionary<string, YamlNode> places)
+    /// <summary>
+    /// The layers that a block goes around come before it in the list. The first of them reads what the block reads, and the
+    /// block reads the last of them and that too.
+    /// </summary>
+    private References ReadWrapped(YamlNode inner, YamlNode at, References outer, ImmutableArray<int> rounds)
     {
-        Dictionary<string, Initializer> initializers = [];
+        if (outer.From is { Count: not 1 })
+        {
+            throw source.KeyError(outer.Places[0], "from", $"{outer.From.Count} layers are given, and a block around layers reads one", "the name of one layer");
+        }
+        int start = layers.Count;
+        pending = outer.From is null ? null : outer;
+        ReadList(inner, rounds);
+        string read = outer.From?[0] ?? "-1";
+        // A distance counts from where it is written, and the block now stands behind its layers.
+        if (Distance().Match(read) is { Success: true } match && int.TryParse(match.Groups["back"].ValueSpan, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int back))
+        {
+            read = string.Create(CultureInfo.InvariantCulture, $"{(long)back - (layers.Count - start)}{match.Groups["output"].Value}");
+        }
+        return new References(["-1", read], [at, outer.Places.FirstOrDefault() ?? at]);
+    }
+
+    /// <summary>An op's settings, among which the initializers of its parameters stand too.</summary>
+    private Component<Op> ReadOp(string kind, YamlNode at, YamlNode? settings, IReadOnlyCollection<string> slots, LayerParametersReader parameters)
+    {
+        Component<Op> component = components.ReadKind(kind, at, settings, OpCatalog.ByKind, "layer", slots);
         if (settings is YamlMappingNode)
         {
             YamlMapping mapping = new(source, settings, component.Kind);
             foreach (string key in mapping.Keys.Where(key => slots.Contains(key) && !component.Settings.ContainsKey(key)))
             {
-                places[key] = mapping.ValueNode(key);
-                initializers[key] = components.ReadInitializer(key, mapping.ValueNode(key));
+                parameters.AddInitializer(key, mapping.ValueNode(key));
             }
         }
-        return initializers;
+        return component;
     }
 
-    private YamlNode[] References(YamlMapping? entry)
+    private References ReferencesOf(YamlMapping? entry)
     {
+        References? waiting = pending;
+        pending = null;
         if (entry?.Find("from") is not { } from)
         {
-            return [];
+            return waiting ?? new References(null, []);
         }
-        YamlNode[] references = from is YamlSequenceNode list ? [.. list.Children] : [from];
-        return references.Length > 0 ? references
+        YamlNode[] places = from is YamlSequenceNode list ? [.. list.Children] : [from];
+        return places.Length > 0 ? new References([.. places.Select(place => YamlValue.Text(source, "from", place))], places)
             : throw source.KeyError(from, "from", "there is no layer in the list", "the name of a layer, or a list of names");
     }
+
+    /// <summary>What a layer reads, as the file says it, and where; null for the layer before.</summary>
+    private sealed record References(IReadOnlyList<string>? From, YamlNode[] Places);
+
+    [GeneratedRegex(@"^(?<back>-[0-9]+)(?<output>:[0-9]+)?$")]
+    private static partial Regex Distance();
 
     /// <summary>The names of all parameters that an op can have, found by showing it inputs of several shapes.</summary>
     private static IReadOnlyCollection<string> SlotsOf(Op op)

@@ -18,7 +18,9 @@ internal sealed class LayerListWriter
     private readonly Node[] layers;
     private readonly bool[] isAutomatic;
     private readonly Dictionary<Node, int> positions = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<Node, Node> firstReaders = new(ReferenceEqualityComparer.Instance);
     private readonly string[] bodies;
+    private readonly string[] besides;
     private readonly int[] keys;
     private readonly StringBuilder text = new();
 
@@ -33,14 +35,19 @@ internal sealed class LayerListWriter
         for (int i = 0; i < layers.Length; i++)
         {
             positions[layers[i]] = i;
+            foreach (Node parameter in layers[i].Parameters)
+            {
+                firstReaders.TryAdd(parameter, layers[i]);
+            }
         }
         isAutomatic = AutomaticNames();
         bodies = [.. layers.Select(Body)];
+        besides = [.. layers.Select(Beside)];
         Dictionary<string, int> known = [];
         keys = new int[layers.Length];
         for (int i = 0; i < keys.Length; i++)
         {
-            string key = bodies[i] + "|" + string.Join(',', References(i, relative: true));
+            string key = bodies[i] + "|" + besides[i] + "|" + string.Join(',', References(i, relative: true));
             keys[i] = known.TryAdd(key, known.Count) ? known.Count - 1 : known[key];
         }
     }
@@ -71,22 +78,23 @@ internal sealed class LayerListWriter
                 for (int i = at; i < at + length; i++)
                 {
                     string? name = isAutomatic[i] ? null : BaseName(i, 1);
-                    WriteEntry("      - ", bodies[i], name, References(i, relative: true));
+                    WriteEntry("      - ", i, name, References(i, relative: true));
                 }
                 at += length * rounds;
             }
             else
             {
-                WriteEntry("  - ", bodies[at], isAutomatic[at] ? null : layers[at].Name, References(at, relative: false));
+                WriteEntry("  - ", at, isAutomatic[at] ? null : layers[at].Name, References(at, relative: false));
                 at++;
             }
         }
     }
 
-    private void WriteEntry(string start, string body, string? name, string[] references)
+    private void WriteEntry(string start, int index, string? name, string[] references)
     {
+        string body = bodies[index];
         text.Append(start);
-        if (name is null && references.Length == 0)
+        if (name is null && references.Length == 0 && besides[index].Length == 0)
         {
             text.Append(body).Append('\n');
             return;
@@ -100,7 +108,7 @@ internal sealed class LayerListWriter
         {
             text.Append(", from: ").Append(references.Length == 1 ? references[0] : $"[{string.Join(", ", references)}]");
         }
-        text.Append("}\n");
+        text.Append(besides[index]).Append("}\n");
     }
 
     /// <summary>The op with its settings and the initializers that are not its own.</summary>
@@ -113,25 +121,31 @@ internal sealed class LayerListWriter
         return YamlWords.Component(node.Op.Kind, node.Op, defaults, Initializers(node));
     }
 
-    private static List<(string Key, string Value)> Initializers(Node node)
+    private IEnumerable<(string Key, string Value)> Initializers(Node node) => Own(node)
+        .Where(own => firstReaders[own.Parameter] == node && !((Parameter)own.Parameter.Op).Initializer.Equals(own.Slot.Initializer))
+        .Select(own => (own.Slot.Name, YamlWords.Initializer(((Parameter)own.Parameter.Op).Initializer)));
+
+    /// <summary>What stands beside the layer about its parameters: names that are not its own, and which of them are frozen.</summary>
+    private static string Beside(Node node)
     {
-        TensorType[] types = [.. node.DataInputs.Select(value => value.Type)];
-        ParameterSlot[] slots = [.. GraphBuilder.SlotsOf(node.Op, node.Name, types)];
+        List<(ParameterSlot Slot, Node Parameter)> own = Own(node);
+        (string, string)[] named = [.. own.Where(own => own.Parameter.Name != node.Op.ParameterName(node.Name, own.Slot.Name))
+            .Select(own => (own.Slot.Name, YamlWords.Text(own.Parameter.Name)))];
+        string[] frozen = [.. own.Where(own => own.Slot.Trainable && !((Parameter)own.Parameter.Op).Trainable).Select(own => own.Slot.Name)];
+        return (named.Length == 0 ? "" : $", parameters: {YamlWords.Flow(named)}")
+            + (frozen.Length == 0 ? "" : frozen.Length == own.Count(own => own.Slot.Trainable) ? ", frozen: true" : $", frozen: [{string.Join(", ", frozen)}]");
+    }
+
+    /// <summary>The layer's slots with the parameters that fill them.</summary>
+    private static List<(ParameterSlot Slot, Node Parameter)> Own(Node node)
+    {
+        ParameterSlot[] slots = [.. GraphBuilder.SlotsOf(node.Op, node.Name, [.. node.DataInputs.Select(value => value.Type)])];
         Node[] parameters = [.. node.Parameters];
-        List<(string Key, string Value)> own = [];
-        for (int i = 0; i < Math.Max(slots.Length, parameters.Length); i++)
+        if (slots.Length != parameters.Length || slots.Where((slot, i) => !slot.Trainable && ((Parameter)parameters[i].Op).Trainable).Any())
         {
-            Parameter? given = i < parameters.Length ? (Parameter)parameters[i].Op : null;
-            if (given is null || i >= slots.Length || parameters[i].Name != $"{node.Name}.{slots[i].Name}" || given.Trainable != slots[i].Trainable)
-            {
-                throw new ModelFormatException($"{node.Name} ({node.Op.Kind}): shared, frozen or foreign parameters have no form in model files");
-            }
-            if (!given.Initializer.Equals(slots[i].Initializer))
-            {
-                own.Add((slots[i].Name, YamlWords.Initializer(given.Initializer)));
-            }
+            throw new ModelFormatException($"{node.Name} ({node.Op.Kind}): parameters that the layer does not own, as operands, have no form in model files");
         }
-        return own;
+        return [.. slots.Zip(parameters)];
     }
 
     /// <summary>What a layer reads, unless that is the layer before it alone.</summary>
@@ -157,8 +171,8 @@ internal sealed class LayerListWriter
     /// </summary>
     private bool[] AutomaticNames()
     {
-        bool[] automatic = new bool[layers.Length];
-        Array.Fill(automatic, true);
+        bool[] automatic = [.. layers.Select(layer => layer.Name.StartsWith(layer.Op.Kind + "_", StringComparison.Ordinal)
+            && int.TryParse(layer.Name.AsSpan(layer.Op.Kind.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out _))];
         for (bool changed = true; changed;)
         {
             changed = false;

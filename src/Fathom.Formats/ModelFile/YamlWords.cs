@@ -2,7 +2,9 @@ using System.Collections;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using Fathom.Graphs;
 using Fathom.Graphs.Initializers;
+using Fathom.Graphs.Ops;
 using Fathom.Training.Schedules;
 
 namespace Fathom.Formats.ModelFile;
@@ -90,7 +92,8 @@ internal static partial class YamlWords
         }
     }
 
-    private static string Value(object? value) => value switch
+    /// <summary>A setting's value.</summary>
+    internal static string Value(object? value) => value switch
     {
         null => "null",
         bool flag => flag ? "true" : "false",
@@ -99,6 +102,7 @@ internal static partial class YamlWords
         Enum name => RecordSchema.SnakeCase(name.ToString()),
         string text => Text(text),
         Schedule schedule => Inline(schedule.Kind, schedule, ScheduleCatalog.ByKind[schedule.Kind]),
+        Activation activation => Inline(activation.Kind, activation, OpCatalog.ByKind[activation.Kind]),
         IEnumerable list => $"[{string.Join(", ", list.Cast<object?>().Select(Value))}]",
         IFormattable other => other.ToString(null, CultureInfo.InvariantCulture),
         _ => throw new ModelFormatException($"a setting of the type {value.GetType().Name} has no form in model files"),

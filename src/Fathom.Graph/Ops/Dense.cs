@@ -7,13 +7,16 @@ namespace Fathom.Graphs.Ops;
 
 /// <summary>
 /// Fully connected layer y = x·Wᵀ + b. Inputs: x (…, in), weight (units, in), bias (units) if there is one.
-/// Output: (…, units).
+/// Output: (…, units); with weight standardization also the weight that is read, and its units' means and scales.
 /// </summary>
 /// <param name="Units">Number of outputs; at least 1.</param>
 /// <param name="Bias">Whether a bias is added.</param>
-public sealed record Dense(int Units, bool Bias = true) : Op
+/// <param name="WeightStandardization">Whether each unit's weights are read with mean 0 and one size.</param>
+public sealed record Dense(int Units, bool Bias = true, WeightStandardization WeightStandardization = WeightStandardization.None) : Op
 {
     public override string Kind => "dense";
+
+    private bool Standardizes => WeightStandardization != WeightStandardization.None;
 
     public override MomentRule? Moments => new(Propagate, PullBack);
 
@@ -49,13 +52,19 @@ public sealed record Dense(int Units, bool Bias = true) : Op
         {
             scope.RequireShape(2, Shape.Of(Units));
         }
-        return [new TensorType(scope.Shape(0).WithLast(Units))];
+        TensorType y = new(scope.Shape(0).WithLast(Units));
+        return Standardizes ? [y, .. StandardizedWeight.Outputs(scope.Shape(1))] : [y];
     }
 
     public override void Run<T>(in KernelContext<T> context)
     {
         (int rows, int width) = KernelContext<T>.Fold(context.InputShape(0));
-        Gemm.Multiply(false, true, rows, Units, width, context.Input(0), width, context.Input(1), width,
+        if (Standardizes)
+        {
+            StandardizedWeight.Run(context, WeightStandardization, 1, 1);
+        }
+        Buffer<T> weight = Standardizes ? context.Output(1) : context.Input(1);
+        Gemm.Multiply(false, true, rows, Units, width, context.Input(0), width, weight, width,
             context.Output(0), Units, accumulate: false, Bias ? context.Input(2) : default, context.Pool);
     }
 
@@ -64,11 +73,12 @@ public sealed record Dense(int Units, bool Bias = true) : Op
         Value upstream = scope.Upstream;
         if (scope.Needs(0))
         {
-            scope.Contribute(0, scope.Emit(new DenseInputGradient(), "input", upstream, scope.Input(1)));
+            scope.Contribute(0, scope.Emit(new DenseInputGradient(), "input", upstream, Standardizes ? scope.Output(1) : scope.Input(1)));
         }
         if (scope.Needs(1))
         {
-            scope.Contribute(1, scope.Emit(new DenseWeightGradient(), "weight", upstream, scope.Input(0)));
+            Value gradient = scope.Emit(new DenseWeightGradient(), "weight", upstream, scope.Input(0));
+            scope.Contribute(1, Standardizes ? StandardizedWeight.Gradient(scope, WeightStandardization, 1, 1, gradient) : gradient);
         }
         if (Bias && scope.Needs(2))
         {
@@ -76,22 +86,27 @@ public sealed record Dense(int Units, bool Bias = true) : Op
         }
     }
 
-    /// <summary>q' = fan_in · E[w²] · E[x²] + Var(b); the cross moment follows the same map (Poole et al. 2016).</summary>
+    /// <summary>
+    /// q' = fan_in · E[w²] · E[x²] + Var(b); the cross moment follows the same map (Poole et al. 2016). Standardized weights
+    /// have mean 0 in every unit, so that of x it is the variance that counts.
+    /// </summary>
     private Moments Propagate(MomentScope scope)
     {
         (Moments x, Moments weight) = (scope.Inputs[0], scope.Inputs[1]);
         Moments bias = Bias ? scope.Inputs[2] : default;
         double fanIn = scope.Node.Inputs[1].Shape[1].Size;
-        double mean = fanIn * weight.Mean * x.Mean + bias.Mean;
-        double spread = fanIn * weight.Variance + fanIn * fanIn * weight.Mean * weight.Mean;
-        double q = spread * x.SecondMoment + bias.SecondMoment;
-        double cross = spread * x.SecondMoment * x.Correlation + bias.SecondMoment;
+        double mean = Standardizes ? bias.Mean : fanIn * weight.Mean * x.Mean + bias.Mean;
+        double center = Standardizes ? x.Mean * x.Mean : 0;
+        double spread = Standardizes ? fanIn * StandardizedWeight.SecondMoment(WeightStandardization, weight.Variance, fanIn)
+            : fanIn * weight.Variance + fanIn * fanIn * weight.Mean * weight.Mean;
+        double q = spread * (x.SecondMoment - center) + bias.SecondMoment;
+        double cross = spread * (x.SecondMoment * x.Correlation - center) + bias.SecondMoment;
         return new Moments(mean, q, q > 0 ? cross / q : 1);
     }
 
     /// <summary>Each input element gathers from all units: E[g_x²] = units · E[w²] · E[g_y²].</summary>
-    private double PullBack(MomentScope scope, int input) =>
-        input == 0 ? Units * scope.Inputs[1].SecondMoment : double.NaN;
+    private double PullBack(MomentScope scope, int input) => input != 0 ? double.NaN
+        : Units * (Standardizes ? StandardizedWeight.SecondMoment(WeightStandardization, scope.Inputs[1].Variance, scope.Node.Inputs[1].Shape[1].Size) : scope.Inputs[1].SecondMoment);
 }
 
 /// <summary>The verb of <see cref="Dense"/>.</summary>
@@ -103,7 +118,9 @@ public static class DenseLayer
     /// <param name="bias">Bias initializer; null for zeros.</param>
     /// <param name="useBias">False for no bias.</param>
     /// <param name="name">Node name.</param>
-    public static NetworkCursor Dense(this NetworkCursor network, int units, Initializer? weight = null, Initializer? bias = null, bool useBias = true, string? name = null)
+    /// <param name="weightStandardization">Whether each unit's weights are read with mean 0 and one size.</param>
+    public static NetworkCursor Dense(this NetworkCursor network, int units, Initializer? weight = null, Initializer? bias = null, bool useBias = true, string? name = null,
+        WeightStandardization weightStandardization = WeightStandardization.None)
     {
         Dictionary<string, Initializer> initializers = [];
         if (weight is not null)
@@ -114,7 +131,7 @@ public static class DenseLayer
         {
             initializers["bias"] = bias;
         }
-        return network.Then(new Dense(units, useBias), name, initializers);
+        return network.Then(new Dense(units, useBias, weightStandardization), name, initializers);
     }
 }
 

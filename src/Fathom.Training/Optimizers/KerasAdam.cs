@@ -3,8 +3,9 @@ using System.Numerics.Tensors;
 namespace Fathom.Training.Optimizers;
 
 /// <summary>
-/// Adam as in Keras 3: the bias corrections are in the rate, so ε weighs more in the first steps than in
-/// <see cref="Adam"/>. Kingma and Ba 2015, end of section 2. Its weight decay is that of <see cref="AdamW"/>.
+/// Adam as in Keras 3: −rate · √(1 − β2^t)/(1 − β1^t) · m / (√v + ε). The bias corrections are in the rate, so ε
+/// weighs more in the first steps than in <see cref="Adam"/>. Kingma and Ba 2015, end of section 2. Its weight decay
+/// is that of <see cref="AdamW"/>.
 /// </summary>
 /// <param name="LearningRate">Greater than 0.</param>
 /// <param name="Beta1">Decay of the mean gradient; from 0 to below 1.</param>

@@ -109,7 +109,7 @@ public sealed class ModelFileReaderTests
     }
 
     [Xunit.Theory]
-    [InlineData("dense: {unit: 4}", "m.yaml:4:13: key 'unit': no such setting of dense, nearest is 'units'; allowed: units, bias, weight")]
+    [InlineData("dense: {unit: 4}", "m.yaml:4:13: key 'unit': no such setting of dense, nearest is 'units'; allowed: units, bias, weight_standardization, weight")]
     [InlineData("dense: {units: 0}", "m.yaml:4:20: key 'units': 0 is out of range; allowed: 1 or more")]
     [InlineData("dense: 0", "m.yaml:4:12: key 'units': 0 is out of range; allowed: 1 or more")]
     [InlineData("dense: 4.5", "m.yaml:4:12: key 'units': '4.5' is not a whole number; allowed: a whole number")]
@@ -125,8 +125,8 @@ public sealed class ModelFileReaderTests
     [InlineData("dense: {units: 4, weight: {normal: {standard_deviation: .inf}}}", "m.yaml:4:61: key 'standard_deviation': '.inf' is not a finite number; allowed: a finite number, such as 0.1 or 1e-3")]
     [InlineData("dense: {units: 4, weight: {he_normal: {distribution: uniform}}}", "m.yaml:4:44: key 'distribution': no such setting of he_normal; allowed: scale, mode")]
     [InlineData("dense: {units: 4, bias: {constant: x}}", "m.yaml:4:40: key 'number': 'x' is not a finite number; allowed: a finite number, such as 0.1 or 1e-3")]
-    [InlineData("{dense: {units: 4, bias: false, weight: zeros}, form: input}", "m.yaml:4:53: key 'form': no such layer; allowed: one layer's name, and beside it 'name' and 'from'; settings go under the layer's name, as in {dense: {units: 64}}")]
-    [InlineData("{dense: 4, relu: }", "m.yaml:4:5: key 'layers': one layer is expected in an entry, 2 are given; allowed: one layer's name, and beside it 'name' and 'from'")]
+    [InlineData("{dense: {units: 4, bias: false, weight: zeros}, form: input}", "m.yaml:4:53: key 'form': no such layer; allowed: one layer's name, and beside it 'name', 'from', 'initializers', 'parameters' and 'frozen'; settings go under the layer's name, as in {dense: {units: 64}}")]
+    [InlineData("{dense: 4, relu: }", "m.yaml:4:5: key 'layers': one layer is expected in an entry, 2 are given; allowed: one layer's name, and beside it 'name', 'from', 'initializers', 'parameters' and 'frozen'")]
     [InlineData("{dense: 4, from: inptu}", "m.yaml:4:22: key 'from': no such layer, nearest is 'input': 'inptu'; allowed: the name of a layer, 'input', or a distance such as -2")]
     [InlineData("{dense: 4, from: -2}", "m.yaml:4:22: key 'from': '-2' goes back beyond the input; 0 layers stand before this one")]
     [InlineData("{dense: 4, from: input:1}", "m.yaml:4:22: key 'from': input has 1 output, and outputs are counted from 0; output 1 does not exist")]
@@ -142,6 +142,13 @@ public sealed class ModelFileReaderTests
     [InlineData("{repeat: 2, layer: [relu]}", "m.yaml:4:17: key 'layer': no such key of a repetition, nearest is 'layers'; allowed: repeat, layers")]
     [InlineData("{repeat: 2, layers: []}", "m.yaml:4:25: key 'layers': there is no layer; allowed: a list of at least one layer")]
     [InlineData("{repeat: 100001, layers: [relu]}", "m.yaml:4:31: key 'layers': there are more than 100000 layers, repetitions written out")]
+    [InlineData("{dense: 4, parameters: {wieght: w}}", "m.yaml:4:37: key 'wieght': the layer has no such parameter with these settings; allowed: bias, weight")]
+    [InlineData("{dense: 4, parameters: {weight: [w]}}", "m.yaml:4:37: key 'weight': a list is not a text; allowed: a text")]
+    [InlineData("{dense: 4, parameters: w}", "m.yaml:4:28: key 'parameters': keys and values are expected here, such as {key: value}")]
+    [InlineData("{dense: {units: 4, weight: zeros}, initializers: {weight: ones}}", "m.yaml:4:32: key 'weight': its initializer is given twice; allowed: one of the two")]
+    [InlineData("{dense: 4, frozen: [slope]}", "m.yaml:4:25: key 'slope': the layer has no such parameter with these settings; allowed: bias, weight")]
+    [InlineData("{dense: 4, frozen: some}", "m.yaml:4:24: key 'frozen': 'some' is not true or false; allowed: true, false")]
+    [InlineData("{dense: 4, parameters: {weight: w}}\n  - {dense: 4, parameters: {weight: w}}", "m.yaml:5:6: dense_2 (dense): the parameter w has the shape (4, 8), and weight must have the shape (4, 4)")]
     [InlineData("dense: 2000000000", "m.yaml:4:5: dense_1 (dense): weight would have the shape (2000000000, 8); a parameter may have at most 2147483647 elements")]
     [InlineData("dense: {units: 4, bias: false}\n  - {add: , from: [dense_1, input]}", "m.yaml:5:6: add_1 (add): expected input 1 of shape (N, 4), given shape (N, 8)")]
     public void WrongLayerIsOneClearLine(string layer, string message) =>

@@ -108,15 +108,47 @@ public sealed class RoundTripTests
     }
 
     [Fact]
-    public void WriterRefusesWhatAFileCannotSay()
+    public void SharedAndFrozenParametersComeBack()
     {
         GraphBuilder builder = new();
         Value x = builder.Input("input", new TensorType(Shape.OfSamples(4)));
-        Value weight = builder.Parameter("tied", Shape.Of(4, 4), VarianceScaling.HeNormal);
-        Value bias = builder.Parameter("bias", Shape.Of(4), ConstantInitializer.Zeros);
-        Graph graph = builder.Build(builder.Add("second", new Dense(4), [builder.Add("first", new Dense(4), [x, weight, bias]), weight, bias]));
+        Dictionary<string, string> tied = new() { ["weight"] = "tied" };
+        Value first = builder.Layer(new Dense(4), "dense_1", [x], new Dictionary<string, Initializer> { ["weight"] = VarianceScaling.HeNormal }, tied, slot => slot == "weight");
+        Value second = builder.Layer(new Dense(4), "dense_2", [first], null, tied);
+        Value third = builder.Layer(new Dense(4, Bias: false), "dense_3", [second], null, new Dictionary<string, string> { ["weight"] = "dense_4.weight" });
+        Value fourth = builder.Layer(new Dense(4), "dense_4", [third]);
+        Graph graph = builder.Build(builder.Layer(new BatchNorm(), "batch_norm_1", [fourth], frozen: _ => true));
+        string text = ModelFileWriter.Write(new ModelDefinition("m", graph, Plan));
+        Assert.Contains("""
+              - {dense: {units: 4, weight: he_normal}, parameters: {weight: tied}, frozen: [weight]}
+              - {dense: 4, parameters: {weight: tied}, frozen: [weight]}
+              - {dense: {units: 4, bias: false}, parameters: {weight: dense_4.weight}}
+              - dense: 4
+              - {batch_norm: {}, frozen: true}
+
+            """.ReplaceLineEndings("\n"), text, StringComparison.Ordinal);
+        Assert.Equal(GraphText.Of(graph), GraphText.Of(ModelFileReader.Read("m.yaml", text).Graph));
+    }
+
+    [Fact]
+    public void RoundsOfARepetitionCanShareAWeight()
+    {
+        NetworkCursor cursor = Network.Input(4).Repeat(5, block => block.Then(new Dense(4), null, null, new Dictionary<string, string> { ["weight"] = "tied" }).Tanh());
+        Graph graph = cursor.Build();
+        string text = ModelFileWriter.Write(new ModelDefinition("m", graph, Plan));
+        Assert.Contains("  - repeat: 5\n    layers:\n      - {dense: 4, parameters: {weight: tied}}\n      - tanh\n", text, StringComparison.Ordinal);
+        Assert.Equal(16 + 5 * 4, graph.ParameterCount);
+        Assert.Equal(GraphText.Of(graph), GraphText.Of(ModelFileReader.Read("m.yaml", text).Graph));
+    }
+
+    [Fact]
+    public void WriterRefusesWhatAFileCannotSay()
+    {
+        GraphBuilder builder = new();
+        Value x = builder.Parameter("x", Shape.OfSamples(4), ConstantInitializer.Zeros);
+        Graph graph = builder.Build(builder.Add("sum", new Add(), [builder.Input("input", new TensorType(Shape.OfSamples(4))), x]));
         ModelFormatException error = Assert.Throws<ModelFormatException>(() => ModelFileWriter.Write(new ModelDefinition("m", graph, Plan)));
-        Assert.Equal("first (dense): shared, frozen or foreign parameters have no form in model files", error.Message);
+        Assert.Equal("sum (add): parameters that the layer does not own, as operands, have no form in model files", error.Message);
     }
 
     [Fact]

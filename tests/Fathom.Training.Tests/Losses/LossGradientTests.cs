@@ -22,6 +22,8 @@ public sealed class LossGradientTests
         ["mae"] = new(new MeanAbsoluteErrorLoss(), Logits, Soft),
         ["huber"] = new(new HuberLoss(0.7), Logits, Soft),
         ["hinge"] = new(new HingeLoss(), Logits, Signs),
+        ["margin"] = new(new MarginLoss(), Shares, Soft),
+        ["margin settings"] = new(new MarginLoss(0.8, 0.2, 0.3, LossReduction.Sum), Shares, Soft),
         ["bce"] = new(new BinaryCrossEntropyLoss(), Logits, Soft),
         ["bce none"] = new(new BinaryCrossEntropyLoss(Reduction: LossReduction.None), Logits, Soft),
         ["bce weighted"] = new(new BinaryCrossEntropyLoss(PositiveWeight: true), Logits, Soft, Extra: Weights),
