@@ -1,12 +1,14 @@
 using System.Globalization;
 using System.Text;
 using Fathom.Graphs;
+using Fathom.Graphs.Initialization;
 using Fathom.Graphs.Ops;
 using Fathom.Training;
 using Fathom.Training.Clipping;
 using Fathom.Training.Losses;
 using Fathom.Training.Metrics;
 using Fathom.Training.Optimizers;
+using Fathom.Training.Pretraining;
 using Fathom.Training.Regularization;
 using Fathom.Training.Schedules;
 
@@ -40,6 +42,10 @@ public static class ModelFileWriter
         {
             string[] outputs = [.. model.Graph.Outputs.Select(output => YamlWords.Text(LayerListWriter.Reference(output)))];
             text.Append("output: ").Append(outputs.Length == 1 ? outputs[0] : $"[{string.Join(", ", outputs)}]").Append('\n');
+        }
+        if (model.Plan.Initialization is { } start)
+        {
+            text.Append("initialization: ").Append(Component<InitializationRule>(start, start.Kind, InitializationCatalog.ByKind)).Append('\n');
         }
         AppendPlan(text, model.Plan);
         return text.ToString();
@@ -78,6 +84,10 @@ public static class ModelFileWriter
         {
             string[] metrics = [.. plan.Metrics.Select(metric => Component(metric, metric.Kind, MetricCatalog.ByKind))];
             text.Append(CultureInfo.InvariantCulture, $"metrics: [{string.Join(", ", metrics)}]\n");
+        }
+        if (plan.Pretraining is { } pretraining)
+        {
+            text.Append("pretraining: ").Append(Component(pretraining, pretraining.Kind, PretrainingCatalog.ByKind)).Append('\n');
         }
     }
 
