@@ -63,7 +63,10 @@ public static class Forecast
             return [];
         }
         HashSet<Value> awake = AfterFirstSteps(prediction);
-        return [.. unreached.Where(layer => !(awake.Contains(layer.Output) && layer.Parameters.Any(IsRandom))).Select(layer => layer.Name)];
+        return [.. unreached.Where(layer => !(awake.Contains(layer.Output) && Differ(layer))).Select(layer => layer.Name)];
+
+        // Units that start alike and read inputs that are all alike stay alike.
+        bool Differ(Node layer) => layer.Parameters.Any(IsRandom) || layer.DataInputs.All(input => prediction.Forward(input).Variance > 0);
     }
 
     /// <summary>
