@@ -14,6 +14,9 @@ public static class Forecast
     /// <summary>Decades of the gradient's norm from the last to the first layer; the threshold of FTH001 and FTH002.</summary>
     public const double Decades = 3;
 
+    /// <summary>Below the square of the least number of float; theory, which integrates over a width above 0, has such values for 0.</summary>
+    private const double Nothing = 1e-90;
+
     /// <summary>A finding at step −1 if the gradient is expected to vanish or explode over depth; else null.</summary>
     public static Finding? Of(PropagationPrediction prediction)
     {
@@ -66,7 +69,7 @@ public static class Forecast
         return [.. unreached.Where(layer => !(awake.Contains(layer.Output) && Differ(layer))).Select(layer => layer.Name)];
 
         // Units that start alike and read inputs that are all alike stay alike.
-        bool Differ(Node layer) => layer.Parameters.Any(IsRandom) || layer.DataInputs.All(input => prediction.Forward(input).Variance > 0);
+        bool Differ(Node layer) => layer.Parameters.Any(IsRandom) || layer.DataInputs.All(input => prediction.Forward(input).Variance > Nothing);
     }
 
     /// <summary>
@@ -80,7 +83,7 @@ public static class Forecast
         {
             Node node = item.Node;
             bool live = Enumerable.Range(0, node.Outputs.Length).Any(output => IsReached(new Value(node, output)) || awake.Contains(new Value(node, output)));
-            bool moves = live && node.Parameters.FirstOrDefault() is { } factor && IsZero(factor) && node.DataInputs.All(input => prediction.Forward(input).SecondMoment > 0);
+            bool moves = live && node.Parameters.FirstOrDefault() is { } factor && IsZero(factor) && node.DataInputs.All(input => prediction.Forward(input).SecondMoment > Nothing);
             for (int i = 0; i < node.Inputs.Length; i++)
             {
                 if (IsReached(node.Inputs[i]) || moves || (live && item.GradientFactors.ElementAtOrDefault(i) > 0))
