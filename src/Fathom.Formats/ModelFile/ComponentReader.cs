@@ -74,10 +74,14 @@ internal sealed class ComponentReader(YamlText source)
     /// <summary>Reads an initializer: <c>he_normal</c>, <c>constant: 0.1</c>, <c>variance_scaling: {…}</c>.</summary>
     public Initializer ReadInitializer(string slot, YamlNode node)
     {
+        if (ScaledByGain(slot, node) is { } scaled)
+        {
+            return scaled;
+        }
         Component<Initializer> component = Read(slot, node, InitializerCatalog.ByKind);
         foreach ((string setting, YamlNode at) in component.Settings)
         {
-            if (setting is "scale" or "standard_deviation" or "gain" or "bound" && RecordSchema.Of(component.Value) is { } schema
+            if (setting is "scale" or "standard_deviation" or "gain" or "value_gain" or "bound" && RecordSchema.Of(component.Value) is { } schema
                 && schema.Settings.First(candidate => candidate.Name == setting).Property.GetValue(component.Value) is double value && !(value > 0))
             {
                 throw source.KeyError(at, setting, $"{YamlValue.Describe(at)} is out of range", "greater than 0");
@@ -88,6 +92,45 @@ internal sealed class ComponentReader(YamlText source)
             throw source.KeyError(node, "low", FormattableString.Invariant($"{uniform.Low} is above high, which is {uniform.High}"), "a number that is not above high");
         }
         return component.Value;
+    }
+
+    /// <summary><c>he_normal: {gain: tanh}</c>: where a scale divided by the fan is the variance, a gain g stands for the scale g².</summary>
+    private Initializer? ScaledByGain(string slot, YamlNode node)
+    {
+        if (node is not YamlMappingNode { Children: [{ Key: YamlScalarNode { Value: { } kind } at, Value: YamlMappingNode settings }] }
+            || InitializerCatalog.ByKind.GetValueOrDefault(kind) is not VarianceScaling || !settings.Children.ContainsKey("gain"))
+        {
+            return null;
+        }
+        YamlMapping mapping = new(source, settings, kind);
+        YamlNode gain = mapping.ValueNode("gain");
+        if (mapping.Has("scale"))
+        {
+            throw source.KeyError(gain, "gain", "'scale' is given too, and is the square of the gain", "one of the two");
+        }
+        Component<Initializer> component = ReadKind(kind, at, settings, InitializerCatalog.ByKind, slot, ["gain"]);
+        double factor = ReadGain(gain);
+        return (VarianceScaling)component.Value with { Scale = Math.Round(factor * factor, 14) };
+    }
+
+    /// <summary>Reads a gain: a number, an activation's name, or <c>{leaky_relu: 0.2}</c>.</summary>
+    private double ReadGain(YamlNode node)
+    {
+        (YamlNode name, YamlNode? slope) = node is YamlMappingNode { Children: [{ Key: { } key, Value: { } value }] } ? (key, value) : (node, null);
+        if (name is YamlScalarNode { Value: { } text } && text.Length > 0 && char.IsLetter(text[0]))
+        {
+            if (!ActivationGain.Names.Contains(text))
+            {
+                throw source.KeyError(name, "gain", Spelling.Unknown("activation", text, ActivationGain.Names), $"a number, {Spelling.List(ActivationGain.Names)}");
+            }
+            if (slope is not null && text != "leaky_relu")
+            {
+                throw source.KeyError(slope, text, "only leaky_relu has a slope here", $"gain: {text}");
+            }
+            return ActivationGain.Of(text, slope is null ? null : (double)YamlValue.Read(source, text, slope, typeof(double))!);
+        }
+        double gain = (double)YamlValue.Read(source, "gain", node, typeof(double))!;
+        return gain > 0 ? gain : throw source.KeyError(node, "gain", $"{YamlValue.Describe(node)} is out of range", "greater than 0");
     }
 
     /// <summary>Turns «sgd: learning_rate is -1; it must be …» into an error at that setting.</summary>
@@ -128,9 +171,13 @@ internal sealed class ComponentReader(YamlText source)
         settings.FirstOrDefault(setting => setting.Name == key) is { } setting
         && (setting.Type != typeof(bool) || mapping.Find(key) is YamlScalarNode { Value: "true" or "True" or "TRUE" or "false" or "False" or "FALSE" });
 
-    /// <summary>A schedule may hold another schedule, and a block an activation; all other settings are plain values.</summary>
+    /// <summary>A schedule may hold another schedule, a block an activation, and a gain may be named by an activation; all other settings are plain values.</summary>
     private object? ReadSetting(RecordSetting setting, YamlNode node)
     {
+        if (setting.Name == "gain" && setting.Property.DeclaringType!.IsSubclassOf(typeof(Initializer)))
+        {
+            return ReadGain(node);
+        }
         if (setting.Type == typeof(Activation))
         {
             return YamlMapping.IsNull(node) ? null : Read(setting.Name, node, Activations).Value;

@@ -18,6 +18,9 @@ public abstract record Initializer
     /// <summary>Variance of one element.</summary>
     public abstract double Variance(Fans fans);
 
+    /// <summary>What it needs of a parameter and this shape does not give, such as «a weight (out, in, kernel…)»; null if it suits.</summary>
+    public virtual string? Requirement(Shape shape) => null;
+
     /// <summary>Fills a tensor; the same key gives the same numbers on every machine and for any thread count.</summary>
     /// <param name="shape">Shape of the tensor, out first.</param>
     /// <param name="key">Key of the random numbers.</param>

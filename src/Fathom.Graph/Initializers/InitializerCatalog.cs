@@ -13,8 +13,8 @@ public static class InitializerCatalog
     /// <summary>Makes an initializer from its name.</summary>
     /// <param name="kind">A name in <see cref="ByKind"/>, such as <c>he_normal</c> or <c>kaiming_normal</c>.</param>
     /// <param name="gain">
-    /// Replaces the gain: Var(w) = gain² / fan, for orthogonal the length of its rows. √2 is He's own. Only for
-    /// initializers that scale by fan, and for orthogonal.
+    /// Replaces the gain: Var(w) = gain² / fan, for orthogonal the length of its rows, for identity its diagonal. √2 is
+    /// He's own. Only for initializers that scale by fan, and for orthogonal, delta-orthogonal and identity.
     /// </param>
     /// <param name="mode">Replaces the fan that is divided by. Only for initializers that scale by fan.</param>
     /// <exception cref="GraphException">The name is unknown, or it does not take the setting.</exception>
@@ -32,9 +32,11 @@ public static class InitializerCatalog
         {
             (VarianceScaling scaling, _, _) => scaling with { Scale = gain * gain ?? scaling.Scale, Mode = mode ?? scaling.Mode },
             (Orthogonal orthogonal, _, null) => orthogonal with { Gain = gain ?? orthogonal.Gain },
+            (DeltaOrthogonal orthogonal, _, null) => orthogonal with { Gain = gain ?? orthogonal.Gain },
+            (IdentityInitializer identity, _, null) => identity with { Gain = gain ?? identity.Gain },
             (_, null, null) => initializer,
             (_, _, not null) => throw new GraphException($"initializer {kind}: it has no fan mode; only those that scale by fan have one"),
-            _ => throw new GraphException($"initializer {kind}: it has no gain; only orthogonal and those that scale by fan have one"),
+            _ => throw new GraphException($"initializer {kind}: it has no gain; only orthogonal, delta_orthogonal, identity and those that scale by fan have one"),
         };
     }
 
@@ -58,6 +60,10 @@ public static class InitializerCatalog
             VarianceScaling.LeCunNormal with { Distribution = WeightDistribution.TruncatedNormal },
             new VarianceScaling(1, FanMode.In, WeightDistribution.TruncatedNormal),
             new Orthogonal(),
+            new ForgetGateBias(),
+            new DeltaOrthogonal(),
+            new IdentityInitializer(),
+            new QueryKeyValueXavier(),
         ];
         yield return KeyValuePair.Create<string, Initializer>("constant", ConstantInitializer.Zeros);
         foreach (Initializer initializer in initializers)
