@@ -15,7 +15,7 @@ public sealed class ResidualConnections : Remedy
 
     public override IEnumerable<Prescription> Propose(ModelDefinition model, IReadOnlyList<Finding> findings)
     {
-        bool already = model.Graph.Nodes.Any(node => node.Op is Add);
+        bool already = model.Graph.Nodes.Any(node => node.Op is Add or GatedSum);
         if (!already && Blocks(model.Graph).Count >= 2)
         {
             yield return new Prescription(this, "residual connection around each block", Rewrite);
