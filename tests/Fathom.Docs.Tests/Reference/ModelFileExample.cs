@@ -14,7 +14,7 @@ internal static class ModelFileExample
             "OpCatalog" => "layers:\n  - " + Layer(part, yaml),
             "BlockCatalog" => "layers:\n  - " + yaml,
             "InitializerCatalog" => $"layers:\n  - dense: {{units: 64, weight: {Inline(yaml)}}}",
-            "RegularizationCatalog" or "MetricCatalog" => $"{Pages.Find(part)!.Key}: [{Inline(yaml)}]",
+            "RegularizerCatalog" or "MetricCatalog" => $"{Pages.Find(part)!.Key}: [{Inline(yaml)}]",
             _ => $"{Pages.Find(part)!.Key}: {Inline(yaml)}",
         };
     }

@@ -36,6 +36,15 @@ public sealed class OpReferenceTests
     public void EmbeddingAgrees() => Agrees("attention", "embedding");
 
     [ReferenceFact]
+    public void ConvolutionAgrees() => Agrees("convolution", "conv1d", "conv2d");
+
+    [ReferenceFact]
+    public void PoolingAgrees() => Agrees("convolution", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "global_avg_pool2d");
+
+    [ReferenceFact]
+    public void SpecialValuesOfImagesAgree() => Agrees("special", "conv2d", "max_pool2d", "avg_pool2d");
+
+    [ReferenceFact]
     public void AttentionAgrees() => Agrees("attention", "scaled_dot_product_attention", "multi_head_attention");
 
     [ReferenceFact]
