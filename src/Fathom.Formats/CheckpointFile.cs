@@ -18,8 +18,11 @@ public static class CheckpointFile
     private const string OptimizerKindKey = "fathom.optimizer_kind";
     private const string ScheduleKindKey = "fathom.schedule_kind";
     private const string ScheduleKey = "fathom.schedule";
+    private const string ClippingKindKey = "fathom.clipping_kind";
+    private const string ClippingKey = "fathom.clipping";
     private const string SeedKey = "fathom.seed";
     private const string BatchKey = "fathom.batch";
+    private const string AccumulateKey = "fathom.accumulate";
     private const string EpochStepsKey = "fathom.steps_per_epoch";
 
     /// <summary>Whether a safetensors file is a checkpoint rather than bare weights.</summary>
@@ -40,8 +43,11 @@ public static class CheckpointFile
             [OptimizerKindKey] = checkpoint.OptimizerKind,
             [ScheduleKindKey] = checkpoint.ScheduleKind,
             [ScheduleKey] = string.Join(' ', checkpoint.Schedule.Select(Text)),
+            [ClippingKindKey] = checkpoint.ClippingKind,
+            [ClippingKey] = string.Join(' ', checkpoint.Clipping.Select(Text)),
             [SeedKey] = Text(session.Model.Plan.Seed),
             [BatchKey] = Text(session.Model.Plan.BatchSize),
+            [AccumulateKey] = Text(session.Model.Plan.Accumulate),
             [EpochStepsKey] = Text(session.StepsPerEpoch),
         });
     }
@@ -65,9 +71,14 @@ public static class CheckpointFile
         }
         Require(file, SeedKey, "seed", Text(session.Model.Plan.Seed));
         Require(file, BatchKey, "batch", Text(session.Model.Plan.BatchSize));
+        Require(file, AccumulateKey, "number of micro-batches", Text(session.Model.Plan.Accumulate));
         Require(file, EpochStepsKey, "number of steps per epoch (training rows over batch)", Text(session.StepsPerEpoch));
         Dictionary<string, (int[] Shape, float[] Elements)> tensors = file.Names.ToDictionary(name => name, name => (file.Tensor(name).Shape.ToArray(), file.Tensor(name).ToSingles()));
-        Checkpoint checkpoint = new(step, scale, Word(file, OptimizerKindKey, "optimizer"), Word(file, ScheduleKindKey, "schedule"), tensors, ScheduleState(file));
+        Checkpoint checkpoint = new(step, scale, Word(file, OptimizerKindKey, "optimizer"), Word(file, ScheduleKindKey, "schedule"), tensors, Numbers(file, ScheduleKey))
+        {
+            ClippingKind = file.Metadata.GetValueOrDefault(ClippingKindKey, ""),
+            Clipping = Numbers(file, ClippingKey),
+        };
         try
         {
             session.Restore(checkpoint);
@@ -82,10 +93,10 @@ public static class CheckpointFile
     private static string Word(SafeTensorsFile file, string key, string what) => file.Metadata.GetValueOrDefault(key)
         ?? throw new SafeTensorsException($"{file.Path}: the checkpoint does not say which {what} its run has ({key}), so no run can go on from it; train from the start to get a new one");
 
-    private static double[] ScheduleState(SafeTensorsFile file) =>
-        [.. file.Metadata.GetValueOrDefault(ScheduleKey, "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(word =>
+    private static double[] Numbers(SafeTensorsFile file, string key) =>
+        [.. file.Metadata.GetValueOrDefault(key, "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(word =>
             double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number
-            : throw new SafeTensorsException($"{file.Path}: '{word}' in {ScheduleKey} is no number"))];
+            : throw new SafeTensorsException($"{file.Path}: '{word}' in {key} is no number"))];
 
     private static void Require(SafeTensorsFile file, string key, string what, string now)
     {

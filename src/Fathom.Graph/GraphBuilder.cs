@@ -51,7 +51,9 @@ public sealed class GraphBuilder
     public Value Input(string name, TensorType type) => Add(name, new Input(type), []);
 
     public Value Parameter(string name, Shape shape, Initializer initializer, bool trainable = true) =>
-        Add(name, new Parameter(shape, initializer, trainable), []);
+        Parameter(name, new Parameter(shape, initializer, trainable));
+
+    internal Value Parameter(string name, Parameter op) => Add(name, op, []);
 
     /// <summary>Adds a node with all its inputs given.</summary>
     /// <param name="name">Unique name; null for the op's kind with a running number.</param>
@@ -185,7 +187,7 @@ public sealed class GraphBuilder
             {
                 tied.Add(name);
             }
-            return Parameter(name, slot.Shape, initializer ?? slot.Initializer, slot.Trainable);
+            return Parameter(name, slot.Create(initializer));
         }
         Parameter shared = (Parameter)existing.Op;
         string problem = !shared.Shape.Equals(slot.Shape) ? $"has the shape {shared.Shape}, and {slot.Name} must have the shape {slot.Shape}"

@@ -92,7 +92,7 @@ public sealed class GraphRewriter
         {
             int position = oldSlots.Select(old => old.Name).ToList().IndexOf(slot.Name);
             all.Add(position < 0
-                ? Builder.Parameter(op.ParameterName(name, slot.Name), slot.Shape, slot.Initializer, slot.Trainable)
+                ? Builder.Parameter(op.ParameterName(name, slot.Name), slot.Create())
                 : CopyParameter(node, node.Inputs[^(oldSlots.Length - position)].Node, slot, initializer, op.ParameterName(name, slot.Name)));
         }
         Value copy = Builder.Add(name, op, all.ToArray());
@@ -168,7 +168,7 @@ public sealed class GraphRewriter
     private Value CopyParameter(Node layer, Node parameter, ParameterSlot slot, Func<string, Initializer, Initializer>? initializer, string ownName)
     {
         Parameter old = (Parameter)parameter.Op;
-        Parameter wanted = new(slot.Shape, initializer?.Invoke(slot.Name, old.Initializer) ?? old.Initializer, old.Trainable);
+        Parameter wanted = slot.Create(initializer?.Invoke(slot.Name, old.Initializer) ?? old.Initializer) with { Trainable = old.Trainable };
         bool own = parameter.Name == layer.Op.ParameterName(layer.Name, slot.Name);
         string newName = own ? ownName : parameter.Name;
         if (map.TryGetValue(parameter.Output, out Value copy))
@@ -178,11 +178,11 @@ public sealed class GraphRewriter
                 return copy;
             }
             return own && newName != copy.Node.Name
-                ? Builder.Parameter(newName, wanted.Shape, wanted.Initializer, wanted.Trainable) // a second copy of the layer
+                ? Builder.Parameter(newName, wanted) // a second copy of the layer
                 : throw SharedError(layer, parameter);
         }
         bool same = newName == parameter.Name && wanted.Equals(old);
-        copy = same ? Builder.Adopt(parameter) : Builder.Parameter(newName, wanted.Shape, wanted.Initializer, wanted.Trainable);
+        copy = same ? Builder.Adopt(parameter) : Builder.Parameter(newName, wanted);
         return map[parameter.Output] = copy;
     }
 

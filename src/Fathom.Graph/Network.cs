@@ -13,7 +13,12 @@ public static class Network
     public const string InputName = "input";
 
     /// <summary>Starts a network on samples of the given shape; the batch axis is added in front.</summary>
-    public static NetworkCursor Input(params ReadOnlySpan<int> features)
+    public static NetworkCursor Input(params ReadOnlySpan<int> features) => Input(ElementKind.Real, features);
+
+    /// <summary>Starts a network on samples of indices, such as the tokens of a sequence; the batch axis is added in front.</summary>
+    public static NetworkCursor Indices(params ReadOnlySpan<int> features) => Input(ElementKind.Index, features);
+
+    private static NetworkCursor Input(ElementKind kind, ReadOnlySpan<int> features)
     {
         GraphBuilder builder = new();
         foreach (int feature in features)
@@ -23,7 +28,7 @@ public static class Network
                 throw new GraphException($"{InputName} (input): the extent {feature} is below 1");
             }
         }
-        return new NetworkCursor(builder, builder.Input(InputName, new TensorType(Shape.OfSamples(features))));
+        return new NetworkCursor(builder, builder.Input(InputName, new TensorType(Shape.OfSamples(features), kind)));
     }
 }
 

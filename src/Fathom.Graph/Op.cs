@@ -52,12 +52,22 @@ public abstract record Op
     /// </summary>
     public virtual ImmutableArray<(int Input, int Output)> Updates => [];
 
+    /// <summary>Outputs beside the first that are there to be read, such as attention weights: their index and what they are called.</summary>
+    public virtual ImmutableArray<(int Output, string Name)> Readings => [];
+
     /// <summary>How theory carries moments through this op, or null if it has to sample.</summary>
     public virtual MomentRule? Moments => null;
 }
 
 /// <summary>A parameter that a layer creates for itself.</summary>
-public sealed record ParameterSlot(string Name, Shape Shape, Initializers.Initializer Initializer, bool Trainable = true);
+public sealed record ParameterSlot(string Name, Shape Shape, Initializers.Initializer Initializer, bool Trainable = true)
+{
+    /// <summary>Matrices stacked on axis 0, such as an LSTM's 4 gates: each starts by itself, with fans of its own.</summary>
+    public int Blocks { get; init; } = 1;
+
+    /// <summary>The parameter that fills the slot, with another initializer if one is given.</summary>
+    internal Ops.Parameter Create(Initializers.Initializer? initializer = null) => new(Shape, initializer ?? Initializer, Trainable) { Blocks = Blocks };
+}
 
 /// <summary>The outputs that count as saturated: at or below <paramref name="Low"/>, at or above <paramref name="High"/>.</summary>
 public sealed record SaturationRegion(double Low, double High);

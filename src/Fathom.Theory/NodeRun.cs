@@ -61,7 +61,7 @@ internal sealed class NodeRun : IDisposable
             RandomKey key = new(options.Seed, RandomKey.StreamOf(value.Name), (ulong)draw);
             if (value.Node.Op is Parameter parameter)
             {
-                parameter.Initializer.Fill(value.Shape, key, reals[value].Buffer);
+                parameter.Fill(key, reals[value].Buffer);
             }
             else if (value.Type.Kind == ElementKind.Index)
             {

@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Numerics.Tensors;
 using Fathom.Graphs;
+using Fathom.Graphs.Ops;
 using Fathom.Training.Data;
 using Fathom.Training.Execution;
 using Fathom.Training.Losses;
@@ -13,23 +15,58 @@ internal sealed class BatchFeed
     private readonly DataSet data;
     private readonly Loss loss;
     private readonly int width;
+    private readonly IReadOnlyList<double>? rowWeights;
 
+    /// <summary>Whole numbers from here on are not all different as float32.</summary>
+    private const int MostRows = 1 << 24;
+
+    /// <param name="graph">The network with its loss.</param>
+    /// <param name="data">The rows.</param>
+    /// <param name="loss">The loss.</param>
+    /// <param name="classWeights">Weights of the classes in the loss; null for none.</param>
     /// <exception cref="TrainingException">The data do not fit the network or the loss.</exception>
-    public BatchFeed(TrainingGraph graph, DataSet data, Loss loss)
+    public BatchFeed(TrainingGraph graph, DataSet data, Loss loss, IReadOnlyList<double>? classWeights)
     {
+        rowWeights = loss.DividesByClassWeights ? classWeights : null;
         (this.graph, this.data, this.loss) = (graph, data, loss);
         Shape input = graph.Input.Shape;
         if (input.ElementsPerSample != data.Features)
         {
             throw new TrainingException($"the network's input {input} takes {input.ElementsPerSample} values per sample; '{data.Name}' has {data.Features}");
         }
+        if (graph.Input.Type.Kind == ElementKind.Index)
+        {
+            CheckIndices();
+        }
         width = checked((int)graph.Prediction.Shape.ElementsPerSample);
         CheckTargets();
     }
 
+    /// <summary>What the mean loss over these rows is divided by: how much it counts in a mean over more rows.</summary>
+    public double Weight(ReadOnlySpan<int> rows)
+    {
+        if (rowWeights is null)
+        {
+            return rows.Length;
+        }
+        double sum = 0;
+        foreach (int row in rows)
+        {
+            sum += rowWeights[data.Labels[row]];
+        }
+        return sum;
+    }
+
     public void Fill(ExecutionPlan<float> plan, ReadOnlySpan<int> rows)
     {
-        data.CopyInputs(rows, plan.Real(graph.Input).Span);
+        if (graph.Input.Type.Kind == ElementKind.Index)
+        {
+            data.CopyInputs(rows, plan.Index(graph.Input).Span);
+        }
+        else
+        {
+            data.CopyInputs(rows, plan.Real(graph.Input).Span);
+        }
         if (loss.Target == TargetForm.Index)
         {
             data.CopyLabels(rows, plan.Index(graph.Target).Span);
@@ -63,6 +100,22 @@ internal sealed class BatchFeed
         for (int i = 0; i < rows.Length; i++)
         {
             target[i * width + labels[rows[i]]] = 1;
+        }
+    }
+
+    /// <summary>Every value is a whole number that names a row of each table that reads the input.</summary>
+    private void CheckIndices()
+    {
+        int rows = graph.Graph.Nodes.Where(node => node.Inputs.Contains(graph.Input)).Select(node => node.Op).OfType<Embedding>()
+            .Select(table => table.Vocabulary).Append(MostRows).Min();
+        ReadOnlySpan<float> values = data.Inputs;
+        for (int i = 0; i < values.Length; i++)
+        {
+            if (!(values[i] >= 0 && values[i] < rows && values[i] == MathF.Floor(values[i])))
+            {
+                throw new TrainingException(string.Create(CultureInfo.InvariantCulture,
+                    $"'{data.Name}', row {i / data.Features + 1}, value {i % data.Features + 1}: {values[i]} is no index; the network's input {graph.Input.Type} takes whole numbers from 0 to {rows - 1}"));
+            }
         }
     }
 

@@ -8,4 +8,11 @@ namespace Fathom.Training;
 /// <param name="Tensors">Parameters and running statistics by node name, optimizer state as <c>optimizer.NAME.INDEX</c>.</param>
 /// <param name="Schedule">State of a schedule that listens to a metric; empty if the schedule has none.</param>
 public sealed record Checkpoint(long NextStep, double LearningRateScale, string OptimizerKind, string ScheduleKind,
-    IReadOnlyDictionary<string, (int[] Shape, float[] Elements)> Tensors, IReadOnlyList<double> Schedule);
+    IReadOnlyDictionary<string, (int[] Shape, float[] Elements)> Tensors, IReadOnlyList<double> Schedule)
+{
+    /// <summary>Kind of the clipping rule, such as <c>zclip</c>; empty for none.</summary>
+    public string ClippingKind { get; init; } = "";
+
+    /// <summary>What a clipping rule remembers; empty for most.</summary>
+    public IReadOnlyList<double> Clipping { get; init; } = [];
+}

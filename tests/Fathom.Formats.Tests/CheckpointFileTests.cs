@@ -3,6 +3,7 @@ using Fathom.Formats.SafeTensors;
 using Fathom.Graphs;
 using Fathom.Graphs.Ops;
 using Fathom.Training;
+using Fathom.Training.Clipping;
 using Fathom.Training.Data;
 using Fathom.Training.Losses;
 using Fathom.Training.Optimizers;
@@ -31,6 +32,21 @@ public sealed class CheckpointFileTests : IDisposable
     }
 
     [Fact]
+    public void WhatAClippingRuleRemembersIsKeptToTheLastBit()
+    {
+        using TrainingSession saved = Session(new Sgd(0.1), new AutoClip(Window: 6));
+        for (int i = 0; i < 9; i++)
+        {
+            saved.Step();
+        }
+        CheckpointFile.Write(file, saved);
+        using TrainingSession resumed = Session(new Sgd(0.1), new AutoClip(Window: 6));
+        CheckpointFile.Restore(file, resumed);
+        Assert.Equal(saved.Capture().Clipping, resumed.Capture().Clipping);
+        Assert.Equal(6, resumed.Capture().Clipping[0]);
+    }
+
+    [Fact]
     public void TheOptimizerMustBeTheSame()
     {
         using TrainingSession adam = Session(new Adam());
@@ -52,7 +68,7 @@ public sealed class CheckpointFileTests : IDisposable
         Assert.StartsWith($"{file}: the checkpoint does not say which optimizer its run has", error.Message, StringComparison.Ordinal);
     }
 
-    private static TrainingSession Session(Optimizer optimizer) => new(
-        new ModelDefinition("test", Network.Input(64).Dense(8).Sigmoid().Dense(10).Build(), new TrainingPlan { Loss = new CrossEntropy(), Optimizer = optimizer }),
+    private static TrainingSession Session(Optimizer optimizer, GradientClipping? clipping = null) => new(
+        new ModelDefinition("test", Network.Input(64).Dense(8).Sigmoid().Dense(10).Build(), new TrainingPlan { Loss = new CrossEntropy(), Optimizer = optimizer, Clipping = clipping }),
         Data, WorkerPool.Single);
 }

@@ -29,6 +29,9 @@ public sealed class GraphRun<T> where T : unmanaged, IBinaryFloatingPointIeee754
 
     public bool Training { get; init; } = true;
 
+    /// <summary>Further values of the graph with its backward pass whose elements are wanted among the results.</summary>
+    public Func<Graph, IEnumerable<(string Name, Value Value)>>? Watch { get; init; }
+
     public Value Real(string name, ReadOnlySpan<int> shape, IEnumerable<T> values)
     {
         tensors[name] = [.. values];
@@ -83,6 +86,10 @@ public sealed class GraphRun<T> where T : unmanaged, IBinaryFloatingPointIeee754
                 }
             }
         }
+        foreach ((string name, Value value) in Watch?.Invoke(graph) ?? [])
+        {
+            outputs[name] = value;
+        }
         using WorkerPool pool = new(threads);
         using ParameterStore<T> store = new(graph);
         using ExecutionPlan<T> plan = ExecutionPlan<T>.Create(graph, 1, store, pool, [.. outputs.Values], parameterGradients);
@@ -107,7 +114,9 @@ public sealed class GraphRun<T> where T : unmanaged, IBinaryFloatingPointIeee754
     {
         foreach ((string name, Value value) in outputs)
         {
-            Results[name] = plan.Real(value).Span.ToArray();
+            Results[name] = value.Type.Kind == ElementKind.Real
+                ? plan.Real(value).Span.ToArray()
+                : [.. plan.Index(value).Span.ToArray().Select(T.CreateChecked)];
         }
         foreach (string name in wanted)
         {

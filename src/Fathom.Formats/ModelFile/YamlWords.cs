@@ -92,7 +92,8 @@ internal static partial class YamlWords
         }
     }
 
-    private static string Value(object? value) => value switch
+    /// <summary>A setting's value.</summary>
+    internal static string Value(object? value) => value switch
     {
         null => "null",
         bool flag => flag ? "true" : "false",

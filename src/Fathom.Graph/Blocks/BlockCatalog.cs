@@ -14,5 +14,7 @@ public static class BlockCatalog
     {
         new Highway(new Relu()),
         new Residual(),
+        new TransformerBlock(1),
+        new Recurrent(1),
     }.ToFrozenDictionary(block => block.Kind);
 }

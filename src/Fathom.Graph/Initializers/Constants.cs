@@ -3,6 +3,7 @@ using Fathom.Compute;
 namespace Fathom.Graphs.Initializers;
 
 /// <summary>Every element the same number.</summary>
+/// <param name="Number">The number.</param>
 public sealed record ConstantInitializer(double Number) : Initializer
 {
     public static readonly ConstantInitializer Zeros = new(0);

@@ -3,6 +3,8 @@ using Fathom.Compute;
 namespace Fathom.Graphs.Initializers;
 
 /// <summary>Normal with a fixed mean and standard deviation.</summary>
+/// <param name="Center">Mean.</param>
+/// <param name="StandardDeviation">Standard deviation; greater than 0.</param>
 public sealed record NormalInitializer(double Center = 0, double StandardDeviation = 0.05) : Initializer
 {
     public override string Kind => "normal";
@@ -16,6 +18,8 @@ public sealed record NormalInitializer(double Center = 0, double StandardDeviati
 }
 
 /// <summary>Uniform between two bounds.</summary>
+/// <param name="Low">Lower bound.</param>
+/// <param name="High">Upper bound, not below the lower one.</param>
 public sealed record UniformInitializer(double Low = -0.05, double High = 0.05) : Initializer
 {
     public override string Kind => "uniform";
@@ -28,7 +32,10 @@ public sealed record UniformInitializer(double Low = -0.05, double High = 0.05) 
         RandomFill.Uniform(key, T.CreateTruncating(Low), T.CreateTruncating(High), target);
 }
 
-/// <summary>Normal, cut at two bounds and not rescaled, as PyTorch's and Keras' truncated normal.</summary>
+/// <summary>
+/// center + deviation·z, z standard normal but redrawn beyond two bounds. It is not rescaled, as PyTorch's and Keras'
+/// truncated normal, so its variance is smaller than deviation².
+/// </summary>
 /// <param name="Center">Mean before the cut.</param>
 /// <param name="StandardDeviation">Standard deviation before the cut.</param>
 /// <param name="Low">Lower bound, in standard deviations from the center.</param>

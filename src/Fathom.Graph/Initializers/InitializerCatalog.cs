@@ -60,6 +60,7 @@ public static class InitializerCatalog
             VarianceScaling.LeCunNormal with { Distribution = WeightDistribution.TruncatedNormal },
             new VarianceScaling(1, FanMode.In, WeightDistribution.TruncatedNormal),
             new Orthogonal(),
+            new ForgetGateBias(),
             new DeltaOrthogonal(),
             new IdentityInitializer(),
             new QueryKeyValueXavier(),

@@ -3,9 +3,10 @@ using Fathom.Compute;
 namespace Fathom.Graphs.Initializers;
 
 /// <summary>
-/// A random matrix with orthonormal rows (or columns, if there are more rows than columns) times a gain; Saxe et al.
-/// 2013. Kernels are flattened to (out, in · kernel).
+/// gain·Q, Q a random matrix with orthonormal rows, Q·Qᵀ = I (or columns, if there are more rows than columns). Saxe
+/// et al. 2013. Kernels are flattened to (out, in · kernel).
 /// </summary>
+/// <param name="Gain">All singular values; greater than 0.</param>
 public sealed record Orthogonal(double Gain = 1) : Initializer
 {
     public override string Kind => "orthogonal";

@@ -5,7 +5,10 @@ using Fathom.Compute;
 
 namespace Fathom.Graphs.Ops;
 
-/// <summary>Error function erf(x) = 2/√π ∫₀ˣ e^(−t²) dt, a sigmoid whose Gaussian averages have closed forms.</summary>
+/// <summary>
+/// Error function erf(x) = 2/√π ∫₀ˣ e^(−t²) dt, a sigmoid whose Gaussian averages have closed forms. Williams (1998),
+/// Computation with infinite neural networks.
+/// </summary>
 public sealed record Erf : Activation
 {
     public override string Kind => "erf";

@@ -5,7 +5,10 @@ using Fathom.Compute;
 
 namespace Fathom.Graphs.Ops;
 
-/// <summary>x clipped to [<paramref name="Min"/>, <paramref name="Max"/>]. At both bounds the slope is 0.</summary>
+/// <summary>
+/// min(max(x, <paramref name="Min"/>), <paramref name="Max"/>). At both bounds the slope is 0. Collobert (2004),
+/// Large scale machine learning.
+/// </summary>
 /// <param name="Min">Lower bound.</param>
 /// <param name="Max">Upper bound, above the lower one.</param>
 public sealed record HardTanh(double Min = -1, double Max = 1) : Activation

@@ -6,9 +6,9 @@ using Fathom.Compute;
 namespace Fathom.Graphs.Ops;
 
 /// <summary>
-/// Randomized leaky ReLU: in training each element that is not positive is multiplied by a slope of its own, uniform
-/// between two bounds; in evaluation by their mean. Xu et al. (2015). Input: x, or x and the slopes to take in training
-/// in place of random ones (of x's shape). Outputs: y, and the slopes, which are 1 where x &gt; 0.
+/// Randomized leaky ReLU: x where x &gt; 0, otherwise a·x. In training each such element has a slope a of its own,
+/// uniform between two bounds; in evaluation all have their mean. Xu et al. (2015). Input: x, or x and the slopes to
+/// take in training in place of random ones (of x's shape). Outputs: y, and the slopes, which are 1 where x &gt; 0.
 /// </summary>
 /// <param name="Lower">Smallest slope.</param>
 /// <param name="Upper">Largest slope, not below the smallest.</param>

@@ -5,8 +5,9 @@ using Fathom.Compute;
 namespace Fathom.Graphs.Ops;
 
 /// <summary>
-/// Rectified linear unit max(x, 0). At 0 the slope is 0. A unit whose output is 0 for every sample is dead: no gradient
-/// reaches its weights, which the count of zeros in a tensor's statistics shows.
+/// Rectified linear unit max(x, 0). At 0 the slope is 0. A unit whose output is 0 for every sample is dead: no
+/// gradient reaches its weights, which the count of zeros in a tensor's statistics shows. Nair and Hinton (2010);
+/// Glorot, Bordes and Bengio (2011).
 /// </summary>
 public sealed record Relu : Activation
 {

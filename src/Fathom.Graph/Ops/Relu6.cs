@@ -5,7 +5,10 @@ using Fathom.Compute;
 
 namespace Fathom.Graphs.Ops;
 
-/// <summary>min(max(x, 0), 6). At both bounds the slope is 0.</summary>
+/// <summary>
+/// min(max(x, 0), 6). At both bounds the slope is 0. Krizhevsky (2010), Convolutional deep belief networks on
+/// CIFAR-10.
+/// </summary>
 public sealed record Relu6 : Activation
 {
     public override string Kind => "relu6";

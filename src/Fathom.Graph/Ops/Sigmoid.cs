@@ -5,6 +5,7 @@ namespace Fathom.Graphs.Ops;
 
 /// <summary>
 /// Logistic sigmoid σ(x) = 1 / (1 + e^−x). Its slope σ(1 − σ) is at most 1/4, which is why deep chains of it vanish.
+/// Rumelhart, Hinton and Williams (1986); Hochreiter (1991) on the vanishing.
 /// </summary>
 public sealed record Sigmoid : Activation
 {

@@ -4,7 +4,7 @@ using Fathom.Compute;
 
 namespace Fathom.Graphs.Ops;
 
-/// <summary>e^x divided by its sum over one axis. Input and output of one shape.</summary>
+/// <summary>e^x / Σ e^x over one axis. Input and output of one shape. Bridle (1990).</summary>
 /// <param name="Axis">The axis that sums to 1; negative from the end.</param>
 public sealed record Softmax(int Axis = -1) : Op
 {
@@ -24,7 +24,10 @@ public sealed record Softmax(int Axis = -1) : Op
     }
 }
 
-/// <summary>x − ln Σ e^x over one axis, which stays finite where softmax underflows. Input and output of one shape.</summary>
+/// <summary>
+/// x − ln Σ e^x over one axis, which stays finite where softmax underflows. Input and output of one shape. Bridle
+/// (1990).
+/// </summary>
 /// <param name="Axis">The axis over which probabilities sum to 1; negative from the end.</param>
 public sealed record LogSoftmax(int Axis = -1) : Op
 {

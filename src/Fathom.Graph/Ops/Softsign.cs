@@ -4,7 +4,10 @@ using Fathom.Compute;
 
 namespace Fathom.Graphs.Ops;
 
-/// <summary>x/(1 + |x|). Its slope 1/(1 + |x|)² falls off as a power of x, not exponentially as that of tanh.</summary>
+/// <summary>
+/// x/(1 + |x|). Its slope 1/(1 + |x|)² falls off as a power of x, not exponentially as that of tanh. Glorot and
+/// Bengio (2010), section 2.
+/// </summary>
 public sealed record Softsign : Activation
 {
     public override string Kind => "softsign";

@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using System.Numerics;
+using Fathom.Compute;
 using Fathom.Graphs.Initializers;
 
 namespace Fathom.Graphs.Ops;
@@ -38,10 +40,28 @@ public sealed record Parameter(Shape Shape, Initializer Initializer, bool Traina
 
     public override TensorType Type { get; init; } = new(Shape);
 
-    /// <summary>Fan-in and fan-out by the shape.</summary>
-    public Fans Fans => Fans.Of(Shape);
+    /// <summary>Matrices stacked on axis 0, such as an LSTM's 4 gates: each starts by itself, with fans of its own.</summary>
+    public int Blocks { get; init; } = 1;
 
-    public override ImmutableArray<TensorType> Infer(ShapeScope scope) => Initializer.Requirement(Shape) is { } required
+    /// <summary>Fan-in and fan-out of a block by its shape.</summary>
+    public Fans Fans => Fans.Of(BlockShape);
+
+    private Shape BlockShape => Blocks == 1 ? Shape : new Shape(Shape.Dims.SetItem(0, Shape[0].Size / Blocks));
+
+    /// <summary>Fills the parameter before step 1. The first block has the key's own random numbers.</summary>
+    /// <param name="key">Key of the random numbers.</param>
+    /// <param name="target">The elements, row-major.</param>
+    public void Fill<T>(RandomKey key, Buffer<T> target) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        int length = target.Length / Blocks;
+        for (int block = 0; block < Blocks; block++)
+        {
+            RandomKey own = key with { Stream = unchecked(key.Stream + (uint)block * 0x9E3779B9u) };
+            Initializer.Fill(BlockShape, own, target.Slice(block * length, length));
+        }
+    }
+
+    public override ImmutableArray<TensorType> Infer(ShapeScope scope) => Initializer.Requirement(BlockShape) is { } required
         ? throw scope.Error($"{required}, which the initializer {Initializer.Kind} needs", $"shape {Shape}")
         : base.Infer(scope);
 }

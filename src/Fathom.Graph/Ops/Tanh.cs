@@ -5,7 +5,10 @@ using Fathom.Compute;
 
 namespace Fathom.Graphs.Ops;
 
-/// <summary>Hyperbolic tangent. Its slope 1 − tanh²(x) is 1 at 0 only, so it too shrinks gradients, but less than σ.</summary>
+/// <summary>
+/// Hyperbolic tangent tanh(x) = (eˣ − e^−x)/(eˣ + e^−x). Its slope 1 − tanh²(x) is 1 at 0 only, so it too shrinks
+/// gradients, but less than σ. LeCun et al. (1998), Efficient backprop, section 4.4.
+/// </summary>
 public sealed record Tanh : Activation
 {
     public override string Kind => "tanh";

@@ -12,7 +12,7 @@ public sealed record ClipAdaptively(double Factor = 0.01, double Epsilon = 1e-3)
 {
     public override string Kind => "adaptive";
 
-    public override void Apply<T>(ParameterStore<T> store, double globalNorm)
+    public override void Apply<T>(ParameterStore<T> store, double globalNorm, Span<double> state)
     {
         for (int i = 0; i < store.Slices.Count; i++)
         {

@@ -14,7 +14,7 @@ public sealed record ClipByGlobalNorm(double MaxNorm = 1, double NormType = 2) :
 
     public override string Kind => "global_norm";
 
-    public override void Apply<T>(ParameterStore<T> store, double globalNorm)
+    public override void Apply<T>(ParameterStore<T> store, double globalNorm, Span<double> state)
     {
         double norm = NormType == 2 ? globalNorm : GradientNorm.Of(store, NormType);
         Shrink(store.Gradients.Span, MaxNorm / (norm + Slack));

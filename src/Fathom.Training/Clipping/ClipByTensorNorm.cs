@@ -9,7 +9,7 @@ public sealed record ClipByTensorNorm(double MaxNorm = 1, double NormType = 2) :
 {
     public override string Kind => "tensor_norm";
 
-    public override void Apply<T>(ParameterStore<T> store, double globalNorm)
+    public override void Apply<T>(ParameterStore<T> store, double globalNorm, Span<double> state)
     {
         for (int i = 0; i < store.Slices.Count; i++)
         {

@@ -9,7 +9,7 @@ public sealed record ClipByValue(double Limit = 0.5) : GradientClipping
 {
     public override string Kind => "value";
 
-    public override void Apply<T>(ParameterStore<T> store, double globalNorm)
+    public override void Apply<T>(ParameterStore<T> store, double globalNorm, Span<double> state)
     {
         Span<T> gradients = store.Gradients;
         TensorPrimitives.Max(gradients, T.CreateTruncating(-Limit), gradients);

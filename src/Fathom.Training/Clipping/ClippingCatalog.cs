@@ -14,5 +14,8 @@ public static class ClippingCatalog
         new ClipByTensorNorm(),
         new ClipByValue(),
         new ClipAdaptively(),
+        new AutoClip(),
+        new ZClip(),
+        new AdaGc(),
     }.ToFrozenDictionary(clipping => clipping.Kind);
 }

@@ -10,10 +10,18 @@ public abstract record GradientClipping
     /// <summary>The name in model files, such as <c>global_norm</c>.</summary>
     public abstract string Kind { get; }
 
+    /// <summary>
+    /// How many numbers the rule remembers from step to step, such as norms of the past; 0 for most. They start at 0, and
+    /// a checkpoint keeps them.
+    /// </summary>
+    /// <param name="slices">The parameters of the store that it will clip.</param>
+    public virtual int StateLength(IReadOnlyList<ParameterSlice> slices) => 0;
+
     /// <summary>Clips the gradients of all trainable parameters in place.</summary>
     /// <param name="store">Parameters and gradients.</param>
     /// <param name="globalNorm">L2 norm over all gradients, as it is before clipping.</param>
-    public abstract void Apply<T>(ParameterStore<T> store, double globalNorm) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
+    /// <param name="state">As many numbers as <see cref="StateLength"/> says, as the last step left them.</param>
+    public abstract void Apply<T>(ParameterStore<T> store, double globalNorm, Span<double> state) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
     /// <summary>Throws <see cref="TrainingException"/> if a setting is out of its range.</summary>
     public abstract void Validate();

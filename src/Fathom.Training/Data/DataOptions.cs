@@ -33,4 +33,7 @@ public sealed record DataOptions
     /// numbers, and real numbers otherwise.
     /// </summary>
     public TargetKind? Target { get; init; }
+
+    /// <summary>Whether the inputs are indices: the bytes of an IDX file then stay whole numbers.</summary>
+    public bool Indices { get; init; }
 }

@@ -36,12 +36,12 @@ public static class DataSource
         {
             DataSet all = Load(spec, options, []);
             return validation is null && TestImages(spec) is { } test
-                ? Joined(all, IdxFolder.Read(test, options.Classes))
+                ? Joined(all, IdxFolder.Read(test, options))
                 : all.Split(validation is null ? DefaultValidation : fraction, options.Seed);
         }
         if (TestImages(validation) is { } images)
         {
-            return Joined(Load(spec, options, []), IdxFolder.Read(images, options.Classes));
+            return Joined(Load(spec, options, []), IdxFolder.Read(images, options));
         }
         RefuseSame(spec, validation, options);
         DataSet training = Load(spec, options, []);
@@ -60,7 +60,7 @@ public static class DataSource
         }
         if (spec.StartsWith(IdxScheme, StringComparison.Ordinal))
         {
-            return IdxFolder.Read(IdxFolder.TrainingImages(spec[IdxScheme.Length..]), options.Classes);
+            return IdxFolder.Read(IdxFolder.TrainingImages(spec[IdxScheme.Length..]), options);
         }
         return BuiltInSpec.Parse(spec).Create(options);
     }

@@ -70,7 +70,7 @@ public sealed class ParameterStore<T> : IDisposable where T : unmanaged, IBinary
         for (int i = 0; i < ops.Count; i++)
         {
             ParameterSlice slice = Slices[i];
-            ops[i].Initializer.Fill(slice.Shape, new RandomKey(seed, RandomKey.StreamOf(slice.Name), 0), Value(slice));
+            ops[i].Fill(new RandomKey(seed, RandomKey.StreamOf(slice.Name), 0), Value(slice));
         }
     }
 

@@ -3,7 +3,10 @@ using Fathom.Graphs.Ops;
 
 namespace Fathom.Training.Losses;
 
-/// <summary>Mean of a parabola that becomes a line: bounded slopes for outliers. Huber 1964.</summary>
+/// <summary>
+/// Mean of (x − t)²/2 where |x − t| is at most <paramref name="Delta"/>, and of Delta·(|x − t| − Delta/2) beyond: a
+/// parabola that becomes a line, with bounded slopes for outliers. Huber 1964.
+/// </summary>
 /// <param name="Delta">Error at which the line begins; greater than 0.</param>
 public sealed record Huber(double Delta = 1) : Loss
 {

@@ -15,23 +15,7 @@ public sealed record Adadelta(double LearningRate = 1, double Rho = 0.9, double 
 
     public override int StateCount => 2;
 
-    public override void Update<T>(in UpdateScope<T> scope)
-    {
-        Span<T> g = scope.DecayedGradient(WeightDecay);
-        Span<T> squares = scope.State(0);
-        Span<T> changes = scope.State(1);
-        Span<T> delta = scope.Delta;
-        T epsilon = T.CreateTruncating(Epsilon);
-        scope.AverageSquares(squares, g, Rho);
-        TensorPrimitives.Add(changes, epsilon, delta);
-        TensorPrimitives.Sqrt(delta, delta);
-        TensorPrimitives.Add(squares, epsilon, scope.Scratch);
-        TensorPrimitives.Sqrt(scope.Scratch, scope.Scratch);
-        TensorPrimitives.Divide(delta, scope.Scratch, delta);
-        TensorPrimitives.Multiply(delta, g, delta);
-        scope.AverageSquares(changes, delta, Rho);
-        TensorPrimitives.Multiply(delta, T.CreateTruncating(-scope.LearningRate), delta);
-    }
+    public override void Update<T>(in UpdateScope<T> scope) => Change(scope, scope.DecayedGradient(WeightDecay), Rho, Epsilon);
 
     public override void Validate()
     {
@@ -39,5 +23,24 @@ public sealed record Adadelta(double LearningRate = 1, double Rho = 0.9, double 
         RequireShare("rho", Rho);
         Require(Epsilon > 0 && !double.IsInfinity(Epsilon), "epsilon", Epsilon, "greater than 0 and finite");
         RequireNotNegative("weight_decay", WeightDecay);
+    }
+
+    /// <summary>Sets the change from the gradient. States: mean squared gradient, mean squared change.</summary>
+    internal static void Change<T>(in UpdateScope<T> scope, ReadOnlySpan<T> g, double rho, double smallest)
+        where T : unmanaged, System.Numerics.IBinaryFloatingPointIeee754<T>
+    {
+        Span<T> squares = scope.State(0);
+        Span<T> changes = scope.State(1);
+        Span<T> delta = scope.Delta;
+        T epsilon = T.CreateTruncating(smallest);
+        scope.AverageSquares(squares, g, rho);
+        TensorPrimitives.Add(changes, epsilon, delta);
+        TensorPrimitives.Sqrt(delta, delta);
+        TensorPrimitives.Add(squares, epsilon, scope.Scratch);
+        TensorPrimitives.Sqrt(scope.Scratch, scope.Scratch);
+        TensorPrimitives.Divide(delta, scope.Scratch, delta);
+        TensorPrimitives.Multiply(delta, g, delta);
+        scope.AverageSquares(changes, delta, rho);
+        TensorPrimitives.Multiply(delta, T.CreateTruncating(-scope.LearningRate), delta);
     }
 }

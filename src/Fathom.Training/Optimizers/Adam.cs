@@ -3,8 +3,9 @@ using System.Numerics.Tensors;
 namespace Fathom.Training.Optimizers;
 
 /// <summary>
-/// Adam, with the bias corrections in front of ε, as in PyTorch. Kingma and Ba 2015, algorithm 1; AMSGrad by Reddi et
-/// al. 2018.
+/// −rate · m̂ / (√v̂ + ε), with m̂ = m/(1 − β1^t) and v̂ = v/(1 − β2^t) from the decayed means of g and g²: Adam,
+/// with the bias corrections in front of ε, as in PyTorch. Kingma and Ba 2015, algorithm 1; AMSGrad by Reddi et al.
+/// 2018.
 /// </summary>
 /// <param name="LearningRate">Greater than 0.</param>
 /// <param name="Beta1">Decay of the mean gradient; from 0 to below 1.</param>

@@ -1,6 +1,9 @@
 namespace Fathom.Training.Optimizers;
 
-/// <summary>Adam with weight decay beside the gradient: the parameter shrinks by rate · decay. Loshchilov and Hutter 2019.</summary>
+/// <summary>
+/// <see cref="Adam"/> with weight decay beside the gradient: the parameter shrinks by rate · decay. Loshchilov and
+/// Hutter 2019, algorithm 2.
+/// </summary>
 /// <param name="LearningRate">Greater than 0.</param>
 /// <param name="Beta1">Decay of the mean gradient; from 0 to below 1.</param>
 /// <param name="Beta2">Decay of the mean squared gradient; from 0 to below 1.</param>

@@ -2,7 +2,10 @@ using System.Numerics.Tensors;
 
 namespace Fathom.Training.Optimizers;
 
-/// <summary>RMSprop as in Keras 3: ε is within the root, and the rate within the momentum.</summary>
+/// <summary>
+/// RMSprop as in Keras 3: −rate · g / √(v + ε), v the mean squared gradient. ε is within the root, and the rate
+/// within the momentum. Tieleman and Hinton 2012.
+/// </summary>
 /// <param name="LearningRate">Greater than 0.</param>
 /// <param name="Rho">Decay of the averages; from 0 to below 1.</param>
 /// <param name="Momentum">From 0 to below 1.</param>

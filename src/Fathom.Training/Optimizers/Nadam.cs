@@ -20,27 +20,33 @@ public sealed record Nadam(double LearningRate = 0.002, double Beta1 = 0.9, doub
     public override int StateCount => 2;
 
     /// <summary>Π μ up to this step. Below 1e-17, 1 − Π is 1 in any case.</summary>
-    public override double NumberForStep(long step)
+    public override double NumberForStep(long step) => MomentumProduct(step, Beta1, MomentumDecay);
+
+    public override void Update<T>(in UpdateScope<T> scope) =>
+        Change(scope, scope.DecayedGradient(WeightDecay), Beta1, Beta2, Epsilon, MomentumDecay);
+
+    internal static double MomentumProduct(long step, double beta1, double momentumDecay)
     {
         double product = 1;
         for (long i = 1; i <= step && product > 1e-17; i++)
         {
-            product *= Momentum(i);
+            product *= Momentum(i, beta1, momentumDecay);
         }
         return product;
     }
 
-    public override void Update<T>(in UpdateScope<T> scope)
+    /// <summary>Sets the change from the gradient. States: m and v; the step's number is Π μ.</summary>
+    internal static void Change<T>(in UpdateScope<T> scope, ReadOnlySpan<T> g, double beta1, double beta2, double epsilon, double momentumDecay)
+        where T : unmanaged, System.Numerics.IBinaryFloatingPointIeee754<T>
     {
-        Span<T> g = scope.DecayedGradient(WeightDecay);
         Span<T> m = scope.State(0);
         Span<T> v = scope.State(1);
-        UpdateScope<T>.Average(m, g, Beta1);
-        scope.AverageSquares(v, g, Beta2);
-        scope.RootIntoScratch(v, 1 / Math.Sqrt(1 - Math.Pow(Beta2, scope.Step)), Epsilon);
+        UpdateScope<T>.Average(m, g, beta1);
+        scope.AverageSquares(v, g, beta2);
+        scope.RootIntoScratch(v, 1 / Math.Sqrt(1 - Math.Pow(beta2, scope.Step)), epsilon);
         double product = scope.StepNumber;
-        double now = Momentum(scope.Step);
-        double next = Momentum(scope.Step + 1);
+        double now = Momentum(scope.Step, beta1, momentumDecay);
+        double next = Momentum(scope.Step + 1, beta1, momentumDecay);
         TensorPrimitives.Multiply(m, T.CreateTruncating(next / (1 - product * next)), scope.Delta);
         TensorPrimitives.MultiplyAdd(g, T.CreateTruncating((1 - now) / (1 - product)), scope.Delta, scope.Delta);
         scope.QuotientIntoDelta(scope.Delta, -scope.LearningRate);
@@ -56,5 +62,5 @@ public sealed record Nadam(double LearningRate = 0.002, double Beta1 = 0.9, doub
         RequireNotNegative("momentum_decay", MomentumDecay);
     }
 
-    private double Momentum(long step) => Beta1 * (1 - 0.5 * Math.Pow(0.96, step * MomentumDecay));
+    private static double Momentum(long step, double beta1, double momentumDecay) => beta1 * (1 - 0.5 * Math.Pow(0.96, step * momentumDecay));
 }

@@ -23,6 +23,20 @@ public abstract record Optimizer
     public virtual double NumberForStep(long step) => 0;
 
     /// <summary>
+    /// Whether the change depends on the parameter as a whole, such as on its norm. Then a first pass over all pieces
+    /// calls <see cref="Gather"/>, and <see cref="TensorFactor"/> makes one number of it for the second pass.
+    /// </summary>
+    public virtual bool IsTensorwise => false;
+
+    /// <summary>First pass of a tensorwise optimizer over a piece: what it adds to the parameter's sums. May update the states.</summary>
+    public virtual TensorSums Gather<T>(in UpdateScope<T> scope) where T : unmanaged, IBinaryFloatingPointIeee754<T> => default;
+
+    /// <summary>The number for a whole parameter; <see cref="UpdateScope{T}.TensorFactor"/> in the second pass.</summary>
+    /// <param name="sums">The sums over its pieces.</param>
+    /// <param name="length">Its elements.</param>
+    public virtual double TensorFactor(in TensorSums sums, int length) => 1;
+
+    /// <summary>
     /// Computes the change of a piece of one parameter. Must be elementwise in the piece: a tensor is handed over in
     /// several pieces, small enough to stay in cache. Scalars such as bias corrections are computed in double.
     /// </summary>
@@ -50,6 +64,10 @@ public abstract record Optimizer
 /// <summary>A piece of one parameter and what belongs to it. All spans have the same length.</summary>
 public readonly ref struct UpdateScope<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
+    public UpdateScope()
+    {
+    }
+
     /// <summary>The parameter before the step; read only.</summary>
     public required ReadOnlySpan<T> Values { get; init; }
 
@@ -76,6 +94,12 @@ public readonly ref struct UpdateScope<T> where T : unmanaged, IBinaryFloatingPo
 
     /// <summary>What <see cref="Optimizer.NumberForStep"/> gave for this step.</summary>
     public double StepNumber { get; init; }
+
+    /// <summary>What <see cref="Optimizer.TensorFactor"/> gave for this parameter; 1 in the first pass, and without one.</summary>
+    public double TensorFactor { get; init; } = 1;
+
+    /// <summary>Whether the parameter has one axis or none, as a bias or a gain has.</summary>
+    public bool IsVector { get; init; }
 
     /// <summary>This piece of a state tensor.</summary>
     public Span<T> State(int index) => States[index].Slice(Offset, Values.Length).Span;

@@ -23,5 +23,14 @@ public static class OptimizerCatalog
         new KerasAdam(),
         new KerasRmsProp(),
         new KerasAdagrad(),
+        new StableAdamW(),
+        new Lion(),
+        new Lars(),
+        new Lamb(),
+        new KerasAdamW(),
+        new KerasAdamax(),
+        new KerasNadam(),
+        new KerasAdadelta(),
+        new KerasLion(),
     }.ToFrozenDictionary(optimizer => optimizer.Kind);
 }

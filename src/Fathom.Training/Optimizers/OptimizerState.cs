@@ -22,6 +22,8 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
     private readonly Buffer<T>[] states;
     private readonly Piece[] pieces;
     private readonly UpdateSum[] sums;
+    private readonly TensorSums[] gathered;
+    private readonly double[] factors;
 
     /// <param name="store">The parameters. Non-trainable ones are left alone.</param>
     /// <param name="optimizer">Says how many state tensors there are and where they start.</param>
@@ -41,6 +43,9 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
         }
         pieces = [.. list];
         sums = new UpdateSum[pieces.Length];
+        gathered = new TensorSums[optimizer.IsTensorwise ? pieces.Length : 0];
+        factors = new double[slices.Length];
+        Array.Fill(factors, 1);
         memory = new AlignedMemory<T>[optimizer.StateCount];
         states = new Buffer<T>[memory.Length];
         for (int i = 0; i < memory.Length; i++)
@@ -80,6 +85,10 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
             throw new TrainingException($"{updates.Length} update sizes are given for {slices.Length} trainable parameters");
         }
         StepJob job = new() { State = this, Optimizer = optimizer, LearningRate = learningRate, Step = step, StepNumber = optimizer.NumberForStep(step) };
+        if (optimizer.IsTensorwise)
+        {
+            Gather(job, pool);
+        }
         pool.Run(ref job, pieces.Length);
         int piece = 0;
         for (int i = 0; i < slices.Length; i++)
@@ -90,6 +99,24 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
                 sum.Add(in sums[piece]);
             }
             updates[i] = sum.ToSize();
+        }
+    }
+
+    /// <summary>The first pass of a tensorwise optimizer: one factor for each parameter.</summary>
+    private void Gather(StepJob job, WorkerPool pool)
+    {
+        Array.Fill(factors, 1);
+        job.Gathers = true;
+        pool.Run(ref job, pieces.Length);
+        int piece = 0;
+        for (int i = 0; i < slices.Length; i++)
+        {
+            TensorSums sum = default;
+            for (; piece < pieces.Length && pieces[piece].Slice == i; piece++)
+            {
+                sum += gathered[piece];
+            }
+            factors[i] = job.Optimizer.TensorFactor(in sum, slices[i].Length);
         }
     }
 
@@ -170,6 +197,7 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
         public double LearningRate;
         public long Step;
         public double StepNumber;
+        public bool Gathers;
 
         [SkipLocalsInit]
         public readonly unsafe void Execute(int part, int worker)
@@ -192,7 +220,14 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
                 LearningRate = LearningRate,
                 Step = Step,
                 StepNumber = StepNumber,
+                TensorFactor = State.factors[piece.Slice],
+                IsVector = State.slices[piece.Slice].Shape.Rank <= 1,
             };
+            if (Gathers)
+            {
+                State.gathered[part] = Optimizer.Gather(in scope);
+                return;
+            }
             Optimizer.Update(in scope);
             State.sums[part] = UpdateSum.Apply(values.Pointer, delta, piece.Length);
         }

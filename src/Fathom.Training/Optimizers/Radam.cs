@@ -3,8 +3,8 @@ using System.Numerics.Tensors;
 namespace Fathom.Training.Optimizers;
 
 /// <summary>
-/// Rectified Adam: plain momentum until the mean squared gradient rests on enough steps (ρ above 5), then Adam with a
-/// rectified rate. Liu et al. 2020, algorithm 2.
+/// Rectified Adam: −rate · m̂ until the mean squared gradient rests on enough steps (ρ above 5), then −rate · r · m̂
+/// / (√v̂ + ε) with the rectification r = √((ρ − 4)(ρ − 2)ρ∞ / ((ρ∞ − 4)(ρ∞ − 2)ρ)). Liu et al. 2020, algorithm 2.
 /// </summary>
 /// <param name="LearningRate">Greater than 0.</param>
 /// <param name="Beta1">Decay of the mean gradient; from 0 to below 1.</param>

@@ -1,6 +1,9 @@
 namespace Fathom.Training.Schedules;
 
-/// <summary>A cosine fall that starts anew, each time over a longer stretch. Loshchilov and Hutter 2017, SGDR.</summary>
+/// <summary>
+/// floor + (1 − floor)·(1 + cos(π·t/T))/2, a fall that starts anew each time T is over, then with T·<paramref
+/// name="Multiplier"/>. Loshchilov and Hutter 2017, SGDR.
+/// </summary>
 /// <param name="Epochs">Epochs of the first fall; greater than 0.</param>
 /// <param name="Multiplier">Length of each fall relative to the one before; 1 or more.</param>
 /// <param name="Floor">Lowest factor; from 0 to 1.</param>

@@ -1,8 +1,8 @@
 namespace Fathom.Training.Schedules;
 
 /// <summary>
-/// Falls from 1 to the floor on half a period of a cosine, step by step, and rises again after it. Loshchilov and
-/// Hutter 2017, equation 5.
+/// floor + (1 − floor)·(1 + cos(π·t/T))/2: falls from 1 to the floor on half a period of a cosine, step by step, and
+/// rises again after it. Loshchilov and Hutter 2017, equation 5.
 /// </summary>
 /// <param name="Epochs">Epochs of the fall; 0 for the whole run.</param>
 /// <param name="Floor">Lowest factor; from 0 to 1.</param>

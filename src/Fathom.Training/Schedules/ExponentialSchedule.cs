@@ -1,6 +1,6 @@
 namespace Fathom.Training.Schedules;
 
-/// <summary>Times gamma after every epoch.</summary>
+/// <summary>Times gamma after every epoch: gamma^epoch.</summary>
 /// <param name="Gamma">Greater than 0, at most 1.</param>
 public sealed record ExponentialSchedule(double Gamma = 0.95) : Schedule
 {

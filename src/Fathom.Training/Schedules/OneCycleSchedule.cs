@@ -8,8 +8,9 @@ public enum Annealing
 }
 
 /// <summary>
-/// One cycle over the whole run: up to the optimizer's learning rate, then down far below the start. In three phases
-/// it comes down as slowly as it went up, and then fades out. Smith and Topin 2017; phases as in PyTorch.
+/// One cycle over the whole run: from 1/<paramref name="StartDivisor"/> up to 1, the optimizer's learning rate, then
+/// down to 1/(<paramref name="StartDivisor"/>·<paramref name="EndDivisor"/>). In three phases it comes down as slowly
+/// as it went up, and then fades out. Smith and Topin 2017; phases as in PyTorch.
 /// </summary>
 /// <param name="RisingShare">Share of the run in which the rate rises; between 0 and 1, in three phases at most 0.5.</param>
 /// <param name="StartDivisor">The rate starts at 1/divisor; 1 or more.</param>

@@ -11,8 +11,9 @@ public enum Better
 }
 
 /// <summary>
-/// Lowers the rate when a metric, reported after each epoch, has stopped getting better; PyTorch's ReduceLROnPlateau.
-/// The factor itself lives in a <see cref="PlateauState"/>.
+/// Lowers the factor to max(<paramref name="Gamma"/>·factor, <paramref name="Floor"/>) when a metric, reported after
+/// each epoch, has stopped getting better; PyTorch's ReduceLROnPlateau. The factor itself lives in a <see
+/// cref="PlateauState"/>.
 /// </summary>
 /// <param name="Gamma">Factor of each fall; greater than 0, below 1.</param>
 /// <param name="Patience">Epochs without progress that are put up with; 0 or more.</param>

@@ -1,8 +1,8 @@
 namespace Fathom.Training.Schedules;
 
 /// <summary>
-/// Rises on a line during the first steps; multiplies another schedule, which runs from step 0 on. Goyal et al. 2017,
-/// section 2.2.
+/// Rises on a line, start + (end − start)·t/<paramref name="Steps"/>, during the first steps; multiplies another
+/// schedule, which runs from step 0 on. Goyal et al. 2017, section 2.2.
 /// </summary>
 /// <param name="Steps">Steps of the rise; 1 or more.</param>
 /// <param name="StartFactor">Factor in step 0; greater than 0.</param>

@@ -10,6 +10,7 @@ public sealed class ActivationTests
         new Sigmoid(), new Tanh(), new Relu(), new Relu6(), new LeakyRelu(), new LeakyRelu(0.3), new LeakyRelu(-0.5), new Elu(), new Elu(0.5), new Selu(),
         new Gelu(), new Gelu(Approximate: true), new Silu(), new Swish(), new Swish(-1.7), new Softplus(), new Softplus(3, 1.5), new Softsign(), new Mish(),
         new HardTanh(), new HardTanh(-2, 0.5), new Erf(), new Linear(),
+        new TailoredLeakyRelu(), new TailoredLeakyRelu(3), new TailoredTanh(), new TailoredTanh(1), new TailoredTanh(5000), new TailoredTanh(LayerSlope: 4),
     ];
 
     public static TheoryData<string> Names => [.. All.Select(NameOf)];
@@ -125,7 +126,7 @@ public sealed class ActivationTests
     public void VanishingSlopesKeepTheirDigits()
     {
         // At −50 each of these is a few e^−50; a form that subtracts from 1 would give 0.
-        foreach (Activation activation in new Activation[] { new Elu(), new Selu(), new Softplus(), new Silu(), new Mish(), new Sigmoid() })
+        foreach (Activation activation in new Activation[] { new Elu(), new Selu(), new Softplus(), new Silu(), new Mish(), new Sigmoid(), new TailoredTanh(2) })
         {
             (_, float[] slope) = OpRun.Elementwise(activation, [-50f]);
             Close(activation.Slope(-50), slope[0], 1e-4, 0, activation.Kind, -50);

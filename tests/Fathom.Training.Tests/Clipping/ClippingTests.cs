@@ -18,7 +18,7 @@ public sealed class ClippingTests
         float[] before = store.Gradients.Span.ToArray();
         foreach (GradientClipping clipping in new GradientClipping[] { new ClipByGlobalNorm(1e9), new ClipByTensorNorm(1e9), new ClipByValue(1e9), new ClipAdaptively(1e9) })
         {
-            clipping.Apply(store, GradientNorm.Of(store));
+            clipping.Apply(store, GradientNorm.Of(store), []);
             Assert.Equal(before, store.Gradients.Span.ToArray());
         }
     }
@@ -34,10 +34,10 @@ public sealed class ClippingTests
         {
             using ParameterStore<float> store = ParameterTensors.Store<float>([3]);
             gradient.CopyTo(store.Gradients.Span);
-            new ClipByGlobalNorm(1, p).Apply(store, GradientNorm.Of(store));
+            new ClipByGlobalNorm(1, p).Apply(store, GradientNorm.Of(store), []);
             float[] clipped = store.Gradients.Span[..3].ToArray();
             gradient.CopyTo(store.Gradients.Span);
-            new ClipByTensorNorm(1, p).Apply(store, GradientNorm.Of(store));
+            new ClipByTensorNorm(1, p).Apply(store, GradientNorm.Of(store), []);
             Assert.Equal(clipped, store.Gradients.Span[..3].ToArray());
             return clipped;
         }
@@ -61,7 +61,7 @@ public sealed class ClippingTests
         Assert.Equal("clip global_norm: max_norm is 0; it must be greater than 0", Assert.Throws<TrainingException>(new ClipByGlobalNorm(0).Validate).Message);
         Assert.Equal("clip value: limit is NaN; it must be greater than 0", Assert.Throws<TrainingException>(new ClipByValue(double.NaN).Validate).Message);
         Assert.Equal("clip adaptive: epsilon is -0.5; it must be greater than 0", Assert.Throws<TrainingException>(new ClipAdaptively(Epsilon: -0.5).Validate).Message);
-        Assert.Equal(["adaptive", "global_norm", "tensor_norm", "value"], ClippingCatalog.ByKind.Keys.Order());
+        Assert.Equal(["adagc", "adaptive", "autoclip", "global_norm", "tensor_norm", "value", "zclip"], ClippingCatalog.ByKind.Keys.Order());
         foreach (GradientClipping clipping in ClippingCatalog.ByKind.Values)
         {
             clipping.Validate();

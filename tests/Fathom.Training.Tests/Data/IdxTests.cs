@@ -48,6 +48,16 @@ public sealed class IdxTests : IDisposable
     }
 
     [Fact]
+    public void Bytes_that_are_indices_stay_whole_numbers()
+    {
+        Write("train", "", 0, 1, 2, 1);
+        Write("t10k", "", 1, 1);
+        DataSplit split = DataSource.Open($"idx:{folder.Path}", new DataOptions { Indices = true });
+        Assert.Equal(Enumerable.Range(0, 24).Select(i => i * 5f), split.Training.Inputs.ToArray());
+        Assert.Equal(Enumerable.Range(0, 12).Select(i => i * 5f), split.Validation.Inputs.ToArray());
+    }
+
+    [Fact]
     public void Float_images_are_read_unscaled()
     {
         folder.Bytes("train-images-idx3-ubyte", Idx(0x0D, [2, 1, 1], 0x40, 0x49, 0x0F, 0xDB, 0xBF, 0x80, 0, 0));

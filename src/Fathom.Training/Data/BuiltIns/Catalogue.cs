@@ -12,5 +12,8 @@ internal static class Catalogue
         new Blobs(),
         new Moons(),
         new Spirals(),
+        new Brackets(),
+        new Adding(),
+        new TemporalOrder(),
     ];
 }

@@ -22,7 +22,7 @@ internal static class IdxFolder
     public static string? TestImages(string path) => Directory.Exists(path) ? Find(path, "t10k-images") : null;
 
     /// <summary>Reads the images, and the labels that lie beside them.</summary>
-    public static DataSet Read(string imagePath, int? classes)
+    public static DataSet Read(string imagePath, DataOptions options)
     {
         IdxFile images = IdxFile.Read(imagePath);
         if (images.Extents.Length < 2)
@@ -43,11 +43,11 @@ internal static class IdxFolder
         {
             throw new DataException($"{imagePath} has 1 image only; it must have at least 2.");
         }
-        int[] indices = Labels(labels, classes);
-        return DataSet.OfLabels(imagePath, [.. images.Extents[1..]], Inputs(images), indices, classes ?? indices.Max() + 1);
+        int[] indices = Labels(labels, options.Classes);
+        return DataSet.OfLabels(imagePath, [.. images.Extents[1..]], Inputs(images, options.Indices ? 1 : Brightest), indices, options.Classes ?? indices.Max() + 1);
     }
 
-    private static float[] Inputs(IdxFile images)
+    private static float[] Inputs(IdxFile images, float brightest)
     {
         byte[] bytes = images.Values;
         if (images.Type == IdxFile.UnsignedByte)
@@ -55,7 +55,7 @@ internal static class IdxFolder
             var scaled = new float[bytes.Length];
             for (int i = 0; i < bytes.Length; i++)
             {
-                scaled[i] = bytes[i] / Brightest;
+                scaled[i] = bytes[i] / brightest;
             }
             return scaled;
         }

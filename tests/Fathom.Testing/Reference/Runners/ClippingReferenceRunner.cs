@@ -31,7 +31,7 @@ public sealed class ClippingReferenceRunner : ReferenceRunner
         };
         GradientClipping clipping = ClippingOf(reference, normType);
         clipping.Validate();
-        clipping.Apply(store, GradientNorm.Of(store));
+        clipping.Apply(store, GradientNorm.Of(store), []);
         for (int i = 0; i < count; i++)
         {
             results[$"clipped{i}"] = store.Gradient(store.Slices[i]).Span.ToArray();

@@ -1,0 +1,275 @@
+using System.Numerics;
+using Fathom.Compute;
+using Fathom.Graphs.Initializers;
+
+namespace Fathom.Graphs.Ops;
+
+/// <summary>
+/// Long short-term memory, one layer in one direction: with gates i, f, g, o in this order,
+/// c' = σ(f)·c + σ(i)·tanh(g) and h' = σ(o)·tanh(c'). Hochreiter and Schmidhuber (1997); forget gate: Gers et al. (2000).
+/// Its cell passes a gradient on multiplied by σ(f) only, so bias_ih starts with 1 at the forget gate, as in Keras
+/// (Jozefowicz et al. 2015). Inputs x (N, T, in), then a mask, then h and c to start from; outputs y (N, T, units), h_n, c_n.
+/// </summary>
+/// <param name="Units">Size of the state.</param>
+/// <param name="Bias">Whether there are biases.</param>
+/// <param name="RecurrentBias">Whether there is a second bias, bias_hh, as in PyTorch; Keras has one bias.</param>
+/// <param name="Reverse">Whether the sequence is read from its end; y stays in the order of time.</param>
+/// <param name="Masked">Whether a mask (N, T) follows x: 1 for a step that counts, 0 for padding, which leaves the state as it is.</param>
+/// <param name="Truncate">0 for back-propagation through all of time; k cuts the gradient of the state before every k-th step.</param>
+public sealed record Lstm(int Units, bool Bias = true, bool RecurrentBias = true, bool Reverse = false, bool Masked = false, int Truncate = 0)
+    : RecurrentLayer(Units, Bias, RecurrentBias, Reverse, Masked, Truncate)
+{
+    public override string Kind => "lstm";
+
+    public override int Gates => 4;
+
+    public override int States => 2;
+
+    internal override Initializer DefaultBias => new ForgetGateBias();
+
+    public override void Run<T>(in KernelContext<T> context) => LstmForward<T>.Run(in context, this);
+
+    internal override void RunGradient<T>(in KernelContext<T> context, RecurrentGradient op) => LstmBackward<T>.Run(in context, op);
+
+    internal override int GradientScratch(int samples, int steps) => 0;
+
+    /// <summary>h and c before each step and after the last, and the gates' values.</summary>
+    internal override IEnumerable<TensorType> Caches(Shape x)
+    {
+        TensorType states = new(Shape.Of(x[1].Size + 1, x[0], Units));
+        return [states, states, new TensorType(Shape.Of(x[1], x[0], Gates * Units))];
+    }
+}
+
+/// <summary>The verb of <see cref="Lstm"/>.</summary>
+public static class LstmLayer
+{
+    /// <param name="network">Where to go on: a sequence (N, T, features).</param>
+    /// <param name="units">Size of the state.</param>
+    /// <param name="mask">A mask (N, T), or null if every step counts.</param>
+    /// <param name="reverse">Whether the sequence is read from its end.</param>
+    /// <param name="truncate">0 for back-propagation through all of time, or after how many steps the gradient is cut.</param>
+    /// <param name="useBias">False for no biases.</param>
+    /// <param name="recurrentBias">False for a single bias, as in Keras.</param>
+    /// <param name="initializers">Initializers by parameter: weight_ih, weight_hh, bias_ih, bias_hh.</param>
+    /// <param name="name">Node name.</param>
+    public static NetworkCursor Lstm(this NetworkCursor network, int units, NetworkCursor? mask = null, bool reverse = false, int truncate = 0, bool useBias = true, bool recurrentBias = true, IReadOnlyDictionary<string, Initializer>? initializers = null, string? name = null) =>
+        network.Then(new Lstm(units, useBias, recurrentBias, reverse, mask is not null, truncate), name, initializers, mask is null ? [] : [mask]);
+}
+
+/// <summary>All steps of an LSTM for one block of samples.</summary>
+internal unsafe struct LstmForward<T> : IParallelJob, IVectorKernel<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    private T* mask, y, hidden, cell;
+    private Buffer<T> gates, states, cells, recurrent;
+    private Sequence sequence;
+    private SampleBlocks blocks;
+    private WorkerPool pool;
+    private int block;
+
+    public static void Run(in KernelContext<T> context, Lstm op)
+    {
+        Sequence sequence = Sequence.Of(op, context.InputShape(0));
+        RecurrentInputs inputs = RecurrentInputs.Of(op, context.Inputs.Length);
+        SampleBlocks blocks = sequence.Blocks(context.Pool.Threads);
+        ScratchCursor<T> scratch = new(context.Scratch);
+        int rows = 4 * op.Units;
+        Buffer<T> timeMajor = scratch.Take(sequence.Rows * sequence.Features);
+        LstmForward<T> job = new()
+        {
+            mask = inputs.Mask < 0 ? null : context.Input(inputs.Mask).Pointer,
+            y = context.Output(0).Pointer,
+            hidden = context.Output(1).Pointer,
+            cell = context.Output(2).Pointer,
+            states = context.Output(3),
+            cells = context.Output(4),
+            gates = context.Output(5),
+            recurrent = scratch.Take(rows * op.Units),
+            sequence = sequence,
+            blocks = blocks,
+            pool = blocks.Inner(context.Pool),
+        };
+        Buffer<T> bias = RecurrentProjection.Bias(in context, inputs, scratch.Take(rows), rows);
+        RecurrentProjection.Forward(in context, op, inputs, sequence, timeMajor, bias, job.gates);
+        RecurrentProjection.Transpose(context.Input(inputs.WeightHh), job.recurrent, rows, op.Units);
+        RecurrentProjection.Start(in context, inputs.H0, job.states.Pointer, sequence.Samples * op.Units);
+        RecurrentProjection.Start(in context, inputs.C0, job.cells.Pointer, sequence.Samples * op.Units);
+        blocks.Run(ref job, context.Pool);
+    }
+
+    public readonly void Execute(int part, int worker)
+    {
+        LstmForward<T> mine = this;
+        mine.block = part;
+        VectorKernel.Run<T, LstmForward<T>>(ref mine);
+    }
+
+    public readonly void Invoke<V>() where V : struct, ISimd<V, T>
+    {
+        (int from, int count) = blocks[block];
+        int units = sequence.Units;
+        for (int step = 0; step < sequence.Steps; step++)
+        {
+            int row = step * sequence.Samples + from;
+            Gemm.Multiply(false, false, count, 4 * units, units, states.Slice(row * units, count * units), units, recurrent, 4 * units,
+                gates.Slice(row * 4 * units, count * 4 * units), 4 * units, accumulate: true, default, pool);
+            for (int n = from; n < from + count; n++)
+            {
+                Step<V>(step, n);
+            }
+        }
+        int last = (sequence.Steps * sequence.Samples + from) * units;
+        states.Slice(last, count * units).Span.CopyTo(new Span<T>(hidden + (long)from * units, count * units));
+        cells.Slice(last, count * units).Span.CopyTo(new Span<T>(cell + (long)from * units, count * units));
+    }
+
+    private readonly void Step<V>(int step, int sample) where V : struct, ISimd<V, T>
+    {
+        int units = sequence.Units;
+        long before = ((long)step * sequence.Samples + sample) * units;
+        long after = before + (long)sequence.Samples * units;
+        long time = (long)sample * sequence.Steps + sequence.Time(step);
+        T* h = states.Pointer + after;
+        T* c = cells.Pointer + after;
+        T* shown = y + time * units;
+        if (mask != null && T.IsZero(mask[time]))
+        {
+            new Span<T>(states.Pointer + before, units).CopyTo(new Span<T>(h, units));
+            new Span<T>(cells.Pointer + before, units).CopyTo(new Span<T>(c, units));
+            new Span<T>(h, units).CopyTo(new Span<T>(shown, units));
+            return;
+        }
+        T* old = cells.Pointer + before;
+        T* gate = gates.Pointer + 4 * before;
+        for (int j = 0; j < units; j += V.Count)
+        {
+            int count = units - j;
+            V input = SimdMath.Sigmoid<V, T>(VectorKernel.Read<V, T>(gate + j, count));
+            V forget = SimdMath.Sigmoid<V, T>(VectorKernel.Read<V, T>(gate + units + j, count));
+            V candidate = SimdMath.Tanh<V, T>(VectorKernel.Read<V, T>(gate + 2 * units + j, count));
+            V output = SimdMath.Sigmoid<V, T>(VectorKernel.Read<V, T>(gate + 3 * units + j, count));
+            V memory = V.Fma(forget, VectorKernel.Read<V, T>(old + j, count), input * candidate);
+            V state = output * SimdMath.Tanh<V, T>(memory);
+            VectorKernel.Write(input, gate + j, count);
+            VectorKernel.Write(forget, gate + units + j, count);
+            VectorKernel.Write(candidate, gate + 2 * units + j, count);
+            VectorKernel.Write(output, gate + 3 * units + j, count);
+            VectorKernel.Write(memory, c + j, count);
+            VectorKernel.Write(state, h + j, count);
+            VectorKernel.Write(state, shown + j, count);
+        }
+    }
+}
+
+/// <summary>All steps of an LSTM backwards, for one block of samples.</summary>
+internal unsafe struct LstmBackward<T> : IParallelJob, IVectorKernel<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    private ArrivingGradient<T> arriving;
+    private T* cells, values, memory;
+    private Buffer<T> gates, weight, recurrent;
+    private Sequence sequence;
+    private SampleBlocks blocks;
+    private WorkerPool pool;
+    private int block;
+
+    public static void Run(in KernelContext<T> context, RecurrentGradient op)
+    {
+        Sequence sequence = Sequence.Of(op.Layer, context.InputShape(op.XInput));
+        SampleBlocks blocks = sequence.Blocks(context.Pool.Threads);
+        ScratchCursor<T> scratch = new(context.Scratch);
+        int units = sequence.Units;
+        int state = sequence.Samples * units;
+        Buffer<T> timeMajor = scratch.Take(sequence.Rows * sequence.Features);
+        Buffer<T> gates = scratch.Take(sequence.Rows * 4 * units);
+        Buffer<T> recurrent = scratch.Take(state);
+        Buffer<T> memory = scratch.Take(state);
+        LstmBackward<T> job = new()
+        {
+            arriving = ArrivingGradient<T>.Of(in context, op, sequence, recurrent),
+            cells = context.Input(op.CacheInput + 1).Pointer,
+            values = context.Input(op.CacheInput + 2).Pointer,
+            memory = memory.Pointer,
+            gates = gates,
+            weight = context.Input(op.WeightHhInput),
+            recurrent = recurrent,
+            sequence = sequence,
+            blocks = blocks,
+            pool = blocks.Inner(context.Pool),
+        };
+        RecurrentProjection.Start(in context, op.CellInput, memory.Pointer, state);
+        blocks.Run(ref job, context.Pool);
+        RecurrentProjection.RecurrentWeight(in context, op, sequence, gates, 4 * units, context.Input(op.CacheInput), 0, 4 * units);
+        RecurrentProjection.Backward(in context, op, sequence, gates, timeMajor);
+        if (op.H0Output >= 0)
+        {
+            recurrent.Span.CopyTo(context.Output(op.H0Output));
+        }
+        if (op.C0Output >= 0)
+        {
+            memory.Span.CopyTo(context.Output(op.C0Output));
+        }
+    }
+
+    public readonly void Execute(int part, int worker)
+    {
+        LstmBackward<T> mine = this;
+        mine.block = part;
+        VectorKernel.Run<T, LstmBackward<T>>(ref mine);
+    }
+
+    public readonly void Invoke<V>() where V : struct, ISimd<V, T>
+    {
+        (int from, int count) = blocks[block];
+        int units = sequence.Units;
+        for (int step = sequence.Steps - 1; step >= 0; step--)
+        {
+            for (int n = from; n < from + count; n++)
+            {
+                Step<V>(step, n);
+            }
+            int row = step * sequence.Samples + from;
+            Gemm.Multiply(false, false, count, units, 4 * units, gates.Slice(row * 4 * units, count * 4 * units), 4 * units, weight, units,
+                recurrent.Slice(from * units, count * units), units, accumulate: false, default, pool);
+            arriving.Pass(step, from, count);
+            if (sequence.CutBefore(step))
+            {
+                new Span<T>(memory + (long)from * units, count * units).Clear();
+            }
+        }
+    }
+
+    private readonly void Step<V>(int step, int sample) where V : struct, ISimd<V, T>
+    {
+        int units = sequence.Units;
+        arriving.Sum<V>(step, sample);
+        long before = ((long)step * sequence.Samples + sample) * units;
+        T* gradient = gates.Pointer + 4 * before;
+        if (arriving.Padding(step, sample))
+        {
+            new Span<T>(gradient, 4 * units).Clear();
+            return;
+        }
+        T* total = arriving.TotalRow(step, sample);
+        T* old = cells + before;
+        T* next = old + (long)sequence.Samples * units;
+        T* value = values + 4 * before;
+        T* through = memory + (long)sample * units;
+        V one = V.Constant(1);
+        for (int j = 0; j < units; j += V.Count)
+        {
+            int count = units - j;
+            V dh = VectorKernel.Read<V, T>(total + j, count);
+            V input = VectorKernel.Read<V, T>(value + j, count);
+            V forget = VectorKernel.Read<V, T>(value + units + j, count);
+            V candidate = VectorKernel.Read<V, T>(value + 2 * units + j, count);
+            V output = VectorKernel.Read<V, T>(value + 3 * units + j, count);
+            V tanh = SimdMath.Tanh<V, T>(VectorKernel.Read<V, T>(next + j, count));
+            V dc = VectorKernel.Read<V, T>(through + j, count) + dh * output * ((one - tanh) * (one + tanh));
+            VectorKernel.Write(dc * candidate * (input * (one - input)), gradient + j, count);
+            VectorKernel.Write(dc * VectorKernel.Read<V, T>(old + j, count) * (forget * (one - forget)), gradient + units + j, count);
+            VectorKernel.Write(dc * input * ((one - candidate) * (one + candidate)), gradient + 2 * units + j, count);
+            VectorKernel.Write(dh * tanh * (output * (one - output)), gradient + 3 * units + j, count);
+            VectorKernel.Write(dc * forget, through + j, count);
+        }
+    }
+}
