@@ -64,15 +64,15 @@ public sealed record TrainingPlan
         Optimizer.Validate();
         Schedule.Validate();
         Clipping?.Validate();
+        foreach (Regularizer regularizer in Regularization)
+        {
+            regularizer.Validate();
+        }
         Initialization?.Validate();
         Pretraining?.Validate();
         if (Initialization is not null && Pretraining is not null)
         {
             throw new TrainingException("initialization lsuv and pretraining both decide the weights before step 1; give one of them");
-        }
-        foreach (Regularizer regularizer in Regularization)
-        {
-            regularizer.Validate();
         }
         if (BatchSize < 1)
         {

@@ -37,11 +37,11 @@ public sealed class TrainingSession : IDisposable
     private readonly UpdateSize[] updates;
     private readonly Evaluator evaluator;
     private readonly PlateauState? feedback;
-    private bool prepared;
     private readonly double[] clippingState;
     private readonly RegularizerSet<float> regularizers;
     private readonly ParameterSlice[] withoutGradient;
     private readonly GradientAccumulator<float>? accumulator;
+    private bool prepared;
 
     /// <param name="model">Network and plan.</param>
     /// <param name="data">Training and validation data.</param>

@@ -10,7 +10,7 @@ namespace Fathom.Formats.Keras;
 /// </summary>
 internal static class KerasInitializers
 {
-    private static readonly string[] Supported =
+    internal static readonly string[] Supported =
     [
         "Zeros", "Ones", "Constant", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "GlorotNormal",
         "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal", "LecunUniform", "Orthogonal", "Identity",

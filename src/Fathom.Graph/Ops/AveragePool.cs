@@ -78,7 +78,8 @@ internal readonly record struct AverageAxis(int Input, int Output, WindowAxis Wi
 }
 
 /// <summary>
-/// Average pooling of images (N, channels, height, width), or with the channels last.
+/// Average pooling of images (N, channels, height, width), or with the channels last. y[i, j] = Σ x[i·stride + u,
+/// j·stride + v]/(kernel height · kernel width). LeCun et al. (1989).
 /// </summary>
 /// <param name="Kernel">Height and width of a window.</param>
 /// <param name="Stride">From one window to the next; null for the kernel.</param>
@@ -133,6 +134,7 @@ public sealed record AvgPool1d(int Kernel, int? Stride = null, Padding Padding =
 
 /// <summary>
 /// Average pooling of images to a given size: window i of m covers ⌊i·n/m⌋ up to, not including, ⌈(i + 1)·n/m⌉.
+/// PyTorch's AdaptiveAvgPool2d.
 /// </summary>
 /// <param name="OutputSize">Height and width of the output.</param>
 /// <param name="ChannelsLast">Whether the channels are the last axis.</param>

@@ -3,9 +3,10 @@ using Fathom.Graphs.Initializers;
 namespace Fathom.Graphs.Ops;
 
 /// <summary>
-/// One-dimensional convolution of sequences (N, channels, length), or (N, length, channels) with
-/// <paramref name="ChannelsLast"/>. Inputs: x, weight (filters, channels / groups, kernel), bias (filters) if there is
-/// one. Output: (N, filters, length'), or with the filters last.
+/// One-dimensional convolution of sequences (N, channels, length), or (N, length, channels) with <paramref
+/// name="ChannelsLast"/>. y[n, f, t] = b[f] + Σ w[f, c, u]·x[n, c, t·stride + u·dilation − padding] over the group's
+/// channels c and the kernel's elements u. Waibel et al. (1989). Inputs: x, weight (filters, channels / groups,
+/// kernel), bias (filters) if there is one. Output: (N, filters, length'), or with the filters last.
 /// </summary>
 /// <param name="Filters">Output channels; a multiple of the groups.</param>
 /// <param name="Kernel">Length of the kernel.</param>

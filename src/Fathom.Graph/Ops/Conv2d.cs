@@ -3,9 +3,11 @@ using Fathom.Graphs.Initializers;
 namespace Fathom.Graphs.Ops;
 
 /// <summary>
-/// Two-dimensional convolution of images (N, channels, height, width), or (N, height, width, channels) with
-/// <paramref name="ChannelsLast"/>. Inputs: x, weight (filters, channels / groups, kernel height, kernel width), bias
-/// (filters) if there is one. Output: (N, filters, height', width'), or with the filters last.
+/// Two-dimensional convolution of images (N, channels, height, width), or (N, height, width, channels) with <paramref
+/// name="ChannelsLast"/>. y[n, f, i, j] = b[f] + Σ w[f, c, u, v]·x[n, c, i·stride + u·dilation − padding, j·stride +
+/// v·dilation − padding] over the group's channels c and the kernel's elements u, v. LeCun et al. (1989). Inputs: x,
+/// weight (filters, channels / groups, kernel height, kernel width), bias (filters) if there is one. Output: (N,
+/// filters, height', width'), or with the filters last.
 /// </summary>
 /// <param name="Filters">Output channels; a multiple of the groups.</param>
 /// <param name="Kernel">Height and width of the kernel.</param>

@@ -3,9 +3,10 @@ using Fathom.Graphs.Initializers;
 namespace Fathom.Graphs.Ops;
 
 /// <summary>
-/// Convolution of each channel by itself: a <see cref="Conv2d"/> with as many groups as channels. A separable convolution
-/// is this, followed by a <see cref="Conv2d"/> with a kernel of 1. Inputs: x, weight (channels · multiplier, 1, kernel
-/// height, kernel width), bias (channels · multiplier) if there is one; filter c·multiplier + m sees channel c.
+/// Convolution of each channel by itself: a <see cref="Conv2d"/> with as many groups as channels. A separable
+/// convolution is this, followed by a <see cref="Conv2d"/> with a kernel of 1. Sifre (2014); Chollet (2017),
+/// Xception. Inputs: x, weight (channels · multiplier, 1, kernel height, kernel width), bias (channels · multiplier)
+/// if there is one; filter c·multiplier + m sees channel c.
 /// </summary>
 /// <param name="Kernel">Height and width of the kernel.</param>
 /// <param name="Multiplier">Filters for each channel.</param>

@@ -32,8 +32,9 @@ public abstract record GlobalPoolOp : Op
 }
 
 /// <summary>
-/// Mean of each channel's plane. Lin et al. (2013), Network in network. Input: (N, channels, length) or (N, channels,
-/// height, width), or with the channels last. Output: (N, channels), or with extents of 1 where the plane was.
+/// Mean of each channel's plane. y[n, c] = Σ x[n, c, i, j]/(height·width). Lin et al. (2013), Network in network.
+/// Input: (N, channels, length) or (N, channels, height, width), or with the channels last. Output: (N, channels), or
+/// with extents of 1 where the plane was.
 /// </summary>
 /// <param name="KeepDims">Whether the axes of the plane stay, with extents of 1.</param>
 /// <param name="ChannelsLast">Whether the channels are the last axis.</param>
@@ -75,9 +76,10 @@ public sealed record GlobalAvgPoolGradient(Shape Target, bool ChannelsLast) : Op
 }
 
 /// <summary>
-/// Largest element of each channel's plane; of equal ones the first gets the gradient, and NaN is the largest. Input:
-/// (N, channels, length) or (N, channels, height, width), or with the channels last. Outputs: (N, channels), or with
-/// extents of 1 where the plane was, and the position of each maximum in its plane.
+/// Largest element of each channel's plane; of equal ones the first gets the gradient, and NaN is the largest. y[n,
+/// c] = max x[n, c, i, j]. Oquab et al. (2015). Input: (N, channels, length) or (N, channels, height, width), or with
+/// the channels last. Outputs: (N, channels), or with extents of 1 where the plane was, and the position of each
+/// maximum in its plane.
 /// </summary>
 /// <param name="KeepDims">Whether the axes of the plane stay, with extents of 1.</param>
 /// <param name="ChannelsLast">Whether the channels are the last axis.</param>

@@ -61,8 +61,9 @@ public sealed record MaxPoolGradient(Shape Target, bool ChannelsLast) : Op
 }
 
 /// <summary>
-/// Max pooling of images (N, channels, height, width), or with the channels last: the largest element of each window, of
-/// equal ones the first. Padding counts as −∞. Outputs: y, and row · width + column of each maximum.
+/// Max pooling of images (N, channels, height, width), or with the channels last: the largest element of each window,
+/// of equal ones the first. y[i, j] = max x[i·stride + u·dilation, j·stride + v·dilation]. Ranzato et al. (2007).
+/// Padding counts as −∞. Outputs: y, and row · width + column of each maximum.
 /// </summary>
 /// <param name="Kernel">Height and width of a window.</param>
 /// <param name="Stride">From one window to the next; null for the kernel.</param>

@@ -6,9 +6,9 @@ using Fathom.Graphs.Initializers;
 namespace Fathom.Graphs.Ops;
 
 /// <summary>
-/// Adds a learnt vector for each place of a sequence: y[n, t, :] = x[n, t, :] + weight[t, :]. Inputs: x (N, T, D), weight
-/// (max_length, D), of which the first T rows are used. Output: (N, T, D). The weight starts normal with deviation 0.02,
-/// as in GPT-2 and BERT.
+/// Adds a learnt vector for each place of a sequence: y[n, t, :] = x[n, t, :] + weight[t, :]. Inputs: x (N, T, D),
+/// weight (max_length, D), of which the first T rows are used. Output: (N, T, D). Gehring et al. (2017); Devlin et
+/// al. (2019). The weight starts normal with deviation 0.02, as in GPT-2 and BERT.
 /// </summary>
 /// <param name="MaxLength">Rows of the table: the longest sequence.</param>
 public sealed record PositionalEmbedding(int MaxLength) : Op

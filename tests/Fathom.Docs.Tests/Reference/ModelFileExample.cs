@@ -15,7 +15,7 @@ internal static class ModelFileExample
             "BlockCatalog" => "layers:\n  - " + yaml,
             // A third each for queries, keys and values.
             "InitializerCatalog" => $"layers:\n  - dense: {{units: {(part.Kind == "query_key_value_xavier" ? 96 : 64)}, weight: {Inline(yaml)}}}",
-            "RegularizationCatalog" or "MetricCatalog" => $"{Pages.Find(part)!.Key}: [{Inline(yaml)}]",
+            "RegularizerCatalog" or "MetricCatalog" => $"{Pages.Find(part)!.Key}: [{Inline(yaml)}]",
             _ => $"{Pages.Find(part)!.Key}: {Inline(yaml)}",
         };
     }
@@ -26,12 +26,7 @@ internal static class ModelFileExample
         string key = Pages.Find(part)!.Key ?? "";
         string[] rest = [.. new[] { "loss: mse", "optimizer: sgd" }.Where(line => !line.StartsWith(key + ":", StringComparison.Ordinal))];
         string excerpt = Excerpt(part);
-        string layers = excerpt.StartsWith("layers:", StringComparison.Ordinal) ? "" : "layers:\n" + part.Catalog switch
-        {
-            "PretrainingCatalog" => "  - dense: 8\n  - sigmoid\n  - dense: 2\n",
-            "InitializationCatalog" => "  - dense: 8\n  - dense: 8\n  - {add: {}, from: [-1, -2]}\n  - layer_norm: [8]\n  - dense: 2\n",
-            _ => "  - dense: 2\n",
-        };
+        string layers = excerpt.StartsWith("layers:", StringComparison.Ordinal) ? "" : "layers:\n  - dense: 2\n";
         return $"fathom: 1\ninput: {Input(part)}\n{layers}{excerpt}\n{string.Join('\n', rest)}\n";
     }
 
