@@ -17,6 +17,23 @@ namespace Fathom.Diagnosis;
 /// <param name="LogExpected">log10 of what theory expects at the start, relative to the last layer; NaN if not asked.</param>
 public sealed record LayerGradient(string Layer, int Depth, double LogGradient, double LogExpected);
 
+/// <summary>Gradient norm at each time step of a recurrent layer, for tables and sparklines.</summary>
+/// <param name="Layer">The layer.</param>
+/// <param name="LogGradients">log10 of the norm of the total gradient by its state after each time step, mean over the training steps.</param>
+/// <param name="Reverse">Whether the layer reads the sequence from its end, so that time step 1 comes last.</param>
+public sealed record StateGradient(string Layer, ImmutableArray<double> LogGradients, bool Reverse)
+{
+    /// <summary>Norm at the step that is read first over that at the one read last; 0 if none arrives there.</summary>
+    public double Ratio
+    {
+        get
+        {
+            (double first, double last) = Reverse ? (LogGradients[^1], LogGradients[0]) : (LogGradients[0], LogGradients[^1]);
+            return first <= LayerTrace.Floor + 0.5 ? 0 : Math.Pow(10, first - last);
+        }
+    }
+}
+
 /// <summary>What came out of a run.</summary>
 public sealed record RunOutcome
 {
@@ -38,6 +55,9 @@ public sealed record RunOutcome
     public required ImmutableArray<Finding> Findings { get; init; }
 
     public required ImmutableArray<LayerGradient> Gradients { get; init; }
+
+    /// <summary>How the gradient changes over time in each recurrent layer.</summary>
+    public ImmutableArray<StateGradient> StateGradients { get; init; } = [];
 
     /// <summary>Gradient factor per layer over the last steps.</summary>
     public required DepthFit Fit { get; init; }
@@ -163,6 +183,7 @@ public sealed class WatchedRun : IDisposable
             Findings = [.. Monitor.Findings],
             Gradients = [.. Monitor.Observation.Layers.Select(layer => new LayerGradient(layer.Layer.Name, layer.Depth, layer.MeanLogGradient,
                 prediction.Depth.Layers.FirstOrDefault(expected => expected.Layer == layer.Layer)?.Log10GradientNorm - last ?? double.NaN))],
+            StateGradients = [.. Monitor.Observation.RecurrentLayers.Select(layer => new StateGradient(layer.Layer.Name, [.. layer.MeanLogGradients], layer.Reverse))],
             Fit = Monitor.Observation.GradientOverDepth,
             Seconds = seconds,
         };

@@ -17,6 +17,9 @@ public enum TensorRole
 
     /// <summary>What the optimizer added to a parameter in this step.</summary>
     ParameterUpdate = 4,
+
+    /// <summary>The loss's gradient with respect to a recurrent layer's state after one time step.</summary>
+    StateGradient = 5,
 }
 
 /// <summary>

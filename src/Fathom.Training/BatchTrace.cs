@@ -21,6 +21,12 @@ public sealed record BatchTrace
     /// <summary>The layers in graph order.</summary>
     public required IReadOnlyList<TracedLayer> Layers { get; init; }
 
+    /// <summary>
+    /// Further outputs that are there to be read, by name: <c>attention</c>, or <c>layer.attention</c> if several layers
+    /// have one.
+    /// </summary>
+    public required IReadOnlyDictionary<string, TracedTensor> Readings { get; init; }
+
     /// <summary>Gradients of the trainable parameters by name.</summary>
     public required IReadOnlyDictionary<string, TracedTensor> ParameterGradients { get; init; }
 
@@ -29,11 +35,14 @@ public sealed record BatchTrace
     /// </summary>
     public required IReadOnlyDictionary<string, TracedTensor> NewStatistics { get; init; }
 
+    /// <summary>For each recurrent layer by name, the total gradient by its state after each time step: (T, N, units).</summary>
+    public required IReadOnlyDictionary<string, TracedTensor> StateGradients { get; init; }
+
     /// <summary>Gradient by the input; null if the input is not real.</summary>
     public required TracedTensor? InputGradient { get; init; }
 
     /// <summary>Runs the passes.</summary>
-    /// <param name="model">Network and loss.</param>
+    /// <param name="model">Network and loss, with its class weights unless they are to balance training data.</param>
     /// <param name="weights">Every parameter and running statistic by name.</param>
     /// <param name="batch">Samples in the batch.</param>
     /// <param name="input">The batch, (samples × elements per sample).</param>
@@ -44,13 +53,16 @@ public sealed record BatchTrace
     public static BatchTrace Run(ModelDefinition model, IReadOnlyDictionary<string, TracedTensor> weights, int batch,
         ReadOnlySpan<float> input, ReadOnlySpan<float> target, WorkerPool pool, bool training)
     {
-        TrainingGraph graph = TrainingGraph.Build(model.Graph, model.Plan.Loss, inputGradient: true);
+        TrainingGraph graph = TrainingGraph.Build(model.Graph, model.Plan.Loss, inputGradient: true, model.Plan.ClassWeights is { IsBalanced: false } classes ? classes.Numbers : null);
         using ParameterStore<float> store = new(graph.Graph);
         Load(store, weights);
         Node[] layers = [.. model.Graph.Nodes.Where(node => node.Op is not Source && node.Outputs[0].Kind == ElementKind.Real)];
         List<Value> wanted = [graph.Loss, graph.Prediction, .. layers.Select(layer => layer.Output)];
         wanted.AddRange(layers.Select(layer => layer.Output).Append(graph.Input).Where(graph.Gradients.ContainsKey).Select(value => graph.Gradients[value]));
+        Dictionary<string, Value> readings = Readable(layers);
+        wanted.AddRange(readings.Values);
         wanted.AddRange(graph.ParameterGradients.Values);
+        wanted.AddRange(graph.StateGradients.Values);
         using ExecutionPlan<float> plan = ExecutionPlan<float>.Create(graph.Graph, batch, store, pool, [.. wanted.Distinct()]);
         Fill(plan, graph.Input, input);
         Fill(plan, graph.Target, target);
@@ -59,8 +71,10 @@ public sealed record BatchTrace
         {
             Loss = plan.Real(graph.Loss).Span[0],
             Layers = [.. layers.Select(layer => new TracedLayer(layer, Copy(plan, layer.Output), Gradient(plan, graph, layer.Output)!))],
+            Readings = readings.ToDictionary(pair => pair.Key, pair => Copy(plan, pair.Value)),
             ParameterGradients = graph.ParameterGradients.ToDictionary(pair => pair.Key, pair => Copy(plan, pair.Value)),
             NewStatistics = training ? Statistics(model.Graph, store) : new Dictionary<string, TracedTensor>(),
+            StateGradients = graph.StateGradients.ToDictionary(pair => pair.Key.Name, pair => Copy(plan, pair.Value)),
             InputGradient = Gradient(plan, graph, graph.Input),
         };
     }
@@ -69,6 +83,13 @@ public sealed record BatchTrace
     private static Dictionary<string, TracedTensor> Statistics(Graph graph, ParameterStore<float> store) =>
         graph.Nodes.SelectMany(node => node.Op.Updates.Select(update => node.Inputs[update.Input].Node.Name)).Distinct()
             .Select(store.Find).ToDictionary(slice => slice.Name, slice => new TracedTensor(slice.Shape.Bind(1), store.Value(slice).Span.ToArray()));
+
+    private static Dictionary<string, Value> Readable(Node[] layers)
+    {
+        (Node Layer, int Output, string Name)[] all = [.. layers.SelectMany(layer => layer.Op.Readings.Select(reading => (layer, reading.Output, reading.Name)))];
+        ILookup<string, Node> byName = all.ToLookup(reading => reading.Name, reading => reading.Layer);
+        return all.ToDictionary(reading => byName[reading.Name].Count() == 1 ? reading.Name : $"{reading.Layer.Name}.{reading.Name}", reading => new Value(reading.Layer, reading.Output));
+    }
 
     private static TracedTensor? Gradient(ExecutionPlan<float> plan, TrainingGraph graph, Value value) =>
         graph.Gradients.TryGetValue(value, out Value gradient) ? Copy(plan, gradient) : null;

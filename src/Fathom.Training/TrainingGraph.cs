@@ -16,6 +16,8 @@ public sealed class TrainingGraph
         ParameterGradients = Graph.Parameters
             .Where(node => ((Parameter)node.Op).Trainable && Gradients.ContainsKey(node.Output))
             .ToDictionary(node => node.Name, node => Gradients[node.Output]);
+        StateGradients = Graph.Nodes.Where(node => node.Op is RecurrentGradient)
+            .ToDictionary(node => node.Forward!, node => new Value(node, RecurrentGradient.StateOutput));
     }
 
     /// <summary>Forward pass, loss and backward pass.</summary>
@@ -27,6 +29,12 @@ public sealed class TrainingGraph
     /// <summary>Gradients of the trainable parameters by parameter name.</summary>
     public IReadOnlyDictionary<string, Value> ParameterGradients { get; }
 
+    /// <summary>
+    /// For each recurrent layer that a gradient reaches, the total gradient of the loss by its state after each time step:
+    /// (T, N, units).
+    /// </summary>
+    public IReadOnlyDictionary<Node, Value> StateGradients { get; }
+
     public Value Prediction { get; }
 
     public Value Loss { get; }
@@ -35,10 +43,19 @@ public sealed class TrainingGraph
 
     public Value Target { get; }
 
+    /// <summary>Classes that a network with this loss tells apart: the columns of its output, 2 for one column.</summary>
+    public static int Classes(Graph network)
+    {
+        Shape shape = network.Output.Shape;
+        int columns = shape.Rank == 0 || shape[^1].PerSample ? 1 : shape[^1].Size;
+        return Math.Max(2, columns);
+    }
+
     /// <param name="network">The network; its first output is the prediction.</param>
     /// <param name="loss">The loss to attach.</param>
     /// <param name="inputGradient">Whether the gradient by the (real) input is asked for beside the parameters'.</param>
-    public static TrainingGraph Build(Graph network, Losses.Loss loss, bool inputGradient = false)
+    /// <param name="classWeights">Weights of the classes in the loss; null for none.</param>
+    public static TrainingGraph Build(Graph network, Losses.Loss loss, bool inputGradient = false, IReadOnlyList<double>? classWeights = null)
     {
         Node[] inputs = [.. network.Inputs];
         if (inputs.Length != 1)
@@ -47,7 +64,7 @@ public sealed class TrainingGraph
         }
         GraphBuilder builder = new(network);
         Value target = builder.Input(TargetName, loss.TargetType(network.Output));
-        Value scalar = loss.Attach(builder, network.Output, target);
+        Value scalar = classWeights is null ? loss.Attach(builder, network.Output, target) : loss.Attach(builder, network.Output, target, classWeights);
         Graph forward = builder.Build(network.Output, scalar);
         IEnumerable<Value>? wanted = inputGradient && inputs[0].Outputs[0].Kind == ElementKind.Real
             ? [inputs[0].Output, .. forward.Parameters.Where(node => ((Parameter)node.Op).Trainable).Select(node => node.Output)]

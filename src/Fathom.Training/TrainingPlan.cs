@@ -11,6 +11,9 @@ public sealed record TrainingPlan
 {
     public required Loss Loss { get; init; }
 
+    /// <summary>Weights of the classes in the loss; null for none.</summary>
+    public ClassWeights? ClassWeights { get; init; }
+
     public required Optimizer Optimizer { get; init; }
 
     public Schedule Schedule { get; init; } = ConstantSchedule.Instance;
@@ -49,6 +52,7 @@ public sealed record TrainingPlan
     public void Validate()
     {
         Loss.Validate();
+        ClassWeights?.Validate();
         Optimizer.Validate();
         Schedule.Validate();
         Clipping?.Validate();

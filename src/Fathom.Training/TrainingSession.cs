@@ -49,8 +49,9 @@ public sealed class TrainingSession : IDisposable
     {
         model.Plan.Validate();
         (Model, Data, Pool) = (model, data, pool);
-        Graph = TrainingGraph.Build(model.Graph, model.Plan.Loss);
-        feed = new BatchFeed(Graph, data.Training, model.Plan.Loss);
+        ClassWeights = model.Plan.ClassWeights?.For(data.Training, TrainingGraph.Classes(model.Graph));
+        Graph = TrainingGraph.Build(model.Graph, model.Plan.Loss, classWeights: ClassWeights);
+        feed = new BatchFeed(Graph, data.Training, model.Plan.Loss, ClassWeights);
         evaluator = new Evaluator(this);
         order = new BatchOrder(data.Training.Count, Math.Min(model.Plan.BatchSize, data.Training.Count), model.Plan.Seed);
         Parameters = new ParameterStore<float>(Graph.Graph);
@@ -71,6 +72,9 @@ public sealed class TrainingSession : IDisposable
     public DataSplit Data { get; }
 
     public WorkerPool Pool { get; }
+
+    /// <summary>The weight of each class in the loss, from the training data if they balance it; null for none.</summary>
+    public IReadOnlyList<double>? ClassWeights { get; }
 
     public TrainingGraph Graph { get; }
 
@@ -273,6 +277,7 @@ public sealed class TrainingSession : IDisposable
     private double RunParts(ReadOnlySpan<int> rows, GradientAccumulator<float> sum)
     {
         int parts = Math.Min(Model.Plan.Accumulate, rows.Length);
+        double whole = feed.Weight(rows);
         double loss = 0;
         sum.Clear();
         for (int part = 0, start = 0; part < parts; part++)
@@ -281,9 +286,12 @@ public sealed class TrainingSession : IDisposable
             ReadOnlySpan<int> micro = rows[start..end];
             // Each part draws its own random numbers. The activations that are watched are the last part's.
             double mean = Run(micro, NextStep * Model.Plan.Accumulate + part, part == parts - 1 ? Watch : null);
-            double share = (double)micro.Length / rows.Length;
-            loss += share * mean;
-            sum.Add(Parameters.Gradients, share, Pool);
+            double share = feed.Weight(micro) / whole;
+            if (share != 0) // a part whose classes all have the weight 0 has the mean 0/0
+            {
+                loss += share * mean;
+                sum.Add(Parameters.Gradients, share, Pool);
+            }
             start = end;
         }
         sum.CopyTo(Parameters.Gradients);

@@ -27,6 +27,8 @@ public sealed class PlanPartTests
         ["orthogonal"] = Plain with { Regularization = [new Orthogonality(1e-2)] },
         ["gradient_noise"] = Plain with { Regularization = [new GradientNoise(0.01)] },
         ["accumulate"] = Plain with { Accumulate = 3 },
+        ["balanced"] = Plain with { ClassWeights = ClassWeights.Balanced },
+        ["weighted micro-batches"] = Plain with { Accumulate = 4, ClassWeights = new ClassWeights([1, 0, 2, 0.5, 3, 1, 1, 1, 1, 4]) },
         ["lamb"] = Plain with { Optimizer = new Lamb(0.01) },
     };
 

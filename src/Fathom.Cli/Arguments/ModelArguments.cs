@@ -11,7 +11,7 @@ namespace Fathom.Cli.Arguments;
 /// <summary>What every verb with a model and data takes: the model, its data, how it is trained, how results are shown.</summary>
 internal sealed class ModelArguments
 {
-    private readonly Option<string?> data = new("--data") { HelpName = "SPEC", Description = "Data in place of the model file's: a built-in name such as digits, circles, blobs, moons, spirals, brackets (with ?key=value parameters), csv:FILE, or idx:DIR." };
+    private readonly Option<string?> data = new("--data") { HelpName = "SPEC", Description = "Data in place of the model file's: a built-in name such as digits, circles, blobs, moons, spirals, brackets, adding, temporal-order (with ?key=value parameters), csv:FILE, or idx:DIR." };
     private readonly Option<string?> validation = new("--validation") { HelpName = "SPEC|FRACTION", Description = "Validation data: a share of the rows such as 0.2, or another data set." };
     private readonly Option<string?> label = new("--label") { HelpName = "NAME", Description = "Label column of a CSV file (default: the last one)." };
     private readonly Option<int?> batch = Numbers.Option("--batch", "Samples per step, in place of the model file's.", 1);

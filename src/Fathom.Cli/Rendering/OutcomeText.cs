@@ -44,5 +44,20 @@ internal static class OutcomeText
             terminal.Line($"gradient over depth  {Sparkline.Draw(norms, terminal.Unicode)}  {outcome.Gradients[0].Layer} → {outcome.Gradients[^1].Layer}, " +
                 $"first/last {Figures.Number(outcome.GradientRatio)}");
         }
+        foreach (StateGradient layer in outcome.StateGradients.Where(layer => layer.LogGradients.Length >= 2 && layer.LogGradients.Any(double.IsFinite)))
+        {
+            WriteOverTime(terminal, layer);
+        }
+    }
+
+    /// <summary>One line for a recurrent layer: the norm of its state's gradient at each time step.</summary>
+    public static void WriteOverTime(Terminal terminal, StateGradient layer)
+    {
+        int steps = layer.LogGradients.Length;
+        (int first, int last) = layer.Reverse ? (steps, 1) : (1, steps);
+        // Long sequences: evenly spaced steps, both ends among them.
+        int shown = Math.Min(steps, 40);
+        double[] norms = [.. Enumerable.Range(0, shown).Select(i => layer.LogGradients[(int)Math.Round(i * (steps - 1.0) / Math.Max(1, shown - 1))])];
+        terminal.Line($"gradient over time   {Sparkline.Draw(norms, terminal.Unicode)}  {layer.Layer}: gradient at t={first} is {Figures.Number(layer.Ratio)} of that at t={last}");
     }
 }

@@ -34,6 +34,7 @@ internal static class RunHeaders
     private static JsonObject Plan(TrainingPlan plan) => new()
     {
         ["loss"] = Component(plan.Loss),
+        ["class_weights"] = plan.ClassWeights is not { } weights ? null : weights.IsBalanced ? "balanced" : new JsonArray([.. weights.Numbers.Select(weight => (JsonNode)weight)]),
         ["optimizer"] = Component(plan.Optimizer),
         ["schedule"] = Component(plan.Schedule),
         ["clip"] = plan.Clipping is null ? null : Component(plan.Clipping),

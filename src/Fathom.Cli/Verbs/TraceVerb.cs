@@ -2,8 +2,11 @@ using System.CommandLine;
 using Fathom.Cli.Arguments;
 using Fathom.Cli.Rendering;
 using Fathom.Compute;
+using Fathom.Diagnosis;
+using Fathom.Diagnosis.Monitoring;
 using Fathom.Formats;
 using Fathom.Formats.SafeTensors;
+using Fathom.Graphs.Ops;
 using Fathom.Training;
 using static Fathom.Diagnosis.Figures;
 
@@ -14,7 +17,7 @@ internal static class TraceVerb
 {
     public static Command Create(Terminal terminal)
     {
-        Command command = new("trace", "Run one forward and one backward pass with given weights over a given batch, and write the loss, every layer's output (act.NAME), every gradient (grad.act.NAME, grad.PARAMETER, grad.x) and, in training, the running statistics that the step leaves (new.NAME).");
+        Command command = new("trace", "Run one forward and one backward pass with given weights over a given batch, and write the loss, every layer's output (act.NAME), every gradient (grad.act.NAME, grad.state.NAME by time step, grad.PARAMETER, grad.x) and, in training, the running statistics that the step leaves (new.NAME).");
         Argument<string> model = new("MODEL") { Description = "Fathom's YAML, a Keras config.json or model.to_json(), or a .keras archive." };
         Option<string> weights = new("--weights") { HelpName = "FILE", Required = true, Description = "safetensors with every parameter by name, such as dense_1.weight, or a checkpoint." };
         Option<string> batch = new("--batch") { HelpName = "FILE", Required = true, Description = "safetensors with x (samples first) and target (int64 classes, or real values)." };
@@ -72,6 +75,8 @@ internal static class TraceVerb
                 entries.Add(Entry($"grad.act.{layer.Layer.Name}", layer.Gradient));
             }
         }
+        entries.AddRange(trace.Readings.Select(pair => Entry(pair.Key, pair.Value)));
+        entries.AddRange(trace.StateGradients.Select(pair => Entry($"grad.state.{pair.Key}", pair.Value)));
         entries.AddRange(trace.ParameterGradients.Select(pair => Entry($"grad.{pair.Key}", pair.Value)));
         entries.AddRange(trace.NewStatistics.Select(pair => Entry($"new.{pair.Key}", pair.Value)));
         if (trace.InputGradient is not null)
@@ -79,6 +84,16 @@ internal static class TraceVerb
             entries.Add(Entry("grad.x", trace.InputGradient));
         }
         SafeTensorsFile.Write(path, entries);
+    }
+
+    private static void ShowOverTime(Terminal terminal, BatchTrace trace)
+    {
+        foreach ((string layer, TracedTensor states) in trace.StateGradients)
+        {
+            bool reverse = trace.Layers.First(traced => traced.Layer.Name == layer).Layer.Op is RecurrentLayer { Reverse: true };
+            double[] norms = [.. states.Elements.Chunk(states.Elements.Length / states.Shape[0]).Select(step => Math.Sqrt(step.Sum(x => (double)x * x)))];
+            OutcomeText.WriteOverTime(terminal, new StateGradient(layer, [.. norms.Select(norm => norm > 0 ? Math.Log10(norm) : LayerTrace.Floor)], reverse));
+        }
     }
 
     private static SafeTensorEntry Entry(string name, TracedTensor tensor) => SafeTensorEntry.Of(name, [.. tensor.Shape], tensor.Elements);
@@ -95,6 +110,7 @@ internal static class TraceVerb
         }
         terminal.Line($"loss {Number(trace.Loss)}", Tone.Heading);
         table.Write(terminal);
+        ShowOverTime(terminal, trace);
         terminal.Line($"written: {path}", Tone.Dim);
     }
 }

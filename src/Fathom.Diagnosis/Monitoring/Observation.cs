@@ -16,7 +16,8 @@ public sealed class Observation
         this.session = session;
         ExecutionOrder = InOrderOfExecution(session);
         (Prediction, Layers) = (prediction, layers);
-        ConstantLoss = Monitoring.ConstantLoss.Of(session.Model.Plan.Loss, session.Data.Training);
+        States = StateTrace.Of(session.Probes);
+        ConstantLoss = Monitoring.ConstantLoss.Of(session.Model.Plan.Loss, session.Data.Training, session.ClassWeights);
     }
 
     public ModelDefinition Model => session.Model;
@@ -28,6 +29,9 @@ public sealed class Observation
 
     /// <summary>Layers with weights, by depth: the first is at the least depth, the last at the greatest.</summary>
     public IReadOnlyList<LayerTrace> Layers { get; }
+
+    /// <summary>Recurrent layers, in graph order.</summary>
+    public IReadOnlyList<StateTrace> RecurrentLayers => States;
 
     /// <summary>The step just done.</summary>
     public StepResult Step { get; internal set; }
@@ -63,6 +67,9 @@ public sealed class Observation
     /// </summary>
     internal int[] ExecutionOrder { get; }
 
+    /// <summary>The same as an array, to go through without allocating.</summary>
+    internal StateTrace[] States { get; }
+
     /// <summary>The network's input.</summary>
     internal Value Input => session.Graph.Input;
 
@@ -94,8 +101,9 @@ public sealed class Observation
                     { Value: { } value } => places[value.Node],
                     _ => int.MaxValue,
                 })
-                // One gradient that an addition passes on to several layers reached the last of them first.
-                .ThenBy(index => session.Probes[index].Kind == ProbeKind.ActivationGradient ? -index : index),
+                // One gradient that an addition passes on to several layers reached the last of them first, as the last
+                // time step of a recurrent layer is reached first.
+                .ThenBy(index => session.Probes[index].Kind is ProbeKind.ActivationGradient or ProbeKind.StateGradient ? -index : index),
         ];
     }
 }

@@ -23,7 +23,7 @@ public sealed class RunRecorder : IDisposable
     public static IReadOnlyList<TensorColumn> Columns(TrainingSession session) =>
     [
         .. session.Probes.Select(probe => new TensorColumn(probe.Layer.Name, probe.ToString(), RoleOf(probe.Kind), probe.Depth, probe.Node.Op.Kind,
-            probe.Node.Outputs[0].Shape.ElementsPerSample)),
+            Elements(probe))),
     ];
 
     /// <summary>Starts a run file.</summary>
@@ -106,12 +106,18 @@ public sealed class RunRecorder : IDisposable
         }
     }
 
+    /// <summary>Of a state's gradient one time step is watched.</summary>
+    private static long Elements(Probe probe) => probe is { Kind: ProbeKind.StateGradient, Value: { } states }
+        ? states.Shape.ElementsPerSample / states.Shape[0].Size
+        : probe.Node.Outputs[0].Shape.ElementsPerSample;
+
     private static TensorRole RoleOf(ProbeKind kind) => kind switch
     {
         ProbeKind.Activation => TensorRole.Activation,
         ProbeKind.ActivationGradient => TensorRole.ActivationGradient,
         ProbeKind.Parameter => TensorRole.Parameter,
         ProbeKind.ParameterGradient => TensorRole.ParameterGradient,
+        ProbeKind.StateGradient => TensorRole.StateGradient,
         _ => TensorRole.ParameterUpdate,
     };
 }

@@ -77,6 +77,10 @@ public sealed class TrainingMonitor
         {
             layer.Add(session.Watch!.Statistics);
         }
+        foreach (StateTrace layer in Observation.States)
+        {
+            layer.Add(session.Watch!.Statistics);
+        }
         if (step.Step % interval == 0)
         {
             Hear(everyStep: false);
@@ -91,6 +95,7 @@ public sealed class TrainingMonitor
     {
         ["losses"] = Numbers([Observation.FirstLoss, Observation.Loss]),
         ["layers"] = new JsonObject(layers.Select(layer => KeyValuePair.Create(layer.Layer.Name, (JsonNode?)Numbers(layer.Capture())))),
+        ["states"] = new JsonObject(Observation.RecurrentLayers.Select(layer => KeyValuePair.Create(layer.Layer.Name, (JsonNode?)Numbers(layer.Capture())))),
         ["rules"] = new JsonObject(rules.Select((rule, i) => KeyValuePair.Create(rule.Id, (JsonNode?)new JsonObject
         {
             ["voice"] = Numbers([voices[i].Spoken, voices[i].Silent, voices[i].Otherwise]),
@@ -112,6 +117,13 @@ public sealed class TrainingMonitor
                 if (!layer.Restore(Numbers(root["layers"]![layer.Layer.Name])))
                 {
                     throw new FormatException($"{layer.Layer.Name} lacks numbers");
+                }
+            }
+            foreach (StateTrace layer in Observation.States)
+            {
+                if (!layer.Restore(Numbers(root["states"]![layer.Layer.Name])))
+                {
+                    throw new FormatException($"{layer.Layer.Name} lacks time steps");
                 }
             }
             for (int i = 0; i < rules.Length; i++)

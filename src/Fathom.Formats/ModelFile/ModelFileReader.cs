@@ -20,7 +20,7 @@ public sealed class ModelFileReader
     internal const string FullBatch = "full";
 
     private static readonly string[] Keys =
-        ["fathom", "name", "data", "seed", "input", "layers", "output", "loss", "optimizer", "schedule", "clip", "regularization", "batch", "accumulate", "epochs"];
+        ["fathom", "name", "data", "seed", "input", "layers", "output", "loss", "class_weights", "optimizer", "schedule", "clip", "regularization", "batch", "accumulate", "epochs"];
 
     private readonly string file;
     private readonly YamlText source;
@@ -94,12 +94,40 @@ public sealed class ModelFileReader
         return plan with
         {
             Schedule = schedule?.Value ?? plan.Schedule,
+            ClassWeights = ReadClassWeights(graph, loss.Value),
             Regularization = ReadRegularization(graph),
             BatchSize = ReadBatch(plan.BatchSize),
             Accumulate = ReadAccumulate(plan.BatchSize),
             Epochs = Count("epochs", plan.Epochs),
             Seed = root.Find("seed") is { } seed ? (ulong)YamlValue.Read(source, "seed", seed, typeof(ulong))! : plan.Seed,
         };
+    }
+
+    /// <summary><c>balanced</c>, or a list with a number for each class.</summary>
+    private ClassWeights? ReadClassWeights(Graph graph, Loss loss)
+    {
+        const string key = "class_weights";
+        if (root.Find(key) is not { } node)
+        {
+            return null;
+        }
+        ClassWeights weights = node is YamlSequenceNode
+            ? new ClassWeights([.. (double[])YamlValue.Read(source, key, node, typeof(double[]))!])
+            : node is YamlScalarNode { Value: ClassWeights.BalancedName } ? ClassWeights.Balanced
+            : throw source.KeyError(node, key, $"{YamlValue.Describe(node)} is neither a list nor a known word", $"{ClassWeights.BalancedName}, or a list with a number for each class");
+        if (node is YamlSequenceNode { Children.Count: 0 })
+        {
+            throw source.KeyError(node, key, "there is no number in the list", $"{ClassWeights.BalancedName}, or a list with a number for each class");
+        }
+        try
+        {
+            LossCheck.Attach(graph, loss, weights);
+        }
+        catch (Exception error) when (error is GraphException or TrainingException)
+        {
+            throw source.KeyError(node, key, error.Message);
+        }
+        return weights;
     }
 
     /// <summary>A number of samples, or <c>full</c> for all training data.</summary>

@@ -47,6 +47,11 @@ public static class ModelFileWriter
     private static void AppendPlan(StringBuilder text, TrainingPlan plan)
     {
         text.Append("loss: ").Append(Component(plan.Loss, plan.Loss.Kind, LossCatalog.ByKind)).Append('\n');
+        if (plan.ClassWeights is { } weights)
+        {
+            string numbers = $"[{string.Join(", ", weights.Numbers.Select(YamlWords.Number))}]";
+            text.Append(CultureInfo.InvariantCulture, $"class_weights: {(weights.IsBalanced ? ClassWeights.BalancedName : numbers)}\n");
+        }
         text.Append("optimizer: ").Append(Component(plan.Optimizer, plan.Optimizer.Kind, OptimizerCatalog.ByKind)).Append('\n');
         if (plan.Schedule is not ConstantSchedule)
         {

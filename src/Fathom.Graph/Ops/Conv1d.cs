@@ -16,14 +16,17 @@ namespace Fathom.Graphs.Ops;
 /// <param name="Groups">Parts into which the channels are cut; each filter sees one.</param>
 /// <param name="Bias">Whether a bias is added.</param>
 /// <param name="ChannelsLast">Whether the channels are the last axis.</param>
+/// <param name="WeightStandardization">Whether each filter's weights are read with mean 0 and one size.</param>
 public sealed record Conv1d(int Filters, int Kernel, int Stride = 1, Padding Padding = default, int Dilation = 1, int Groups = 1,
-    bool Bias = true, bool ChannelsLast = false) : ConvolutionOp
+    bool Bias = true, bool ChannelsLast = false, WeightStandardization WeightStandardization = WeightStandardization.None) : ConvolutionOp
 {
     public override string Kind => "conv1d";
 
     public override bool Bias { get; init; } = Bias;
 
     public override bool ChannelsLast { get; init; } = ChannelsLast;
+
+    public override WeightStandardization WeightStandardization { get; init; } = WeightStandardization;
 
     protected override int Dimensions => 1;
 
@@ -49,7 +52,9 @@ public static class Conv1dLayer
     /// <param name="useBias">False for no bias.</param>
     /// <param name="channelsLast">Whether the channels are the last axis.</param>
     /// <param name="name">Node name.</param>
+    /// <param name="weightStandardization">Whether each filter's weights are read with mean 0 and one size.</param>
     public static NetworkCursor Conv1d(this NetworkCursor network, int filters, int kernel, int stride = 1, Padding padding = default, int dilation = 1,
-        int groups = 1, Initializer? weight = null, Initializer? bias = null, bool useBias = true, bool channelsLast = false, string? name = null) =>
-        network.Then(new Conv1d(filters, kernel, stride, padding, dilation, groups, useBias, channelsLast), name, ConvolutionSizes.Initializers(weight, bias));
+        int groups = 1, Initializer? weight = null, Initializer? bias = null, bool useBias = true, bool channelsLast = false, string? name = null,
+        WeightStandardization weightStandardization = WeightStandardization.None) =>
+        network.Then(new Conv1d(filters, kernel, stride, padding, dilation, groups, useBias, channelsLast, weightStandardization), name, ConvolutionSizes.Initializers(weight, bias));
 }

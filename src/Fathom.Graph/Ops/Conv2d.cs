@@ -17,14 +17,17 @@ namespace Fathom.Graphs.Ops;
 /// <param name="Groups">Parts into which the channels are cut; each filter sees one.</param>
 /// <param name="Bias">Whether a bias is added.</param>
 /// <param name="ChannelsLast">Whether the channels are the last axis.</param>
+/// <param name="WeightStandardization">Whether each filter's weights are read with mean 0 and one size.</param>
 public sealed record Conv2d(int Filters, Size2d Kernel, Size2d Stride = default, Padding Padding = default, Size2d Dilation = default, int Groups = 1,
-    bool Bias = true, bool ChannelsLast = false) : ConvolutionOp
+    bool Bias = true, bool ChannelsLast = false, WeightStandardization WeightStandardization = WeightStandardization.None) : ConvolutionOp
 {
     public override string Kind => "conv2d";
 
     public override bool Bias { get; init; } = Bias;
 
     public override bool ChannelsLast { get; init; } = ChannelsLast;
+
+    public override WeightStandardization WeightStandardization { get; init; } = WeightStandardization;
 
     protected override int Dimensions => 2;
 
@@ -50,9 +53,11 @@ public static class Conv2dLayer
     /// <param name="useBias">False for no bias.</param>
     /// <param name="channelsLast">Whether the channels are the last axis.</param>
     /// <param name="name">Node name.</param>
+    /// <param name="weightStandardization">Whether each filter's weights are read with mean 0 and one size.</param>
     public static NetworkCursor Conv2d(this NetworkCursor network, int filters, Size2d kernel, Size2d stride = default, Padding padding = default,
-        Size2d dilation = default, int groups = 1, Initializer? weight = null, Initializer? bias = null, bool useBias = true, bool channelsLast = false, string? name = null) =>
-        network.Then(new Conv2d(filters, kernel, stride, padding, dilation, groups, useBias, channelsLast), name, ConvolutionSizes.Initializers(weight, bias));
+        Size2d dilation = default, int groups = 1, Initializer? weight = null, Initializer? bias = null, bool useBias = true, bool channelsLast = false, string? name = null,
+        WeightStandardization weightStandardization = WeightStandardization.None) =>
+        network.Then(new Conv2d(filters, kernel, stride, padding, dilation, groups, useBias, channelsLast, weightStandardization), name, ConvolutionSizes.Initializers(weight, bias));
 }
 
 /// <summary>What the convolutions' files share.</summary>

@@ -7,7 +7,8 @@ namespace Fathom.Graphs.Ops;
 /// <summary>
 /// What convolutions share. y[n, o, i, j] = bias[o] + Σ weight[o, c, k, l] · x[n, c, i·stride + k·dilation − pad, …]: the
 /// kernel is not flipped. Each of the groups connects its share of the input channels with its share of the filters.
-/// Inputs: x, weight (filters, channels / groups, kernel…), bias (filters) if there is one. Output: y.
+/// Inputs: x, weight (filters, channels / groups, kernel…), bias (filters) if there is one. Output: y; with weight
+/// standardization also the weight that is read, and its filters' means and scales.
 /// </summary>
 public abstract record ConvolutionOp : Op
 {
@@ -17,6 +18,10 @@ public abstract record ConvolutionOp : Op
     public abstract bool Bias { get; init; }
 
     public abstract bool ChannelsLast { get; init; }
+
+    public abstract WeightStandardization WeightStandardization { get; init; }
+
+    private bool Standardizes => WeightStandardization != WeightStandardization.None;
 
     /// <summary>Kernel, stride, dilation and padding as of two dimensions; of one dimension the widths count.</summary>
     protected abstract (Size2d Kernel, Size2d Stride, Size2d Dilation, Padding Padding) Window { get; }
@@ -61,25 +66,34 @@ public abstract record ConvolutionOp : Op
         {
             scope.RequireShape(2, Shape.Of(filters));
         }
-        return [new TensorType(grid.Output(scope.Shape(0), filters, ChannelsLast))];
+        TensorType y = new(grid.Output(scope.Shape(0), filters, ChannelsLast));
+        return Standardizes ? [y, .. StandardizedWeight.Outputs(scope.Shape(1))] : [y];
     }
 
     public override int ScratchElements(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) =>
         Convolution.ScratchElements(Geometry(inputShapes[0]));
 
-    public override void Run<T>(in KernelContext<T> context) =>
-        Convolution.Forward(Geometry(context.InputShape(0)), context.Input(0), context.Input(1), Bias ? context.Input(2) : default, context.Output(0), context.Scratch, context.Pool);
+    public override void Run<T>(in KernelContext<T> context)
+    {
+        if (Standardizes)
+        {
+            StandardizedWeight.Run(context, WeightStandardization, 1, 1);
+        }
+        Convolution.Forward(Geometry(context.InputShape(0)), context.Input(0), Standardizes ? context.Output(1) : context.Input(1), Bias ? context.Input(2) : default,
+            context.Output(0), context.Scratch, context.Pool);
+    }
 
     public override void Differentiate(GradientScope scope)
     {
         Value upstream = scope.Upstream;
         if (scope.Needs(0))
         {
-            scope.Contribute(0, scope.Emit(new ConvolutionInputGradient(this, scope.Input(0).Shape), "input", upstream, scope.Input(1)));
+            scope.Contribute(0, scope.Emit(new ConvolutionInputGradient(this, scope.Input(0).Shape), "input", upstream, Standardizes ? scope.Output(1) : scope.Input(1)));
         }
         if (scope.Needs(1))
         {
-            scope.Contribute(1, scope.Emit(new ConvolutionWeightGradient(this, scope.Input(1).Shape), "weight", upstream, scope.Input(0)));
+            Value gradient = scope.Emit(new ConvolutionWeightGradient(this, scope.Input(1).Shape), "weight", upstream, scope.Input(0));
+            scope.Contribute(1, Standardizes ? StandardizedWeight.Gradient(scope, WeightStandardization, 1, 1, gradient) : gradient);
         }
         if (Bias && scope.Needs(2))
         {
@@ -123,24 +137,34 @@ public abstract record ConvolutionOp : Op
     }
 
     /// <summary>
-    /// As for a dense layer with fan-in channels/groups · kernel: q' = fan_in · E[w²] · E[x²] + Var(b), times the share of
-    /// a window's elements that lie inside the image, on average over the windows. Xiao et al. (2018), eq. 2.
+    /// As for a dense layer with fan-in channels/groups · kernel: q' = fan_in · E[w²] · E[x²] + Var(b), where the elements of
+    /// a window that lie inside the image count, on average over the windows. Xiao et al. (2018), equation 2. Two
+    /// standardized weights of a filter have the correlation −1/(n − 1), so the mean of x counts at the edges only.
     /// </summary>
     private Moments Propagate(MomentScope scope)
     {
         (Moments x, Moments weight) = (scope.Inputs[0], scope.Inputs[1]);
         Moments bias = Bias ? scope.Inputs[2] : default;
-        double fanIn = Terms(scope) / (scope.Node.Outputs[0].Shape.ElementsPerSample);
-        double mean = fanIn * weight.Mean * x.Mean + bias.Mean;
-        double spread = fanIn * weight.Variance + fanIn * fanIn * weight.Mean * weight.Mean;
-        double q = spread * x.SecondMoment + bias.SecondMoment;
-        double cross = spread * x.SecondMoment * x.Correlation + bias.SecondMoment;
+        double fanIn = Terms(scope) / scope.Node.Outputs[0].Shape.ElementsPerSample;
+        double mean = Standardizes ? bias.Mean : fanIn * weight.Mean * x.Mean + bias.Mean;
+        double second = Second(scope);
+        double spread = Standardizes ? fanIn * second : fanIn * weight.Variance + fanIn * fanIn * weight.Mean * weight.Mean;
+        double center = Standardizes ? (fanIn - 1) / Math.Max(1, Full(scope) - 1) * x.Mean * x.Mean : 0;
+        double q = spread * (x.SecondMoment - center) + bias.SecondMoment;
+        double cross = spread * (x.SecondMoment * x.Correlation - center) + bias.SecondMoment;
         return new Moments(mean, q, q > 0 ? cross / q : 1);
     }
 
     /// <summary>Each input element gathers from every output that it is part of: the same products, shared out over the inputs.</summary>
-    private double PullBack(MomentScope scope, int input) =>
-        input == 0 ? Terms(scope) / scope.Features(0) * scope.Inputs[1].SecondMoment : double.NaN;
+    private double PullBack(MomentScope scope, int input) => input == 0 ? Terms(scope) / scope.Features(0) * Second(scope) : double.NaN;
+
+    /// <summary>Mean square of a weight as it is read.</summary>
+    private double Second(MomentScope scope) => Standardizes
+        ? StandardizedWeight.SecondMoment(WeightStandardization, scope.Inputs[1].Variance, Full(scope))
+        : scope.Inputs[1].SecondMoment;
+
+    /// <summary>Weights of one filter.</summary>
+    private static double Full(MomentScope scope) => scope.Node.Inputs[1].Shape.ElementsPerSample / (double)scope.Node.Inputs[1].Shape[0].Size;
 
     /// <summary>Products of one weight and one element of the image, for one sample.</summary>
     private double Terms(MomentScope scope)

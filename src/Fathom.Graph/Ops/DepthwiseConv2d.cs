@@ -15,14 +15,17 @@ namespace Fathom.Graphs.Ops;
 /// <param name="Dilation">Rows and columns from one element of the kernel to the next.</param>
 /// <param name="Bias">Whether a bias is added.</param>
 /// <param name="ChannelsLast">Whether the channels are the last axis.</param>
+/// <param name="WeightStandardization">Whether each filter's weights are read with mean 0 and one size.</param>
 public sealed record DepthwiseConv2d(Size2d Kernel, int Multiplier = 1, Size2d Stride = default, Padding Padding = default, Size2d Dilation = default,
-    bool Bias = true, bool ChannelsLast = false) : ConvolutionOp
+    bool Bias = true, bool ChannelsLast = false, WeightStandardization WeightStandardization = WeightStandardization.None) : ConvolutionOp
 {
     public override string Kind => "depthwise_conv2d";
 
     public override bool Bias { get; init; } = Bias;
 
     public override bool ChannelsLast { get; init; } = ChannelsLast;
+
+    public override WeightStandardization WeightStandardization { get; init; } = WeightStandardization;
 
     protected override int Dimensions => 2;
 
@@ -53,9 +56,11 @@ public static class DepthwiseConv2dLayer
     /// <param name="useBias">False for no bias.</param>
     /// <param name="channelsLast">Whether the channels are the last axis.</param>
     /// <param name="name">Node name.</param>
+    /// <param name="weightStandardization">Whether each filter's weights are read with mean 0 and one size.</param>
     public static NetworkCursor DepthwiseConv2d(this NetworkCursor network, Size2d kernel, int multiplier = 1, Size2d stride = default, Padding padding = default,
-        Size2d dilation = default, Initializer? weight = null, Initializer? bias = null, bool useBias = true, bool channelsLast = false, string? name = null) =>
-        network.Then(new DepthwiseConv2d(kernel, multiplier, stride, padding, dilation, useBias, channelsLast), name, ConvolutionSizes.Initializers(weight, bias));
+        Size2d dilation = default, Initializer? weight = null, Initializer? bias = null, bool useBias = true, bool channelsLast = false, string? name = null,
+        WeightStandardization weightStandardization = WeightStandardization.None) =>
+        network.Then(new DepthwiseConv2d(kernel, multiplier, stride, padding, dilation, useBias, channelsLast, weightStandardization), name, ConvolutionSizes.Initializers(weight, bias));
 
     /// <summary>A separable convolution: each channel by itself, then a kernel of 1 across the channels (Chollet 2017).</summary>
     /// <param name="network">Where to go on.</param>

@@ -45,6 +45,8 @@ public sealed record MultiHeadAttention(int Heads, int KeyUnits = 0, int ValueUn
 {
     public override string Kind => "multi_head_attention";
 
+    public override ImmutableArray<(int Output, string Name)> Readings => [(AttentionOutputs.Weights, "attention")];
+
     public override ImmutableArray<ParameterSlot> Slots(ReadOnlySpan<TensorType> dataInputs)
     {
         Shape query = dataInputs[0].Shape;

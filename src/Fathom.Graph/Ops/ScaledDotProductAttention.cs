@@ -16,6 +16,8 @@ public sealed record ScaledDotProductAttention(bool Causal = false, bool Masked 
 {
     public override string Kind => "scaled_dot_product_attention";
 
+    public override ImmutableArray<(int Output, string Name)> Readings => [(1, "attention")];
+
     private int Count => 3 + (Masked ? 1 : 0) + (PairMasked ? 1 : 0);
 
     public override ImmutableArray<TensorType> Infer(ShapeScope scope)

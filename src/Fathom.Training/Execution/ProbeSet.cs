@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 using Fathom.Compute;
 using Fathom.Graphs;
@@ -12,6 +13,9 @@ public enum ProbeKind
     Parameter,
     ParameterGradient,
     ParameterUpdate,
+
+    /// <summary>The total gradient of the loss by a recurrent layer's state after one time step, through all later steps too.</summary>
+    StateGradient,
 }
 
 /// <summary>One watched tensor.</summary>
@@ -22,11 +26,15 @@ public enum ProbeKind
 /// <param name="Depth">Layers with weights on the longest path from the input up to this layer, itself included.</param>
 public sealed record Probe(Node Node, Node Layer, ProbeKind Kind, Value? Value, int Depth)
 {
+    /// <summary>For a state's gradient the time step, counted from 0: the slice of <see cref="Value"/> that is watched. −1 for all others.</summary>
+    public int TimeStep { get; init; } = -1;
+
     /// <summary>Such as <c>dense_3.weight gradient</c>.</summary>
     public override string ToString() => Kind switch
     {
         ProbeKind.ActivationGradient or ProbeKind.ParameterGradient => Node.Name + " gradient",
         ProbeKind.ParameterUpdate => Node.Name + " update",
+        ProbeKind.StateGradient => string.Create(CultureInfo.InvariantCulture, $"{Node.Name} gradient at t={TimeStep + 1}"),
         _ => Node.Name,
     };
 }
@@ -50,7 +58,8 @@ public sealed class ProbeSet<T> where T : unmanaged, IBinaryFloatingPointIeee754
         {
             SaturationRegion? region = probes[i].Kind == ProbeKind.Activation ? probes[i].Node.Op.Saturation : null;
             saturation[i] = region is null ? (T.NaN, T.NaN) : (T.CreateSaturating(region.Low), T.CreateSaturating(region.High));
-            if (probes[i].Value is { } value && !ByValue.TryAdd(value, i))
+            // The time steps of a layer follow each other, and the first one stands for all.
+            if (probes[i].Value is { } value && probes[i].TimeStep <= 0 && !ByValue.TryAdd(value, i))
             {
                 shared.Add((ByValue[value], i));
             }
@@ -96,10 +105,29 @@ public sealed class ProbeSet<T> where T : unmanaged, IBinaryFloatingPointIeee754
     {
         for (int i = 0; i < ids.Length; i++)
         {
-            if (ids[i] >= 0)
+            if (ids[i] < 0)
+            {
+                continue;
+            }
+            if (Probes[ids[i]].Kind == ProbeKind.StateGradient)
+            {
+                MeasureSteps(ids[i], outputs[i], pool);
+            }
+            else
             {
                 Measure(ids[i], outputs[i].Real, pool);
             }
+        }
+    }
+
+    /// <summary>A tensor with time in front: each step is one stretch of it.</summary>
+    private void MeasureSteps(int first, TensorBinding<T> tensor, WorkerPool pool)
+    {
+        int steps = tensor.Shape[0];
+        int length = tensor.Real.Length / steps;
+        for (int step = 0; step < steps; step++)
+        {
+            Measure(first + step, tensor.Real.Slice(step * length, length), pool);
         }
     }
 }

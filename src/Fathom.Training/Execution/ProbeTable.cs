@@ -3,7 +3,10 @@ using Fathom.Graphs.Ops;
 
 namespace Fathom.Training.Execution;
 
-/// <summary>Decides what is watched: every activation, every activation's gradient, every parameter, its gradient and its update.</summary>
+/// <summary>
+/// Decides what is watched: every activation, every activation's gradient, every parameter, its gradient and its update;
+/// and for a recurrent layer the gradient of its state at every time step.
+/// </summary>
 public static class ProbeTable
 {
     public static IReadOnlyList<Probe> For(Graph network, TrainingGraph training)
@@ -17,6 +20,11 @@ public static class ProbeTable
             if (training.Gradients.TryGetValue(node.Output, out Value gradient))
             {
                 probes.Add(new Probe(node, node, ProbeKind.ActivationGradient, gradient, depths[node]));
+            }
+            if (training.StateGradients.TryGetValue(node, out Value states))
+            {
+                probes.AddRange(Enumerable.Range(0, states.Shape[0].Size)
+                    .Select(step => new Probe(node, node, ProbeKind.StateGradient, states, depths[node]) { TimeStep = step }));
             }
             foreach (Node parameter in node.Parameters.Where(parameter => training.ParameterGradients.ContainsKey(parameter.Name)))
             {

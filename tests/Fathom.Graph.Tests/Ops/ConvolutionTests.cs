@@ -33,6 +33,13 @@ public sealed class ConvolutionTests
     [Xunit.Theory, MemberData(nameof(Cases))]
     public void GradientsAreTheDerivatives(ConvolutionOp op, int[][] shapes) => OpRun.CheckGradient(op, training: true, shapes);
 
+    [Xunit.Theory, InlineData(WeightStandardization.Standard), InlineData(WeightStandardization.Scaled)]
+    public void GradientsPassThroughTheStandardizationOfWeights(WeightStandardization standardization)
+    {
+        OpRun.CheckGradient(new Conv2d(4, 3, 2, 1, default, 2, WeightStandardization: standardization), training: true, [[2, 4, 5, 4], [4, 2, 3, 3], [4]]);
+        OpRun.CheckGradient(new Conv1d(3, 2, Bias: false, ChannelsLast: true, WeightStandardization: standardization), training: true, [[2, 5, 3], [3, 3, 2]]);
+    }
+
     /// <summary>The definition, term by term in double.</summary>
     [Xunit.Theory, MemberData(nameof(Cases))]
     public void AgreesWithItsDefinition(ConvolutionOp op, int[][] shapes)

@@ -33,6 +33,9 @@ public sealed class OpReferenceTests
     public void FlattenAgrees() => Agrees("convolution", "flatten");
 
     [ReferenceFact]
+    public void EmbeddingAgrees() => Agrees("attention", "embedding");
+
+    [ReferenceFact]
     public void ConvolutionAgrees() => Agrees("convolution", "conv1d", "conv2d");
 
     [ReferenceFact]
@@ -42,10 +45,10 @@ public sealed class OpReferenceTests
     public void SpecialValuesOfImagesAgree() => Agrees("special", "conv2d", "max_pool2d", "avg_pool2d");
 
     [ReferenceFact]
-    public void EmbeddingAgrees() => Agrees("attention", "embedding");
+    public void AttentionAgrees() => Agrees("attention", "scaled_dot_product_attention", "multi_head_attention");
 
     [ReferenceFact]
-    public void AttentionAgrees() => Agrees("attention", "scaled_dot_product_attention", "multi_head_attention");
+    public void TransformerBlockAgrees() => Agrees("network", "transformer_block");
 
     [ReferenceFact]
     public void PositionsAgree() => Agrees("attention", "positional_add", "sinusoidal_positions");

@@ -114,6 +114,48 @@ public sealed class BuiltInTests
         Assert.InRange(unequalCounts, 600, 900); // half of the wrong ones; the others have the wrong order only
     }
 
+    [Fact]
+    public void Adding_asks_for_the_sum_of_the_marked_numbers()
+    {
+        foreach (int length in (int[])[4, 5, 25, 60])
+        {
+            DataSplit split = DataSource.Open($"adding?length={length}&samples=300&seed=4");
+            DataSet data = split.Training;
+            Assert.Equal([length, 2], data.RowShape.ToArray());
+            HashSet<int> seconds = [];
+            for (int row = 0; row < data.Count; row++)
+            {
+                float[] sequence = data.Inputs.Slice(row * 2 * length, 2 * length).ToArray();
+                int[] marked = [.. Enumerable.Range(0, length).Where(step => sequence[2 * step + 1] == 1)];
+                Assert.Equal(2, marked.Length);
+                Assert.InRange(marked[0], 0, 9);
+                Assert.InRange(marked[1], marked[0] + 1, Math.Max(2, length / 2));
+                seconds.Add(marked[1]);
+                Assert.Equal(0.5 + (sequence[2 * marked[0]] + sequence[2 * marked[1]]) / 4, data.Targets[row], 1e-6);
+                Assert.All(Enumerable.Range(1, length - 2).Except(marked), step => Assert.Equal(0, sequence[2 * step + 1]));
+                Assert.Equal(-1, sequence[^1]);
+            }
+            Assert.True(length < 25 || seconds.Count > (length / 2 - 10) / 2);
+        }
+    }
+
+    [Fact]
+    public void Temporal_order_has_two_symbols_that_count()
+    {
+        DataSet data = DataSource.Open("temporal-order?length=40&samples=1000").Training;
+        Assert.Equal([40, 8], data.RowShape.ToArray());
+        Assert.Equal([200, 200, 200, 200], data.Statistics.ClassCounts.ToArray());
+        for (int row = 0; row < data.Count; row++)
+        {
+            string text = string.Concat(data.Inputs.Slice(row * 320, 320).ToArray().Chunk(8).Select(symbol => "abcdBEXY"[Array.IndexOf(symbol, 1f)]));
+            Assert.True(text[0] == 'B' && text[^1] == 'E' && text.Count(c => c is 'B' or 'E') == 2, text);
+            int first = text.IndexOfAny(['X', 'Y']);
+            int second = text.IndexOfAny(['X', 'Y'], first + 1);
+            Assert.True(first is >= 4 and < 8 && second is >= 20 and < 24 && text.IndexOfAny(['X', 'Y'], second + 1) < 0, text);
+            Assert.Equal($"{text[first]}{text[second]}", data.ClassNames[data.Labels[row]]);
+        }
+    }
+
     [Theory]
     [InlineData("circles")]
     [InlineData("blobs")]
@@ -130,7 +172,7 @@ public sealed class BuiltInTests
     }
 
     [Theory]
-    [InlineData("cricles", "There is no data set 'cricles'. Did you mean 'circles'? Known are digits, circles, blobs, moons, spirals, brackets, csv:FILE and idx:DIR.")]
+    [InlineData("cricles", "There is no data set 'cricles'. Did you mean 'circles'? Known are digits, circles, blobs, moons, spirals, brackets, adding, temporal-order, csv:FILE and idx:DIR.")]
     [InlineData("iris.csv", "There is no data set 'iris.csv'. For a file write csv:iris.csv. Known are")]
     [InlineData("circles?sample=5", "circles has no parameter 'sample'. Did you mean 'samples'? It takes samples, noise, factor, seed.")]
     [InlineData("circles?noise=11", "circles: noise is 11, but must be a number from 0 to 10.")]

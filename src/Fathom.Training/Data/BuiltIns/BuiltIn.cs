@@ -28,8 +28,20 @@ public abstract class BuiltIn
 
     internal abstract DataSet Create(BuiltInArguments arguments);
 
+    private protected static BuiltInParameter Rows { get; } =
+        new("samples", 1000, 2, 10_000_000, "rows", Whole: true);
+
     private protected static BuiltInParameter Samples { get; } =
         new("samples", 1000, 2, 10_000_000, "rows, shared out evenly among the classes", Whole: true);
+
+    /// <summary>Refuses what no array holds.</summary>
+    private protected void RequireRoom(int samples, long features)
+    {
+        if (samples * features > Array.MaxLength)
+        {
+            throw new DataException($"{Name}: {samples} samples of {features} features are more than one array holds ({Array.MaxLength}).");
+        }
+    }
 }
 
 /// <summary>The values that one data set is created with: each declared parameter, and the seed.</summary>

@@ -13,5 +13,7 @@ internal static class Catalogue
         new Moons(),
         new Spirals(),
         new Brackets(),
+        new Adding(),
+        new TemporalOrder(),
     ];
 }
