@@ -7,6 +7,7 @@ using Fathom.Theory;
 using Fathom.Training;
 using Fathom.Training.Data;
 using Fathom.Training.Execution;
+using Fathom.Training.Initialization;
 
 namespace Fathom.Diagnosis;
 
@@ -112,6 +113,9 @@ public sealed class WatchedRun : IDisposable
     /// <summary>Called after each step.</summary>
     public Action<StepResult>? Stepped { get; set; }
 
+    /// <summary>Called while the plan's work before step 1 goes on, such as pre-training.</summary>
+    public Action<PreparationProgress>? Preparing { get; set; }
+
     /// <summary>Called after each epoch with the validation result.</summary>
     public Action<int, Evaluation>? EpochEnded { get; set; }
 
@@ -140,6 +144,10 @@ public sealed class WatchedRun : IDisposable
     public void Advance(long until = long.MaxValue, CancellationToken cancellation = default)
     {
         long started = Stopwatch.GetTimestamp();
+        if (!Ended && until > 0 && !Session.Prepare(Prepared, cancellation))
+        {
+            ended = RunStatus.Interrupted;
+        }
         while (!Ended && Session.NextStep < until)
         {
             if (cancellation.IsCancellationRequested)
@@ -166,6 +174,15 @@ public sealed class WatchedRun : IDisposable
             }
         }
         seconds += Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    private void Prepared(PreparationProgress progress)
+    {
+        if (progress.Share >= 1)
+        {
+            Recorder?.Event(0, "prepared", $"{progress.Stage}: {progress.Detail}");
+        }
+        Preparing?.Invoke(progress);
     }
 
     /// <summary>Where the run stands now, with both data sets evaluated.</summary>

@@ -90,5 +90,6 @@ public static class OpCatalog
         new Select(),
         new Flatten(),
         new Reshape([-1]),
+        new Shift(),
     }.ToFrozenDictionary(op => op.Kind);
 }

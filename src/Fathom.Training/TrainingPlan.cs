@@ -1,6 +1,8 @@
 using Fathom.Training.Clipping;
+using Fathom.Training.Initialization;
 using Fathom.Training.Losses;
 using Fathom.Training.Optimizers;
+using Fathom.Training.Pretraining;
 using Fathom.Training.Regularization;
 using Fathom.Training.Schedules;
 
@@ -19,6 +21,12 @@ public sealed record TrainingPlan
     public Schedule Schedule { get; init; } = ConstantSchedule.Instance;
 
     public GradientClipping? Clipping { get; init; }
+
+    /// <summary>Scales the weights by the first batch before step 1; null for weights as they are drawn.</summary>
+    public Lsuv? Initialization { get; init; }
+
+    /// <summary>Trains the hidden layers one by one without labels before step 1; null for none.</summary>
+    public PretrainingRule? Pretraining { get; init; }
 
     /// <summary>Penalties, noise and bounds beside the loss, applied in this order.</summary>
     public ValueList<Regularizer> Regularization { get; init; }
@@ -59,6 +67,12 @@ public sealed record TrainingPlan
         foreach (Regularizer regularizer in Regularization)
         {
             regularizer.Validate();
+        }
+        Initialization?.Validate();
+        Pretraining?.Validate();
+        if (Initialization is not null && Pretraining is not null)
+        {
+            throw new TrainingException("initialization lsuv and pretraining both decide the weights before step 1; give one of them");
         }
         if (BatchSize < 1)
         {

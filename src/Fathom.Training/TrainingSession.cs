@@ -3,7 +3,9 @@ using Fathom.Compute;
 using Fathom.Graphs;
 using Fathom.Training.Data;
 using Fathom.Training.Execution;
+using Fathom.Training.Initialization;
 using Fathom.Training.Optimizers;
+using Fathom.Training.Pretraining;
 using Fathom.Training.Regularization;
 using Fathom.Training.Schedules;
 
@@ -39,6 +41,7 @@ public sealed class TrainingSession : IDisposable
     private readonly RegularizerSet<float> regularizers;
     private readonly ParameterSlice[] withoutGradient;
     private readonly GradientAccumulator<float>? accumulator;
+    private bool prepared;
 
     /// <param name="model">Network and plan.</param>
     /// <param name="data">Training and validation data.</param>
@@ -48,6 +51,7 @@ public sealed class TrainingSession : IDisposable
     public TrainingSession(ModelDefinition model, DataSplit data, WorkerPool pool, bool watch = true)
     {
         model.Plan.Validate();
+        model.Plan.Pretraining?.RequireChain(model.Graph);
         (Model, Data, Pool) = (model, data, pool);
         ClassWeights = model.Plan.ClassWeights?.For(data.Training, TrainingGraph.Classes(model.Graph));
         Graph = TrainingGraph.Build(model.Graph, model.Plan.Loss, classWeights: ClassWeights);
@@ -103,9 +107,34 @@ public sealed class TrainingSession : IDisposable
     /// <summary>Factor on the learning rate beside the schedule's.</summary>
     public double LearningRateScale { get; set; } = 1;
 
+    /// <summary>
+    /// The work that the plan wants before step 1: data-driven initialisation, pre-training. It begins from the weights as
+    /// the seed draws them, however often it was interrupted. Does nothing where the plan wants none, where it is done, or
+    /// after step 1; <see cref="Step"/> calls it by itself.
+    /// </summary>
+    /// <param name="report">Told how far it has come.</param>
+    /// <param name="cancellation">Interrupts it.</param>
+    /// <returns>False if it was interrupted.</returns>
+    /// <exception cref="TrainingException">Network or data do not suit it.</exception>
+    public bool Prepare(Action<PreparationProgress>? report = null, CancellationToken cancellation = default)
+    {
+        if (prepared || NextStep > 0 || Model.Plan is { Initialization: null, Pretraining: null })
+        {
+            return true;
+        }
+        Parameters.Initialize(Model.Plan.Seed);
+        PreparationScope scope = new()
+        {
+            Model = Model, Graph = Graph, Data = Data.Training, Parameters = Parameters, Pool = Pool, Feed = feed, FirstBatch = order.Rows(0).ToArray(),
+            Report = report, Cancellation = cancellation,
+        };
+        return prepared = (Model.Plan.Initialization?.Run(scope) ?? true) && (Model.Plan.Pretraining is not { } rule || GreedyPretraining.Run(rule, scope));
+    }
+
     /// <summary>Zero gradients, forward, backward, clip, update; all watched tensors are measured on the way.</summary>
     public StepResult Step()
     {
+        Prepare();
         long started = Stopwatch.GetTimestamp();
         TrainingPlan plan = Model.Plan;
         double loss = Backpropagate(order.Rows(NextStep));

@@ -1,9 +1,12 @@
 using System.Globalization;
 using Fathom.Graphs;
+using Fathom.Graphs.Initialization;
 using Fathom.Training;
 using Fathom.Training.Clipping;
+using Fathom.Training.Initialization;
 using Fathom.Training.Losses;
 using Fathom.Training.Optimizers;
+using Fathom.Training.Pretraining;
 using Fathom.Training.Regularization;
 using Fathom.Training.Schedules;
 using YamlDotNet.RepresentationModel;
@@ -20,7 +23,7 @@ public sealed class ModelFileReader
     internal const string FullBatch = "full";
 
     private static readonly string[] Keys =
-        ["fathom", "name", "data", "seed", "input", "layers", "output", "loss", "class_weights", "optimizer", "schedule", "clip", "regularization", "batch", "accumulate", "epochs"];
+        ["fathom", "name", "data", "seed", "input", "layers", "output", "initialization", "loss", "class_weights", "optimizer", "schedule", "clip", "regularization", "batch", "accumulate", "epochs", "pretraining"];
 
     private readonly string file;
     private readonly YamlText source;
@@ -48,8 +51,10 @@ public sealed class ModelFileReader
         IReadOnlyList<InputSpec> inputs = new InputReader(source).Read(root.Require("input", InputReader.Allowed));
         IReadOnlyList<LayerSpec> layers = new LayerListReader(source, components).Read(root.Require("layers", "a list of at least one layer"));
         Graph graph = Assemble(inputs, layers);
+        Component<InitializationRule>? start = root.Find("initialization") is { } rule ? components.Read("initialization", rule, InitializationCatalog.ByKind) : null;
+        graph = Start(graph, start);
         string name = root.Find("name") is { } node ? YamlValue.Text(source, "name", node) : Path.GetFileNameWithoutExtension(file);
-        return new ModelDefinition(name, graph, ReadPlan(graph), ReadData());
+        return new ModelDefinition(name, graph, ReadPlan(graph) with { Initialization = start?.Value as Lsuv, Pretraining = ReadPretraining(graph, start) }, ReadData());
     }
 
     private void CheckVersion()
@@ -71,6 +76,33 @@ public sealed class ModelFileReader
         YamlNode[] nodes = node is YamlSequenceNode { Children.Count: > 0 } list ? [.. list.Children] : [node];
         return GraphAssembler.Assemble(inputs, layers, [.. nodes.Select(output => YamlValue.Text(source, "output", output))],
             (index, problem) => source.KeyError(nodes[index], "output", problem));
+    }
+
+    /// <summary>Most rules are done once the network is rewritten; what is left for the data is in the plan.</summary>
+    private Graph Start(Graph graph, Component<InitializationRule>? rule)
+    {
+        try
+        {
+            return rule?.Value.Apply(graph) ?? graph;
+        }
+        catch (GraphException error)
+        {
+            throw components.Located(rule!, error.Message);
+        }
+    }
+
+    private PretrainingRule? ReadPretraining(Graph graph, Component<InitializationRule>? start)
+    {
+        if (root.Find("pretraining") is not { } node)
+        {
+            return null;
+        }
+        Component<PretrainingRule> rule = components.Read("pretraining", node, PretrainingCatalog.ByKind);
+        Check(rule, rule.Value.Validate);
+        Check(rule, () => rule.Value.RequireChain(graph));
+        return start?.Value is Lsuv
+            ? throw source.KeyError(node, "pretraining", "the file has 'initialization: lsuv' too, and both decide the weights before step 1", "one of the two")
+            : rule.Value;
     }
 
     private TrainingPlan ReadPlan(Graph graph)

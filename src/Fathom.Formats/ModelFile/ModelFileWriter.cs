@@ -1,11 +1,13 @@
 using System.Globalization;
 using System.Text;
 using Fathom.Graphs;
+using Fathom.Graphs.Initialization;
 using Fathom.Graphs.Ops;
 using Fathom.Training;
 using Fathom.Training.Clipping;
 using Fathom.Training.Losses;
 using Fathom.Training.Optimizers;
+using Fathom.Training.Pretraining;
 using Fathom.Training.Regularization;
 using Fathom.Training.Schedules;
 
@@ -40,6 +42,10 @@ public static class ModelFileWriter
             string[] outputs = [.. model.Graph.Outputs.Select(output => YamlWords.Text(LayerListWriter.Reference(output)))];
             text.Append("output: ").Append(outputs.Length == 1 ? outputs[0] : $"[{string.Join(", ", outputs)}]").Append('\n');
         }
+        if (model.Plan.Initialization is { } start)
+        {
+            text.Append("initialization: ").Append(Component<InitializationRule>(start, start.Kind, InitializationCatalog.ByKind)).Append('\n');
+        }
         AppendPlan(text, model.Plan);
         return text.ToString();
     }
@@ -73,6 +79,10 @@ public static class ModelFileWriter
             text.Append(CultureInfo.InvariantCulture, $"accumulate: {plan.Accumulate}\n");
         }
         text.Append(CultureInfo.InvariantCulture, $"epochs: {plan.Epochs}\n");
+        if (plan.Pretraining is { } pretraining)
+        {
+            text.Append("pretraining: ").Append(Component(pretraining, pretraining.Kind, PretrainingCatalog.ByKind)).Append('\n');
+        }
     }
 
     private static string Component<T>(T record, string kind, IReadOnlyDictionary<string, T> catalog) where T : class =>
