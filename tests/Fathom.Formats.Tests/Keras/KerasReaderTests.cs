@@ -166,7 +166,7 @@ public sealed class KerasReaderTests
     [InlineData("\"units\": \"4\"", "layer 'd' (Dense): key 'units': '4' is not a whole number; allowed: a whole number of 1 or more")]
     [InlineData("\"units\": null", "layer 'd' (Dense): key 'units': the key is missing; allowed: a whole number")]
     [InlineData("\"activation\": \"rely\"", "layer 'd' (Dense): key 'activation': no such activation, nearest is 'relu': 'rely'; allowed: elu, gelu, hard_tanh, leaky_relu, linear, log_softmax, mish, relu, relu6, selu, sigmoid, silu, softmax, softplus, softsign, swish, tanh")]
-    [InlineData("\"kernel_initializer\": \"glorot\"", "layer 'd' (Dense): key 'kernel_initializer': no such initializer: 'glorot'; allowed: Constant, GlorotNormal, GlorotUniform, HeNormal, HeUniform, LecunNormal, LecunUniform, Ones, Orthogonal, RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling, Zeros")]
+    [InlineData("\"kernel_initializer\": \"glorot\"", "layer 'd' (Dense): key 'kernel_initializer': no such initializer: 'glorot'; allowed: Constant, GlorotNormal, GlorotUniform, HeNormal, HeUniform, Identity, LecunNormal, LecunUniform, Ones, Orthogonal, RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling, Zeros")]
     public void WrongDenseIsOneClearLine(string setting, string message) => AssertError("m.json: " + message, () => Dense(setting));
 
     [Xunit.Theory]
