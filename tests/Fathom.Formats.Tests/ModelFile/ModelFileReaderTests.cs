@@ -181,7 +181,7 @@ public sealed class ModelFileReaderTests
     public void WrongFileIsOneClearLine(string text, string message) => AssertError(message, text);
 
     [Xunit.Theory]
-    [InlineData("optimizer: sgd", "m.yaml:1:1: key 'loss': the key is missing; allowed: binary_cross_entropy, cross_entropy, hinge, huber, kl_divergence, mae, mse, nll")]
+    [InlineData("optimizer: sgd", "m.yaml:1:1: key 'loss': the key is missing; allowed: binary_cross_entropy, cross_entropy, hinge, huber, kl_divergence, mae, margin, mse, nll")]
     [InlineData("loss: mse\noptimizer: {sgd: {learning_rate: -0.1}}", "m.yaml:5:34: key 'learning_rate': -0.1 is out of range; allowed: greater than 0 and finite")]
     [InlineData("loss: mse\noptimizer: {sgd: {momentum: 2}}", "m.yaml:5:29: key 'momentum': 2 is out of range; allowed: at least 0 and below 1")]
     [InlineData("loss: mse\noptimizer: {sgd: {lr: 2}}", "m.yaml:5:19: key 'lr': no such setting of sgd; allowed: learning_rate, momentum, dampening, weight_decay, nesterov")]
