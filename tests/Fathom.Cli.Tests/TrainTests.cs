@@ -36,6 +36,40 @@ public sealed class TrainTests : IDisposable
     }
 
     [Fact]
+    public void ThePlansPartsAndMetricsReachTheRun()
+    {
+        string model = folder.Write("model.yaml", """
+            fathom: 1
+            data: digits
+            input: 64
+            layers: [{dense: 16}, tanh, {dense: 10}]
+            loss: cross_entropy
+            class_weights: balanced
+            optimizer: {stable_adamw: {learning_rate: 0.003}}
+            clip: zclip
+            regularization: [{l2: 1e-4}, {max_norm: 3}]
+            batch: 60
+            accumulate: 3
+            epochs: 2
+            metrics: [top_3, f1]
+            """);
+        CliRun run = CliRun.Of("train", model, "--run", folder.File("a.run"), "--json", folder.File("a.json"), "--fail-on", "never");
+        Assert.True(run.Status == ExitStatus.Clean, run.Output + run.Error);
+        Assert.Matches("epoch 2/2 .* accuracy [0-9.]+ %  top_3 [0-9.]+ %  f1 [0-9.]+ %", run.Output);
+        using JsonDocument json = JsonDocument.Parse(File.ReadAllText(folder.File("a.json")));
+        JsonElement training = json.RootElement.GetProperty("training");
+        JsonElement metrics = training.GetProperty("metrics");
+        Assert.InRange(metrics.GetProperty("top_3").GetDouble(), training.GetProperty("accuracy").GetDouble(), 1);
+        Assert.InRange(metrics.GetProperty("f1").GetDouble(), 0, 1);
+        using RunReader reader = RunReader.Open(folder.File("a.run"));
+        using JsonDocument plan = JsonDocument.Parse(reader.Header.Plan);
+        Assert.Equal(3, plan.RootElement.GetProperty("accumulate").GetInt32());
+        Assert.Equal("balanced", plan.RootElement.GetProperty("class_weights").GetString());
+        Assert.Equal(["l2", "max_norm"], plan.RootElement.GetProperty("regularization").EnumerateArray().Select(rule => rule.GetProperty("kind").GetString()));
+        Assert.Equal(["top_3", "f1"], plan.RootElement.GetProperty("metrics").EnumerateArray().Select(metric => metric.GetString()));
+    }
+
+    [Fact]
     public void AnInterruptedRunGoesOnBitForBit()
     {
         string model = folder.Model("model.yaml", "{dropout: {rate: 0.1}}", optimizer: "adam", epochs: 4);

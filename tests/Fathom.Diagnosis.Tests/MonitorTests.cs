@@ -33,6 +33,22 @@ public sealed class MonitorTests : IDisposable
         Assert.Equal(before, run.Monitor.Observation.Layers.Select(layer => (layer.LogGradient, layer.MeanLogGradient)));
     }
 
+    /// <summary>No constant prediction does better than p_c ∝ w_c·n_c, whatever the weights.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void TheLossOfAConstantPredictionHasTheClassesWeights(bool oneHot)
+    {
+        double[] weights = [1, 4, 0.5, 1, 2, 1, 1, 3, 1, 1];
+        ModelDefinition healthy = SickNetworks.HealthyRelu();
+        ModelDefinition model = healthy with { Plan = healthy.Plan with { Loss = new CrossEntropy(OneHot: oneHot), ClassWeights = new ClassWeights([.. weights]) } };
+        using WatchedRun run = new(model, SickNetworks.Digits);
+
+        double[] parts = [.. SickNetworks.Digits.Training.Statistics.ClassCounts.Select((count, label) => count * weights[label])];
+        double least = -parts.Sum(part => part * Math.Log(part / parts.Sum())) / (oneHot ? SickNetworks.Digits.Training.Count : parts.Sum());
+        Assert.Equal(least, run.Monitor.Observation.ConstantLoss, 1e-9);
+    }
+
     [Fact]
     public void ALayerThatBeginsAtZeroIsNotStarved()
     {

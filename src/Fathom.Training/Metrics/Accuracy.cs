@@ -3,7 +3,7 @@ using Fathom.Training.Losses;
 
 namespace Fathom.Training.Metrics;
 
-/// <summary>Share of the rows whose class is right.</summary>
+/// <summary>(1/N)·Σ [argmax x = class]: the share of the N rows whose class is right.</summary>
 public sealed record Accuracy : Metric
 {
     public override string Kind => "accuracy";

@@ -4,8 +4,9 @@ using Fathom.Training.Losses;
 namespace Fathom.Training.Metrics;
 
 /// <summary>
-/// Share of the rows for whose class fewer than k columns are larger. A class that ties with the k-th counts as found. A
-/// row with a NaN finds none; one column for two classes has its yes or no alone.
+/// (1/N)·Σ [rank ≤ k]: the share of the N rows for whose class fewer than k columns are larger. A class that ties with
+/// the k-th counts as found. A row with a NaN finds none; one column for two classes has its yes or no alone. Top-5 is
+/// that of Russakovsky et al. 2015, section 4.1.
 /// </summary>
 /// <param name="K">1 or more; with 1 it is the accuracy, but for ties.</param>
 public sealed record TopK(int K = 5) : Metric
