@@ -7,6 +7,7 @@ using Fathom.Theory;
 using Fathom.Training;
 using Fathom.Training.Data;
 using Fathom.Training.Execution;
+using Fathom.Training.Initialization;
 
 namespace Fathom.Diagnosis;
 
@@ -112,12 +113,15 @@ public sealed class WatchedRun : IDisposable
     /// <summary>Called after each step.</summary>
     public Action<StepResult>? Stepped { get; set; }
 
+    /// <summary>Called while the plan's work before step 1 goes on, such as pre-training.</summary>
+    public Action<PreparationProgress>? Preparing { get; set; }
+
     /// <summary>Called after each epoch with the validation result.</summary>
     public Action<int, Evaluation>? EpochEnded { get; set; }
 
     /// <summary>What theory expects of a model on its data.</summary>
     public static PropagationPrediction Predict(ModelDefinition model, DataSet data) =>
-        SignalPropagation.Predict(model.Graph, DataMoments.Measure(Finite(data.Inputs), data.Features), PredictionOptions.Default with { BatchSize = model.Plan.BatchSize });
+        SignalPropagation.Predict(model.Graph, DataMoments.Measure(Finite(data.Inputs), data.Features), PredictionOptions.Default with { BatchSize = model.Plan.MicroBatch(data.Count) });
 
     /// <summary>The values with 0 for what is no number: theory is about the rest, and FTH005 about those.</summary>
     private static ReadOnlySpan<float> Finite(ReadOnlySpan<float> values)
@@ -140,6 +144,10 @@ public sealed class WatchedRun : IDisposable
     public void Advance(long until = long.MaxValue, CancellationToken cancellation = default)
     {
         long started = Stopwatch.GetTimestamp();
+        if (!Ended && until > 0 && !Session.Prepare(Prepared, cancellation))
+        {
+            ended = RunStatus.Interrupted;
+        }
         while (!Ended && Session.NextStep < until)
         {
             if (cancellation.IsCancellationRequested)
@@ -166,6 +174,15 @@ public sealed class WatchedRun : IDisposable
             }
         }
         seconds += Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    private void Prepared(PreparationProgress progress)
+    {
+        if (progress.Share >= 1)
+        {
+            Recorder?.Event(0, "prepared", $"{progress.Stage}: {progress.Detail}");
+        }
+        Preparing?.Invoke(progress);
     }
 
     /// <summary>Where the run stands now, with both data sets evaluated.</summary>

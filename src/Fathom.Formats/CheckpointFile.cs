@@ -22,6 +22,7 @@ public static class CheckpointFile
     private const string ClippingKey = "fathom.clipping";
     private const string SeedKey = "fathom.seed";
     private const string BatchKey = "fathom.batch";
+    private const string AccumulateKey = "fathom.accumulate";
     private const string EpochStepsKey = "fathom.steps_per_epoch";
 
     /// <summary>Whether a safetensors file is a checkpoint rather than bare weights.</summary>
@@ -46,6 +47,7 @@ public static class CheckpointFile
             [ClippingKey] = string.Join(' ', checkpoint.Clipping.Select(Text)),
             [SeedKey] = Text(session.Model.Plan.Seed),
             [BatchKey] = Text(session.Model.Plan.BatchSize),
+            [AccumulateKey] = Text(session.Model.Plan.Accumulate),
             [EpochStepsKey] = Text(session.StepsPerEpoch),
         });
     }
@@ -69,6 +71,7 @@ public static class CheckpointFile
         }
         Require(file, SeedKey, "seed", Text(session.Model.Plan.Seed));
         Require(file, BatchKey, "batch", Text(session.Model.Plan.BatchSize));
+        Require(file, AccumulateKey, "number of micro-batches", Text(session.Model.Plan.Accumulate));
         Require(file, EpochStepsKey, "number of steps per epoch (training rows over batch)", Text(session.StepsPerEpoch));
         Dictionary<string, (int[] Shape, float[] Elements)> tensors = file.Names.ToDictionary(name => name, name => (file.Tensor(name).Shape.ToArray(), file.Tensor(name).ToSingles()));
         Checkpoint checkpoint = new(step, scale, Word(file, OptimizerKindKey, "optimizer"), Word(file, ScheduleKindKey, "schedule"), tensors, Numbers(file, ScheduleKey))

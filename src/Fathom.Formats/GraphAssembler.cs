@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Fathom.Graphs;
+using Fathom.Graphs.Initializers;
 using Fathom.Training;
 
 namespace Fathom.Formats;
@@ -245,12 +246,22 @@ internal sealed partial class GraphAssembler
 
     private Value AddOp(LayerSpec layer, Op op, string name, Value[] from, TensorType[] types)
     {
-        IEnumerable<string> given = [.. layer.Initializers.Keys, .. layer.Parameters.Keys, .. layer.Frozen ?? []];
+        IReadOnlyDictionary<string, Initializer> initializers = layer.Initializers;
+        IReadOnlyDictionary<string, string> parameters = layer.Parameters;
+        if (layer.Resolve is { } resolve)
+        {
+            (op, initializers) = resolve(types);
+        }
+        if (layer.SharesWith is { } first)
+        {
+            parameters = GraphBuilder.SlotsOf(op, name, types).ToDictionary(slot => slot.Name, slot => op.ParameterName(first, slot.Name));
+        }
+        IEnumerable<string> given = [.. initializers.Keys, .. parameters.Keys, .. layer.Frozen ?? []];
         if (given.Any() || types.Length > 0)
         {
             CheckSlots(layer.Origin, op, name, types, given);
         }
-        return builder.Layer(op, name, from, layer.Initializers, layer.Parameters, slot => layer.Frozen?.Contains(slot) ?? true);
+        return builder.Layer(op, name, from, initializers, parameters, slot => layer.Frozen?.Contains(slot) ?? true);
     }
 
     private Value AddBlock(LayerSpec layer, string name, Value[] from)

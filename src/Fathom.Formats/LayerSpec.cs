@@ -51,6 +51,15 @@ internal sealed class LayerSpec
     /// <summary>Parameters that are not trained, by the same keys; null for all of them.</summary>
     public IReadOnlyCollection<string>? Frozen { get; init; } = [];
 
+    /// <summary>
+    /// The op and its initializers once the types that arrive are known, in place of <see cref="Op"/> and
+    /// <see cref="Initializers"/>: for a format that counts axes or fans in its own way.
+    /// </summary>
+    public Func<IReadOnlyList<TensorType>, (Op Op, IReadOnlyDictionary<string, Initializer> Initializers)>? Resolve { get; init; }
+
+    /// <summary>The node whose parameters this layer shares, all of them; null if it has its own.</summary>
+    public string? SharesWith { get; init; }
+
     /// <summary>Says what is wrong with the shapes that arrive, where the file's format allows less than the op; null for nothing.</summary>
     public Func<IReadOnlyList<TensorType>, string?>? Refuses { get; init; }
 }

@@ -18,7 +18,11 @@ internal static class OutputCheck
         {
             yield return $"{output.Name} ({output.Op.Kind}) gives probabilities, but the loss {loss.Kind} takes logits and applies a {(loss is BinaryCrossEntropy ? "sigmoid" : "softmax")} of its own: leave {output.Name} out, or set from_logits: false";
         }
-        else if (loss.Output == OutputMeaning.Probabilities && (output.Op is Dense or Linear or Relu))
+        else if (loss is Margin && output.Op is Dense or Linear)
+        {
+            yield return $"{output.Name} ({output.Op.Kind}) gives any numbers, but the loss {loss.Kind} takes lengths of capsules from 0 to 1: end in capsule_length";
+        }
+        else if (loss is not Margin && loss.Output == OutputMeaning.Probabilities && (output.Op is Dense or Linear or Relu))
         {
             yield return $"{output.Name} ({output.Op.Kind}) gives any numbers, but the loss {loss.Kind} takes probabilities: end in a {(loss is BinaryCrossEntropy ? "sigmoid" : "softmax")}, or set from_logits: true";
         }

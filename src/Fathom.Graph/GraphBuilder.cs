@@ -129,6 +129,8 @@ public sealed class GraphBuilder
         return scope.Run();
     }
 
+    internal bool IsParameter(string name) => parameters.ContainsKey(name);
+
     /// <summary>Lets a block give the name that it holds to one of its nodes.</summary>
     internal void Release(string name) => names.Remove(name);
 

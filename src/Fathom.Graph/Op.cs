@@ -52,6 +52,9 @@ public abstract record Op
     /// </summary>
     public virtual ImmutableArray<(int Input, int Output)> Updates => [];
 
+    /// <summary>Outputs beside the first that are there to be read, such as attention weights: their index and what they are called.</summary>
+    public virtual ImmutableArray<(int Output, string Name)> Readings => [];
+
     /// <summary>How theory carries moments through this op, or null if it has to sample.</summary>
     public virtual MomentRule? Moments => null;
 }

@@ -15,13 +15,19 @@ internal sealed class BatchFeed
     private readonly DataSet data;
     private readonly Loss loss;
     private readonly int width;
+    private readonly IReadOnlyList<double>? rowWeights;
 
     /// <summary>Whole numbers from here on are not all different as float32.</summary>
     private const int MostRows = 1 << 24;
 
+    /// <param name="graph">The network with its loss.</param>
+    /// <param name="data">The rows.</param>
+    /// <param name="loss">The loss.</param>
+    /// <param name="classWeights">Weights of the classes in the loss; null for none.</param>
     /// <exception cref="TrainingException">The data do not fit the network or the loss.</exception>
-    public BatchFeed(TrainingGraph graph, DataSet data, Loss loss)
+    public BatchFeed(TrainingGraph graph, DataSet data, Loss loss, IReadOnlyList<double>? classWeights)
     {
+        rowWeights = loss.DividesByClassWeights ? classWeights : null;
         (this.graph, this.data, this.loss) = (graph, data, loss);
         Shape input = graph.Input.Shape;
         if (input.ElementsPerSample != data.Features)
@@ -34,6 +40,21 @@ internal sealed class BatchFeed
         }
         width = checked((int)graph.Prediction.Shape.ElementsPerSample);
         CheckTargets();
+    }
+
+    /// <summary>What the mean loss over these rows is divided by: how much it counts in a mean over more rows.</summary>
+    public double Weight(ReadOnlySpan<int> rows)
+    {
+        if (rowWeights is null)
+        {
+            return rows.Length;
+        }
+        double sum = 0;
+        foreach (int row in rows)
+        {
+            sum += rowWeights[data.Labels[row]];
+        }
+        return sum;
     }
 
     public void Fill(ExecutionPlan<float> plan, ReadOnlySpan<int> rows)

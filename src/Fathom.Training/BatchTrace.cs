@@ -21,8 +21,19 @@ public sealed record BatchTrace
     /// <summary>The layers in graph order.</summary>
     public required IReadOnlyList<TracedLayer> Layers { get; init; }
 
+    /// <summary>
+    /// Further outputs that are there to be read, by name: <c>attention</c>, or <c>layer.attention</c> if several layers
+    /// have one.
+    /// </summary>
+    public required IReadOnlyDictionary<string, TracedTensor> Readings { get; init; }
+
     /// <summary>Gradients of the trainable parameters by name.</summary>
     public required IReadOnlyDictionary<string, TracedTensor> ParameterGradients { get; init; }
+
+    /// <summary>
+    /// What the step leaves in the parameters that it assigns to, such as running statistics, by name; empty in evaluation.
+    /// </summary>
+    public required IReadOnlyDictionary<string, TracedTensor> NewStatistics { get; init; }
 
     /// <summary>For each recurrent layer by name, the total gradient by its state after each time step: (T, N, units).</summary>
     public required IReadOnlyDictionary<string, TracedTensor> StateGradients { get; init; }
@@ -31,23 +42,25 @@ public sealed record BatchTrace
     public required TracedTensor? InputGradient { get; init; }
 
     /// <summary>Runs the passes.</summary>
-    /// <param name="model">Network and loss.</param>
+    /// <param name="model">Network and loss, with its class weights unless they are to balance training data.</param>
     /// <param name="weights">Every parameter and running statistic by name.</param>
     /// <param name="batch">Samples in the batch.</param>
     /// <param name="input">The batch, (samples × elements per sample).</param>
     /// <param name="target">Targets in the form that the loss wants: class indices as numbers, or values.</param>
     /// <param name="pool">Workers.</param>
-    /// <param name="training">Whether layers behave as in training; running statistics are then not kept.</param>
+    /// <param name="training">Whether layers behave as in training.</param>
     /// <exception cref="TrainingException">Weights are missing or do not fit.</exception>
     public static BatchTrace Run(ModelDefinition model, IReadOnlyDictionary<string, TracedTensor> weights, int batch,
         ReadOnlySpan<float> input, ReadOnlySpan<float> target, WorkerPool pool, bool training)
     {
-        TrainingGraph graph = TrainingGraph.Build(model.Graph, model.Plan.Loss, inputGradient: true);
+        TrainingGraph graph = TrainingGraph.Build(model.Graph, model.Plan.Loss, inputGradient: true, model.Plan.ClassWeights is { IsBalanced: false } classes ? classes.Numbers : null);
         using ParameterStore<float> store = new(graph.Graph);
         Load(store, weights);
         Node[] layers = [.. model.Graph.Nodes.Where(node => node.Op is not Source && node.Outputs[0].Kind == ElementKind.Real)];
         List<Value> wanted = [graph.Loss, graph.Prediction, .. layers.Select(layer => layer.Output)];
         wanted.AddRange(layers.Select(layer => layer.Output).Append(graph.Input).Where(graph.Gradients.ContainsKey).Select(value => graph.Gradients[value]));
+        Dictionary<string, Value> readings = Readable(layers);
+        wanted.AddRange(readings.Values);
         wanted.AddRange(graph.ParameterGradients.Values);
         wanted.AddRange(graph.StateGradients.Values);
         using ExecutionPlan<float> plan = ExecutionPlan<float>.Create(graph.Graph, batch, store, pool, [.. wanted.Distinct()]);
@@ -58,10 +71,24 @@ public sealed record BatchTrace
         {
             Loss = plan.Real(graph.Loss).Span[0],
             Layers = [.. layers.Select(layer => new TracedLayer(layer, Copy(plan, layer.Output), Gradient(plan, graph, layer.Output)!))],
+            Readings = readings.ToDictionary(pair => pair.Key, pair => Copy(plan, pair.Value)),
             ParameterGradients = graph.ParameterGradients.ToDictionary(pair => pair.Key, pair => Copy(plan, pair.Value)),
             StateGradients = layers.Where(graph.StateGradients.ContainsKey).ToDictionary(layer => layer.Name, layer => Copy(plan, graph.StateGradients[layer])),
+            NewStatistics = training ? Statistics(model.Graph, store) : new Dictionary<string, TracedTensor>(),
             InputGradient = Gradient(plan, graph, graph.Input),
         };
+    }
+
+    /// <summary>The plan has written them into the store, as it does after every training step.</summary>
+    private static Dictionary<string, TracedTensor> Statistics(Graph graph, ParameterStore<float> store) =>
+        graph.Nodes.SelectMany(node => node.Op.Updates.Select(update => node.Inputs[update.Input].Node.Name)).Distinct()
+            .Select(store.Find).ToDictionary(slice => slice.Name, slice => new TracedTensor(slice.Shape.Bind(1), store.Value(slice).Span.ToArray()));
+
+    private static Dictionary<string, Value> Readable(Node[] layers)
+    {
+        (Node Layer, int Output, string Name)[] all = [.. layers.SelectMany(layer => layer.Op.Readings.Select(reading => (layer, reading.Output, reading.Name)))];
+        ILookup<string, Node> byName = all.ToLookup(reading => reading.Name, reading => reading.Layer);
+        return all.ToDictionary(reading => byName[reading.Name].Count() == 1 ? reading.Name : $"{reading.Layer.Name}.{reading.Name}", reading => new Value(reading.Layer, reading.Output));
     }
 
     private static TracedTensor? Gradient(ExecutionPlan<float> plan, TrainingGraph graph, Value value) =>

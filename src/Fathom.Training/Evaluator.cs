@@ -29,21 +29,24 @@ internal sealed class Evaluator(TrainingSession session) : IDisposable
     public Evaluation Evaluate(DataSet data)
     {
         Loss loss = session.Model.Plan.Loss;
-        BatchFeed feed = new(session.Graph, data, loss);
+        BatchFeed feed = new(session.Graph, data, loss, session.ClassWeights);
         Score score = new(data, loss);
         double total = 0;
+        double weights = 0;
         foreach (int[] rows in Batches(data.Count))
         {
             ExecutionPlan<float> plan = Run(feed, rows);
-            total += (double)plan.Real(session.Graph.Loss).Span[0] * rows.Length;
+            double weight = feed.Weight(rows);
+            total += weight == 0 ? 0 : weight * plan.Real(session.Graph.Loss).Span[0];
+            weights += weight;
             score.Add(rows, plan.Real(session.Graph.Prediction).Span);
         }
-        return new Evaluation(total / data.Count, score.Result, score.Kind);
+        return new Evaluation(total / weights, score.Result, score.Kind);
     }
 
     public IReadOnlyList<UnitActivity> MeasureUnits(DataSet data, int samples)
     {
-        BatchFeed feed = new(session.Graph, data, session.Model.Plan.Loss);
+        BatchFeed feed = new(session.Graph, data, session.Model.Plan.Loss, session.ClassWeights);
         Node[] layers = [.. ActivationLayers];
         bool[][] active = [.. layers.Select(layer => new bool[layer.Outputs[0].Shape.ElementsPerSample])];
         int count = Math.Min(samples, data.Count);

@@ -43,10 +43,19 @@ public sealed class TrainingGraph
 
     public Value Target { get; }
 
+    /// <summary>Classes that a network with this loss tells apart: the columns of its output, 2 for one column.</summary>
+    public static int Classes(Graph network)
+    {
+        Shape shape = network.Output.Shape;
+        int columns = shape.Rank == 0 || shape[^1].PerSample ? 1 : shape[^1].Size;
+        return Math.Max(2, columns);
+    }
+
     /// <param name="network">The network; its first output is the prediction.</param>
     /// <param name="loss">The loss to attach.</param>
     /// <param name="inputGradient">Whether the gradient by the (real) input is asked for beside the parameters'.</param>
-    public static TrainingGraph Build(Graph network, Losses.Loss loss, bool inputGradient = false)
+    /// <param name="classWeights">Weights of the classes in the loss; null for none.</param>
+    public static TrainingGraph Build(Graph network, Losses.Loss loss, bool inputGradient = false, IReadOnlyList<double>? classWeights = null)
     {
         Node[] inputs = [.. network.Inputs];
         if (inputs.Length != 1)
@@ -55,7 +64,7 @@ public sealed class TrainingGraph
         }
         GraphBuilder builder = new(network);
         Value target = builder.Input(TargetName, loss.TargetType(network.Output));
-        Value scalar = loss.Attach(builder, network.Output, target);
+        Value scalar = classWeights is null ? loss.Attach(builder, network.Output, target) : loss.Attach(builder, network.Output, target, classWeights);
         Graph forward = builder.Build(network.Output, scalar);
         IEnumerable<Value>? wanted = inputGradient && inputs[0].Outputs[0].Kind == ElementKind.Real
             ? [inputs[0].Output, .. forward.Parameters.Where(node => ((Parameter)node.Op).Trainable).Select(node => node.Output)]

@@ -3,7 +3,10 @@ using Fathom.Compute;
 using Fathom.Graphs;
 using Fathom.Training.Data;
 using Fathom.Training.Execution;
+using Fathom.Training.Initialization;
 using Fathom.Training.Optimizers;
+using Fathom.Training.Pretraining;
+using Fathom.Training.Regularization;
 using Fathom.Training.Schedules;
 
 namespace Fathom.Training;
@@ -11,12 +14,16 @@ namespace Fathom.Training;
 /// <summary>One training step as numbers.</summary>
 /// <param name="Step">Step, counted from 0.</param>
 /// <param name="Epoch">Epoch, counted from 0.</param>
-/// <param name="Loss">Mean loss over the batch, before the update.</param>
+/// <param name="Loss">Mean loss over the batch, before the update and without penalties.</param>
 /// <param name="LearningRate">Learning rate that was applied.</param>
-/// <param name="GradientNorm">L2 norm over all parameter gradients before clipping.</param>
+/// <param name="GradientNorm">L2 norm over all parameter gradients before clipping, with those of penalties and with noise.</param>
 /// <param name="ClippedNorm">The same after clipping.</param>
 /// <param name="Milliseconds">Wall time.</param>
-public readonly record struct StepResult(long Step, int Epoch, double Loss, double LearningRate, double GradientNorm, double ClippedNorm, double Milliseconds);
+public readonly record struct StepResult(long Step, int Epoch, double Loss, double LearningRate, double GradientNorm, double ClippedNorm, double Milliseconds)
+{
+    /// <summary>Sum of the plan's penalties at the parameters before the update; loss + penalty is what the step lowers.</summary>
+    public double Penalty { get; init; }
+}
 
 /// <summary>
 /// A network in training: parameters, optimizer state, data order. A step's outcome depends on model, data, seed and
@@ -31,6 +38,10 @@ public sealed class TrainingSession : IDisposable
     private readonly Evaluator evaluator;
     private readonly PlateauState? feedback;
     private readonly double[] clippingState;
+    private readonly RegularizerSet<float> regularizers;
+    private readonly ParameterSlice[] withoutGradient;
+    private readonly GradientAccumulator<float>? accumulator;
+    private bool prepared;
 
     /// <param name="model">Network and plan.</param>
     /// <param name="data">Training and validation data.</param>
@@ -40,13 +51,18 @@ public sealed class TrainingSession : IDisposable
     public TrainingSession(ModelDefinition model, DataSplit data, WorkerPool pool, bool watch = true)
     {
         model.Plan.Validate();
+        model.Plan.Pretraining?.RequireChain(model.Graph);
         (Model, Data, Pool) = (model, data, pool);
-        Graph = TrainingGraph.Build(model.Graph, model.Plan.Loss);
-        feed = new BatchFeed(Graph, data.Training, model.Plan.Loss);
+        ClassWeights = model.Plan.ClassWeights?.For(data.Training, TrainingGraph.Classes(model.Graph));
+        Graph = TrainingGraph.Build(model.Graph, model.Plan.Loss, classWeights: ClassWeights);
+        feed = new BatchFeed(Graph, data.Training, model.Plan.Loss, ClassWeights);
         evaluator = new Evaluator(this);
         order = new BatchOrder(data.Training.Count, Math.Min(model.Plan.BatchSize, data.Training.Count), model.Plan.Seed);
         Parameters = new ParameterStore<float>(Graph.Graph);
         Parameters.Initialize(model.Plan.Seed);
+        regularizers = new RegularizerSet<float>(model.Graph, Parameters, model.Plan.Regularization, model.Plan.Seed);
+        withoutGradient = [.. Parameters.Slices.Where(slice => slice.Trainable && !Graph.ParameterGradients.ContainsKey(slice.Name))];
+        accumulator = model.Plan.Accumulate > 1 ? new GradientAccumulator<float>(Parameters.Gradients.Length) : null;
         Optimizer = new OptimizerState<float>(Parameters, model.Plan.Optimizer);
         updates = new UpdateSize[Parameters.Slices.Count(slice => slice.Trainable)];
         feedback = model.Plan.Schedule.CreateFeedback();
@@ -61,6 +77,9 @@ public sealed class TrainingSession : IDisposable
 
     public WorkerPool Pool { get; }
 
+    /// <summary>The weight of each class in the loss, from the training data if they balance it; null for none.</summary>
+    public IReadOnlyList<double>? ClassWeights { get; }
+
     public TrainingGraph Graph { get; }
 
     public ParameterStore<float> Parameters { get; }
@@ -70,7 +89,10 @@ public sealed class TrainingSession : IDisposable
     /// <summary>What is watched, in a fixed order.</summary>
     public IReadOnlyList<Probe> Probes { get; }
 
-    /// <summary>The measurements of the last step; null if nothing is watched.</summary>
+    /// <summary>
+    /// The measurements of the last step; null if nothing is watched. With micro-batches, those of parameters and their
+    /// gradients are of the whole step, those of activations and their gradients of its last micro-batch.
+    /// </summary>
     public ProbeSet<float>? Watch { get; }
 
     /// <summary>The step that comes next, counted from 0.</summary>
@@ -85,16 +107,38 @@ public sealed class TrainingSession : IDisposable
     /// <summary>Factor on the learning rate beside the schedule's.</summary>
     public double LearningRateScale { get; set; } = 1;
 
+    /// <summary>
+    /// The work that the plan wants before step 1: data-driven initialisation, pre-training. It begins from the weights as
+    /// the seed draws them, however often it was interrupted. Does nothing where the plan wants none, where it is done, or
+    /// after step 1; <see cref="Step"/> calls it by itself.
+    /// </summary>
+    /// <param name="report">Told how far it has come.</param>
+    /// <param name="cancellation">Interrupts it.</param>
+    /// <returns>False if it was interrupted.</returns>
+    /// <exception cref="TrainingException">Network or data do not suit it.</exception>
+    public bool Prepare(Action<PreparationProgress>? report = null, CancellationToken cancellation = default)
+    {
+        if (prepared || NextStep > 0 || Model.Plan is { Initialization: null, Pretraining: null })
+        {
+            return true;
+        }
+        Parameters.Initialize(Model.Plan.Seed);
+        PreparationScope scope = new()
+        {
+            Model = Model, Graph = Graph, Data = Data.Training, Parameters = Parameters, Pool = Pool, Feed = feed, FirstBatch = order.Rows(0).ToArray(),
+            Report = report, Cancellation = cancellation,
+        };
+        return prepared = (Model.Plan.Initialization?.Run(scope) ?? true) && (Model.Plan.Pretraining is not { } rule || GreedyPretraining.Run(rule, scope));
+    }
+
     /// <summary>Zero gradients, forward, backward, clip, update; all watched tensors are measured on the way.</summary>
     public StepResult Step()
     {
+        Prepare();
         long started = Stopwatch.GetTimestamp();
         TrainingPlan plan = Model.Plan;
-        ReadOnlySpan<int> rows = order.Rows(NextStep);
-        ExecutionPlan<float> execution = PlanFor(rows.Length);
-        feed.Fill(execution, rows);
-        execution.Run(training: true, plan.Seed, NextStep, Watch);
-        double loss = execution.Real(Graph.Loss).Span[0];
+        double loss = Backpropagate(order.Rows(NextStep));
+        double penalty = Regularize();
         double norm = Optimizer.GradientNorm(Pool);
         double clipped = norm;
         if (plan.Clipping is { } clipping)
@@ -105,8 +149,9 @@ public sealed class TrainingSession : IDisposable
         double rate = plan.Optimizer.LearningRate * LearningRateScale * (feedback?.Factor ?? 1) * plan.Schedule.Factor(NextStep, StepsPerEpoch, TotalSteps);
         MeasureParameters();
         Optimizer.Step(plan.Optimizer, rate, NextStep + 1, updates, Pool);
+        regularizers.Project(NextStep, Pool);
         RecordUpdates();
-        StepResult result = new(NextStep, (int)(NextStep / StepsPerEpoch), loss, rate, norm, clipped, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+        StepResult result = new(NextStep, (int)(NextStep / StepsPerEpoch), loss, rate, norm, clipped, Stopwatch.GetElapsedTime(started).TotalMilliseconds) { Penalty = penalty };
         NextStep++;
         return result;
     }
@@ -169,6 +214,8 @@ public sealed class TrainingSession : IDisposable
         }
         evaluator.Dispose();
         Optimizer.Dispose();
+        regularizers.Dispose();
+        accumulator?.Dispose();
         Parameters.Dispose();
     }
 
@@ -236,13 +283,80 @@ public sealed class TrainingSession : IDisposable
         return plan;
     }
 
+    /// <summary>Forward and backward pass over a step's rows, in micro-batches if the plan says so; gives their mean loss.</summary>
+    private double Backpropagate(ReadOnlySpan<int> rows)
+    {
+        double loss = accumulator is null ? Run(rows, NextStep, Watch) : RunParts(rows, accumulator);
+        Watch?.CompleteStep();
+        if (Watch is not null && accumulator is not null)
+        {
+            MeasureAccumulated(Watch);
+        }
+        return loss;
+    }
+
+    private double Run(ReadOnlySpan<int> rows, long randomStep, ProbeSet<float>? probe)
+    {
+        ExecutionPlan<float> execution = PlanFor(rows.Length);
+        feed.Fill(execution, rows);
+        execution.Run(training: true, Model.Plan.Seed, randomStep, probe);
+        return execution.Real(Graph.Loss).Span[0];
+    }
+
+    private double RunParts(ReadOnlySpan<int> rows, GradientAccumulator<float> sum)
+    {
+        int parts = Math.Min(Model.Plan.Accumulate, rows.Length);
+        double whole = feed.Weight(rows);
+        double loss = 0;
+        sum.Clear();
+        for (int part = 0, start = 0; part < parts; part++)
+        {
+            int end = (int)((long)rows.Length * (part + 1) / parts);
+            ReadOnlySpan<int> micro = rows[start..end];
+            // Each part draws its own random numbers. The activations that are watched are the last part's.
+            double mean = Run(micro, NextStep * Model.Plan.Accumulate + part, part == parts - 1 ? Watch : null);
+            double share = feed.Weight(micro) / whole;
+            if (share != 0) // a part whose classes all have the weight 0 has the mean 0/0
+            {
+                loss += share * mean;
+                sum.Add(Parameters.Gradients, share, Pool);
+            }
+            start = end;
+        }
+        sum.CopyTo(Parameters.Gradients);
+        return loss;
+    }
+
+    /// <summary>The gradients of parameters are watched as they are added up over all parts.</summary>
+    private void MeasureAccumulated(ProbeSet<float> watch)
+    {
+        for (int i = 0; i < Probes.Count; i++)
+        {
+            if (Probes[i].Kind == ProbeKind.ParameterGradient)
+            {
+                watch.Measure(i, Parameters.Gradient(Parameters.Find(Probes[i].Node.Name)), Pool);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Penalties and noise. The watched gradients are measured before, since an L2 term would hide one that vanishes.
+    /// </summary>
+    private double Regularize()
+    {
+        foreach (ParameterSlice slice in withoutGradient)
+        {
+            Parameters.Gradient(slice).Span.Clear(); // no kernel writes it, so the last step's penalty would remain
+        }
+        return regularizers.AddToGradients(NextStep, Pool);
+    }
+
     private void MeasureParameters()
     {
         if (Watch is null)
         {
             return;
         }
-        Watch.CompleteStep();
         for (int i = 0; i < Probes.Count; i++)
         {
             if (Probes[i].Kind == ProbeKind.Parameter)

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Fathom.Formats.SafeTensors;
 using Fathom.Testing.Reference;
+using Fathom.Testing.Reference.Runners;
 
 namespace Fathom.Cli.Tests;
 
@@ -14,8 +15,8 @@ public sealed class TraceTests : IDisposable
     [ReferenceFact]
     public void AgreesWithPyTorch()
     {
-        ReferenceCase[] cases = [.. ReferenceFolder.Open().Cases.Where(item => item.Op == "mlp_sigmoid")];
-        Assert.NotEmpty(cases);
+        ReferenceCase[] cases = [.. ReferenceFolder.Open().Cases.Where(item => item.Op is "mlp_sigmoid" or "residual_block")];
+        Assert.Equal(["mlp_sigmoid", "residual_block"], cases.Select(item => item.Op).Distinct().Order(StringComparer.Ordinal));
         foreach (ReferenceCase reference in cases)
         {
             CliRun run = Trace(reference, reference.Inputs);
@@ -56,6 +57,10 @@ public sealed class TraceTests : IDisposable
 
     private static string Model(ReferenceCase reference)
     {
+        if (reference.Op == "residual_block")
+        {
+            return NetworkResidualRunner.ModelFile(reference);
+        }
         int[] sizes = [.. reference.Attributes.GetProperty("sizes").EnumerateArray().Select(size => size.GetInt32())];
         StringBuilder text = new();
         text.AppendLine(CultureInfo.InvariantCulture, $"fathom: 1\ninput: {sizes[0]}\nloss: {reference.TextAttribute("loss")}\noptimizer: sgd\nlayers:");

@@ -52,8 +52,9 @@ public sealed partial class ReferenceTests
             string summary = comments.Summary(part.Type) ?? "";
             string settings = string.Concat(part.Settings.Select(setting => comments.Setting(part.Type, setting.Property.Name)));
             bool isElementary = Elementary.Contains(part.Kind);
-            // A comment may leave the formula to the part that it points at.
-            if (!isElementary && !Formula().IsMatch(summary) && !summary.Contains("](", StringComparison.Ordinal))
+            // A comment may leave both to the part that it points at.
+            isElementary |= summary.Contains("](", StringComparison.Ordinal);
+            if (!isElementary && !Formula().IsMatch(summary))
             {
                 missing.Add($"{part.Catalog} {part.Kind}: its doc comment has no formula: {summary}");
             }

@@ -114,7 +114,9 @@ public sealed class GraphRun<T> where T : unmanaged, IBinaryFloatingPointIeee754
     {
         foreach ((string name, Value value) in outputs)
         {
-            Results[name] = plan.Real(value).Span.ToArray();
+            Results[name] = value.Type.Kind == ElementKind.Real
+                ? plan.Real(value).Span.ToArray()
+                : [.. plan.Index(value).Span.ToArray().Select(T.CreateChecked)];
         }
         foreach (string name in wanted)
         {

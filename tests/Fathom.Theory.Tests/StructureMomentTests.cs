@@ -13,6 +13,15 @@ public sealed class StructureMomentTests
     {
         { new Dense(300, true, WeightStandardization.Standard), 1 },
         { new Dense(300, false, WeightStandardization.Scaled), 1 },
+        { new GatedSum(), 3 },
+        { new Subtract(), 2 },
+        { new Average(), 3 },
+        { new Rescaling(-1.5, 0.5), 1 },
+        { new Scale(0.3), 1 },
+        { new Scale(0.3, Axis: -1), 1 },
+        { new AlphaDropout(0.2), 1 },
+        { new GaussianDropout(0.4), 1 },
+        { new GaussianNoise(0.7), 1 },
     };
 
     [Xunit.Theory]

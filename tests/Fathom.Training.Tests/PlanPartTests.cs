@@ -5,6 +5,7 @@ using Fathom.Training.Clipping;
 using Fathom.Training.Data;
 using Fathom.Training.Losses;
 using Fathom.Training.Optimizers;
+using Fathom.Training.Regularization;
 
 namespace Fathom.Training.Tests;
 
@@ -20,6 +21,14 @@ public sealed class PlanPartTests
         ["autoclip"] = Plain with { Clipping = new AutoClip(Window: 20) },
         ["zclip"] = Plain with { Clipping = new ZClip(Threshold: 0.2, Alpha: 0.5, Warmup: 10) },
         ["adagc"] = Plain with { Clipping = new AdaGc(Relative: 1.01, Warmup: 10) },
+        ["l1"] = Plain with { Regularization = [new L1(1e-3)] },
+        ["l2"] = Plain with { Regularization = [new L2(1e-3)] },
+        ["max_norm"] = Plain with { Regularization = [new MaxNorm(1)] },
+        ["orthogonal"] = Plain with { Regularization = [new Orthogonality(1e-2)] },
+        ["gradient_noise"] = Plain with { Regularization = [new GradientNoise(0.01)] },
+        ["accumulate"] = Plain with { Accumulate = 3 },
+        ["balanced"] = Plain with { ClassWeights = ClassWeights.Balanced },
+        ["weighted micro-batches"] = Plain with { Accumulate = 4, ClassWeights = new ClassWeights([1, 0, 2, 0.5, 3, 1, 1, 1, 1, 4]) },
         ["lamb"] = Plain with { Optimizer = new Lamb(0.01) },
     };
 

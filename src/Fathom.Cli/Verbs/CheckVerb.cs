@@ -58,7 +58,7 @@ internal static class CheckVerb
             return WatchedRun.Predict(model, data.Training);
         }
         terminal.Line("no data named: inputs are taken to have mean 0 and variance 1", Tone.Dim);
-        return SignalPropagation.Predict(model.Graph, DataMoments.Standardized, PredictionOptions.Default with { BatchSize = model.Plan.BatchSize });
+        return SignalPropagation.Predict(model.Graph, DataMoments.Standardized, PredictionOptions.Default with { BatchSize = model.Plan.MicroBatch(TrainingPlan.FullBatch) });
     }
 
     private static void WriteTable(PropagationPrediction prediction, Terminal terminal)

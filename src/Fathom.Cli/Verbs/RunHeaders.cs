@@ -34,10 +34,13 @@ internal static class RunHeaders
     private static JsonObject Plan(TrainingPlan plan) => new()
     {
         ["loss"] = Component(plan.Loss),
+        ["class_weights"] = plan.ClassWeights is not { } weights ? null : weights.IsBalanced ? "balanced" : new JsonArray([.. weights.Numbers.Select(weight => (JsonNode)weight)]),
         ["optimizer"] = Component(plan.Optimizer),
         ["schedule"] = Component(plan.Schedule),
         ["clip"] = plan.Clipping is null ? null : Component(plan.Clipping),
-        ["batch"] = plan.BatchSize,
+        ["regularization"] = plan.Regularization.Count == 0 ? null : new JsonArray([.. plan.Regularization.Select(Component)]),
+        ["batch"] = plan.BatchSize == TrainingPlan.FullBatch ? "full" : plan.BatchSize,
+        ["accumulate"] = plan.Accumulate,
         ["epochs"] = plan.Epochs,
         ["seed"] = plan.Seed,
     };

@@ -17,7 +17,7 @@ internal static class TraceVerb
 {
     public static Command Create(Terminal terminal)
     {
-        Command command = new("trace", "Run one forward and one backward pass with given weights over a given batch, and write the loss, every layer's output (act.NAME) and every gradient (grad.act.NAME, grad.state.NAME by time step, grad.PARAMETER, grad.x).");
+        Command command = new("trace", "Run one forward and one backward pass with given weights over a given batch, and write the loss, every layer's output (act.NAME), every gradient (grad.act.NAME, grad.state.NAME by time step, grad.PARAMETER, grad.x) and, in training, the running statistics that the step leaves (new.NAME).");
         Argument<string> model = new("MODEL") { Description = "Fathom's YAML, a Keras config.json or model.to_json(), or a .keras archive." };
         Option<string> weights = new("--weights") { HelpName = "FILE", Required = true, Description = "safetensors with every parameter by name, such as dense_1.weight, or a checkpoint." };
         Option<string> batch = new("--batch") { HelpName = "FILE", Required = true, Description = "safetensors with x (samples first) and target (int64 classes, or real values)." };
@@ -75,8 +75,10 @@ internal static class TraceVerb
                 entries.Add(Entry($"grad.act.{layer.Layer.Name}", layer.Gradient));
             }
         }
+        entries.AddRange(trace.Readings.Select(pair => Entry(pair.Key, pair.Value)));
         entries.AddRange(trace.StateGradients.Select(pair => Entry($"grad.state.{pair.Key}", pair.Value)));
         entries.AddRange(trace.ParameterGradients.Select(pair => Entry($"grad.{pair.Key}", pair.Value)));
+        entries.AddRange(trace.NewStatistics.Select(pair => Entry($"new.{pair.Key}", pair.Value)));
         if (trace.InputGradient is not null)
         {
             entries.Add(Entry("grad.x", trace.InputGradient));

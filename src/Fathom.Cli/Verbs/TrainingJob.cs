@@ -77,6 +77,17 @@ internal sealed class TrainingJob : IDisposable
     {
         string detail = "";
         FindingText.Follow(terminal, run.Monitor);
+        run.Preparing = preparation =>
+        {
+            if (terminal.Interactive)
+            {
+                progress.Report("before step 1", preparation.Share, preparation.Stage);
+            }
+            if (preparation.Share >= 1)
+            {
+                terminal.Line($"{preparation.Stage}: {preparation.Detail}", Tone.Dim);
+            }
+        };
         run.EpochEnded = (epoch, validation) =>
         {
             Save();

@@ -17,7 +17,7 @@ public sealed class Observation
         ExecutionOrder = InOrderOfExecution(session);
         (Prediction, Layers) = (prediction, layers);
         States = StateTrace.Of(session.Probes);
-        ConstantLoss = Monitoring.ConstantLoss.Of(session.Model.Plan.Loss, session.Data.Training);
+        ConstantLoss = Monitoring.ConstantLoss.Of(session.Model.Plan.Loss, session.Data.Training, session.ClassWeights);
     }
 
     public ModelDefinition Model => session.Model;

@@ -31,6 +31,9 @@ internal static class KerasActivations
         ["mish"] = new Mish(),
     }.ToFrozenDictionary();
 
+    /// <summary>The functions that a layer may name.</summary>
+    public static IEnumerable<string> Names => ByName.Keys;
+
     /// <summary>Layer classes that are an activation without parameters.</summary>
     public static readonly string[] Classes = ["ReLU", "LeakyReLU", "ELU", "Softmax"];
 

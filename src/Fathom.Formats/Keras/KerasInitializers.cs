@@ -10,10 +10,10 @@ namespace Fathom.Formats.Keras;
 /// </summary>
 internal static class KerasInitializers
 {
-    private static readonly string[] Supported =
+    internal static readonly string[] Supported =
     [
         "Zeros", "Ones", "Constant", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "GlorotNormal",
-        "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal", "LecunUniform", "Orthogonal",
+        "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal", "LecunUniform", "Orthogonal", "Identity",
     ];
 
     /// <summary>The initializer under a key, or null if there is none (then Keras' default for the layer holds).</summary>
@@ -51,6 +51,7 @@ internal static class KerasInitializers
             "lecunnormal" => Truncated(VarianceScaling.LeCunNormal),
             "lecununiform" => VarianceScaling.LeCunUniform,
             "orthogonal" or "orthogonalinitializer" => new Orthogonal(Number("gain", 1)),
+            "identity" or "identityinitializer" => new IdentityInitializer(Number("gain", 1)),
             _ => throw layer.KeyError(key, $"{Spelling.Unknown("initializer", name, Supported)}: {ModelFormatException.Quote(name)}", Spelling.List(Supported)),
         };
     }

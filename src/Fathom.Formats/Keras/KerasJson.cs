@@ -84,6 +84,14 @@ internal sealed class KerasJson
         return value > 0 ? value : throw KeyError(key, string.Create(CultureInfo.InvariantCulture, $"{value} is out of range"), "greater than 0");
     }
 
+    /// <summary>A list of finite numbers.</summary>
+    public double[] Numbers(string key)
+    {
+        JsonElement list = Require(key, "a list of numbers");
+        return list.ValueKind == JsonValueKind.Array ? [.. list.EnumerateArray().Select(number => Number(key, number, 0))]
+            : throw KeyError(key, $"{Describe(list)} is not a list", "a list of numbers");
+    }
+
     public int Whole(string key, int least, int? fallback = null)
     {
         JsonElement element = Find(key) ?? (fallback is null ? Require(key, "a whole number") : default);

@@ -1,57 +1,124 @@
 using System.Collections.Frozen;
-using System.Collections.Immutable;
-using System.Text.Json;
-using Fathom.Graphs;
-using Fathom.Graphs.Initializers;
 using Fathom.Graphs.Ops;
 using Fathom.Training;
 
 namespace Fathom.Formats.Keras;
 
+/// <summary>How a class of layers is read.</summary>
+/// <param name="Read">Turns a layer into nodes.</param>
+/// <param name="PassesMask">Whether a mask that comes with its first input holds for its result too.</param>
+/// <param name="UsesMask">Whether it heeds a mask; otherwise a mask ends here, as in Keras.</param>
+internal sealed record KerasLayerClass(Action<KerasLayer> Read, bool PassesMask = false, bool UsesMask = false);
+
 /// <summary>The layer classes that the reader knows: one method each. To add one, add it to the table.</summary>
 internal static class KerasLayerClasses
 {
-    private static readonly FrozenDictionary<string, Action<KerasLayer>> Readers = new Dictionary<string, Action<KerasLayer>>
+    private static readonly FrozenDictionary<string, KerasLayerClass> Classes = new Dictionary<string, KerasLayerClass>
     {
-        ["Dense"] = ReadDense,
-        ["Activation"] = ReadActivation,
-        ["ReLU"] = ReadActivationLayer,
-        ["LeakyReLU"] = ReadActivationLayer,
-        ["ELU"] = ReadActivationLayer,
-        ["Softmax"] = ReadActivationLayer,
-        ["PReLU"] = ReadPRelu,
-        ["BatchNormalization"] = ReadBatchNormalization,
-        ["Flatten"] = ReadFlatten,
-        ["Reshape"] = ReadReshape,
-        ["Dropout"] = ReadDropout,
-        ["GaussianNoise"] = ReadGaussianNoise,
-        ["Add"] = static layer => layer.Emit(new Add()),
-        ["Concatenate"] = static layer => layer.Emit(new Concat(layer.Config.Whole("axis", int.MinValue, -1))),
-        ["Identity"] = static _ => { },
+        ["Dense"] = new(KerasCoreLayers.ReadDense, PassesMask: true),
+        ["Activation"] = new(KerasCoreLayers.ReadActivation, PassesMask: true),
+        ["ReLU"] = new(KerasCoreLayers.ReadActivationLayer, PassesMask: true),
+        ["LeakyReLU"] = new(KerasCoreLayers.ReadActivationLayer, PassesMask: true),
+        ["ELU"] = new(KerasCoreLayers.ReadActivationLayer, PassesMask: true),
+        ["Softmax"] = new(KerasCoreLayers.ReadActivationLayer, PassesMask: true),
+        ["PReLU"] = new(KerasCoreLayers.ReadPRelu, PassesMask: true),
+        ["Embedding"] = new(KerasCoreLayers.ReadEmbedding),
+        ["Masking"] = new(KerasCoreLayers.ReadMasking),
+        ["TimeDistributed"] = new(KerasCoreLayers.ReadTimeDistributed, PassesMask: true),
+        ["Dropout"] = new(KerasCoreLayers.ReadDropout, PassesMask: true),
+        ["GaussianNoise"] = new(KerasCoreLayers.ReadGaussianNoise, PassesMask: true),
+
+        ["Flatten"] = new(KerasShapeLayers.ReadFlatten),
+        ["Reshape"] = new(KerasShapeLayers.ReadReshape),
+        ["Permute"] = new(KerasShapeLayers.ReadPermute),
+        ["RepeatVector"] = new(KerasShapeLayers.ReadRepeatVector),
+        ["Add"] = new(static layer => layer.Emit(new Add()), PassesMask: true),
+        ["Multiply"] = new(KerasShapeLayers.ReadMultiply, PassesMask: true),
+        ["Concatenate"] = new(static layer => layer.Emit(new Concat(layer.Config.Whole("axis", int.MinValue, -1))), PassesMask: true),
+        ["Identity"] = new(static _ => { }, PassesMask: true),
+
+        ["BatchNormalization"] = new(KerasNormalizationLayers.ReadBatchNormalization, PassesMask: true),
+        ["LayerNormalization"] = new(KerasNormalizationLayers.ReadLayerNormalization, PassesMask: true),
+        ["RMSNormalization"] = new(KerasNormalizationLayers.ReadRmsNormalization, PassesMask: true),
+        ["GroupNormalization"] = new(KerasNormalizationLayers.ReadGroupNormalization, PassesMask: true),
+
+        ["Conv1D"] = new(static layer => KerasConvolutionLayers.ReadConvolution(layer, 1)),
+        ["Conv2D"] = new(static layer => KerasConvolutionLayers.ReadConvolution(layer, 2)),
+        ["DepthwiseConv2D"] = new(KerasConvolutionLayers.ReadDepthwise),
+        ["SeparableConv2D"] = new(KerasConvolutionLayers.ReadSeparable),
+        ["MaxPooling1D"] = new(static layer => KerasConvolutionLayers.ReadPooling(layer, 1, isMaximum: true)),
+        ["MaxPooling2D"] = new(static layer => KerasConvolutionLayers.ReadPooling(layer, 2, isMaximum: true)),
+        ["AveragePooling1D"] = new(static layer => KerasConvolutionLayers.ReadPooling(layer, 1, isMaximum: false)),
+        ["AveragePooling2D"] = new(static layer => KerasConvolutionLayers.ReadPooling(layer, 2, isMaximum: false)),
+        ["GlobalAveragePooling1D"] = new(static layer => KerasConvolutionLayers.ReadGlobalPooling(layer, isMaximum: false)),
+        ["GlobalAveragePooling2D"] = new(static layer => KerasConvolutionLayers.ReadGlobalPooling(layer, isMaximum: false)),
+        ["GlobalMaxPooling1D"] = new(static layer => KerasConvolutionLayers.ReadGlobalPooling(layer, isMaximum: true)),
+        ["GlobalMaxPooling2D"] = new(static layer => KerasConvolutionLayers.ReadGlobalPooling(layer, isMaximum: true)),
+
+        ["SimpleRNN"] = new(KerasRecurrentLayers.Read, UsesMask: true),
+        ["LSTM"] = new(KerasRecurrentLayers.Read, UsesMask: true),
+        ["GRU"] = new(KerasRecurrentLayers.Read, UsesMask: true),
+        ["Bidirectional"] = new(KerasRecurrentLayers.ReadBidirectional, UsesMask: true),
+        ["MultiHeadAttention"] = new(KerasAttentionLayers.ReadMultiHead, UsesMask: true),
     }.ToFrozenDictionary();
 
-    public static IEnumerable<string> Names => [.. Readers.Keys, "InputLayer"];
+    public static IEnumerable<string> Names => [.. Classes.Keys, "InputLayer"];
 
     /// <summary>Turns a layer into nodes.</summary>
     /// <exception cref="ModelFormatException">An unknown class, or settings that Fathom cannot follow.</exception>
     public static void Read(KerasLayer layer)
     {
-        if (!Readers.TryGetValue(layer.ClassName, out Action<KerasLayer>? reader))
+        if (!Classes.TryGetValue(layer.ClassName, out KerasLayerClass? kind))
         {
-            string nearest = Spelling.Nearest(layer.ClassName, Names) is { } name ? $", nearest is '{name}'" : "";
-            throw layer.Config.Error($"layers of the class {ModelFormatException.Quote(layer.ClassName)} are not supported{nearest}; supported: {Spelling.List(Names)}");
+            throw Unknown(layer);
         }
-        if (!layer.Config.Flag("trainable", true) && layer.ClassName is ("Dense" or "PReLU" or "BatchNormalization"))
+        if (!layer.Config.Flag("trainable", true) && layer.ClassName == "BatchNormalization")
         {
-            throw layer.Config.KeyError("trainable", "frozen layers are not supported", "true");
+            throw layer.Config.KeyError("trainable", "a frozen batch normalization, which takes its running statistics in training too, is not supported", "true");
         }
-        layer.Config.Ignore("name", "dtype", "batch_input_shape", "batch_shape", "input_shape", "input_dim", "sparse", "ragged", "seed", "data_format");
+        layer.Config.Ignore("name", "dtype", "batch_input_shape", "batch_shape", "input_shape", "input_dim", "sparse", "ragged", "seed", "data_format", "autocast", "synchronized");
         layer.RefuseIfSet("activity_regularizer", "a penalty on activations");
         CheckPrecision(layer);
-        reader(layer);
+        kind.Read(layer);
+        layer.OutputMask ??= kind.PassesMask ? layer.Mask(0) : null;
         foreach (string key in layer.Config.Unread)
         {
             layer.Warn($"the setting {ModelFormatException.Quote(key)} is not known and is left out");
+        }
+        CheckArguments(layer);
+    }
+
+    /// <summary>Reads a layer that stands in the config of a wrapper, by the reader of its own class.</summary>
+    public static void ReadInner(KerasLayer inner, KerasLayer wrapper, params ReadOnlySpan<string> allowed)
+    {
+        if (!allowed.Contains(inner.ClassName))
+        {
+            throw wrapper.Config.Error($"{ModelFormatException.Quote(inner.ClassName)} within {wrapper.ClassName} is not supported; allowed: {string.Join(", ", allowed)}");
+        }
+        Read(inner);
+    }
+
+    private static ModelFormatException Unknown(KerasLayer layer)
+    {
+        string nearest = Spelling.Nearest(layer.ClassName, Names) is { } name ? $", nearest is '{name}'" : "";
+        return layer.Config.Error($"layers of the class {ModelFormatException.Quote(layer.ClassName)} are not supported{nearest}; supported: {Spelling.List(Names)}");
+    }
+
+    /// <summary>What a call says beside tensors must have been read, or say nothing.</summary>
+    private static void CheckArguments(KerasLayer layer)
+    {
+        if (layer.Arguments is not { } arguments)
+        {
+            return;
+        }
+        arguments.Ignore("name");
+        foreach (string key in arguments.Unread)
+        {
+            bool isOff = arguments.Find(key) is { ValueKind: System.Text.Json.JsonValueKind.False };
+            if (!isOff)
+            {
+                throw layer.Config.KeyError("inbound_nodes", $"the layer is called with {ModelFormatException.Quote(key)}, which is not supported", "a call with tensors only");
+            }
         }
     }
 
@@ -65,126 +132,6 @@ internal static class KerasLayerClasses
         if (text.Contains("float16", StringComparison.Ordinal) || text.Contains("float64", StringComparison.Ordinal))
         {
             layer.Warn("it is computed in float32, whatever its dtype says");
-        }
-    }
-
-    private static void ReadDense(KerasLayer layer)
-    {
-        KerasJson config = layer.Config;
-        bool useBias = config.Flag("use_bias", true);
-        Dictionary<string, Initializer> initializers = new() { ["weight"] = KerasInitializers.Read(config, "kernel_initializer") ?? VarianceScaling.XavierUniform };
-        Initializer bias = KerasInitializers.Read(config, "bias_initializer") ?? ConstantInitializer.Zeros;
-        if (useBias)
-        {
-            initializers["bias"] = bias;
-        }
-        layer.RefuseRegularizer("kernel_regularizer");
-        layer.RefuseRegularizer("bias_regularizer");
-        layer.RefuseIfSet("kernel_constraint", "a constraint on weights");
-        layer.RefuseIfSet("bias_constraint", "a constraint on biases");
-        layer.RefuseIfSet("lora_rank", "a low-rank adapter");
-        layer.RefuseIfSet("quantization_config", "quantization");
-        config.Ignore("lora_alpha");
-        layer.Emit(new Dense(config.Whole("units", 1), useBias), initializers);
-        layer.EmitActivation("activation");
-    }
-
-    private static void ReadActivation(KerasLayer layer)
-    {
-        layer.Config.Require("activation", "the name of an activation");
-        if (KerasActivations.Read(layer.Config, "activation") is { } op)
-        {
-            layer.Emit(op);
-        }
-    }
-
-    private static void ReadActivationLayer(KerasLayer layer) => layer.Emit(KerasActivations.FromClass(layer.ClassName, layer.Config)!);
-
-    /// <summary>Keras has a slope for each element of a sample, which for vectors is one for each index of axis 1.</summary>
-    private static void ReadPRelu(KerasLayer layer)
-    {
-        Initializer slope = KerasInitializers.Read(layer.Config, "alpha_initializer") ?? ConstantInitializer.Zeros;
-        layer.RefuseRegularizer("alpha_regularizer");
-        layer.RefuseIfSet("alpha_constraint", "a constraint on slopes");
-        layer.Config.Ignore("shared_axes");
-        double initial = slope is ConstantInitializer constant ? constant.Number : 0.25;
-        layer.Emit(new PRelu(PerChannel: true, initial), new Dictionary<string, Initializer> { ["weight"] = slope },
-            inputs => inputs[0].Shape.Rank == 2 ? null : $"PReLU is supported for inputs (N, features) only; {inputs[0].Shape} is given");
-    }
-
-    private static void ReadBatchNormalization(KerasLayer layer)
-    {
-        KerasJson config = layer.Config;
-        (bool center, bool scale) = (config.Flag("center", true), config.Flag("scale", true));
-        if (center != scale)
-        {
-            throw config.KeyError(center ? "scale" : "center", "only one of 'center' and 'scale' is set, which is not supported", "both true, or both false");
-        }
-        Dictionary<string, Initializer> initializers = new()
-        {
-            ["running_mean"] = KerasInitializers.Read(config, "moving_mean_initializer") ?? ConstantInitializer.Zeros,
-            ["running_var"] = KerasInitializers.Read(config, "moving_variance_initializer") ?? ConstantInitializer.Ones,
-        };
-        (Initializer? gamma, Initializer? beta) = (KerasInitializers.Read(config, "gamma_initializer"), KerasInitializers.Read(config, "beta_initializer"));
-        if (center)
-        {
-            initializers["weight"] = gamma ?? ConstantInitializer.Ones;
-            initializers["bias"] = beta ?? ConstantInitializer.Zeros;
-        }
-        foreach (string parameter in (ReadOnlySpan<string>)["gamma", "beta"])
-        {
-            layer.RefuseRegularizer(parameter + "_regularizer");
-            layer.RefuseIfSet(parameter + "_constraint", "a constraint on parameters");
-        }
-        config.Ignore("synchronized", "fused", "renorm", "virtual_batch_size");
-        int axis = Axis(config);
-        double momentum = config.Number("momentum", 0.99);
-        // 1 − 0.99 as it would be written, not as binary arithmetic leaves it.
-        layer.Emit(new BatchNorm((double)(1 - (decimal)Math.Clamp(momentum, -10, 10)), config.Number("epsilon", 1e-3), center), initializers,
-            inputs => axis == 1 || inputs[0].Shape.Rank + axis == 1 ? null
-                : $"key 'axis': {axis} of an input of shape {inputs[0].Shape} is not supported; allowed: the axis after the batch, 1");
-    }
-
-    /// <summary>An axis, which Keras 2 writes as a list of one.</summary>
-    private static int Axis(KerasJson config) =>
-        config.Find("axis") is { ValueKind: JsonValueKind.Array } list && list.GetArrayLength() == 1 && list[0].ValueKind == JsonValueKind.Number && list[0].TryGetInt32(out int only)
-            ? only
-            : config.Whole("axis", int.MinValue, -1);
-
-    private static void ReadFlatten(KerasLayer layer)
-    {
-        bool channelsFirst = layer.Config.Text("data_format", "channels_last") == "channels_first";
-        // Keras moves the channels to the end before it flattens.
-        layer.Emit(new Flatten(), refuses: inputs => channelsFirst && inputs[0].Shape.Rank > 2
-            ? "key 'data_format': channels_first is not supported; allowed: channels_last" : null);
-    }
-
-    private static void ReadReshape(KerasLayer layer)
-    {
-        int[] target = layer.Config.Extents("target_shape", hasBatch: false, allowUnknown: true)
-            ?? throw layer.Config.KeyError("target_shape", "the key is missing", "a list such as [8, 8]");
-        layer.Emit(new Reshape([.. target]));
-    }
-
-    private static void ReadDropout(KerasLayer layer)
-    {
-        double rate = layer.Config.Number("rate");
-        if (rate is not (>= 0 and < 1))
-        {
-            throw layer.Config.KeyError("rate", FormattableString.Invariant($"{rate} is out of range"), "0 or more and less than 1");
-        }
-        layer.RefuseIfSet("noise_shape", "a noise shape");
-        if (rate > 0)
-        {
-            layer.Emit(new Dropout(rate));
-        }
-    }
-
-    private static void ReadGaussianNoise(KerasLayer layer)
-    {
-        if (layer.Config.Number("stddev") != 0)
-        {
-            layer.Warn("the noise that this layer adds in training is left out");
         }
     }
 }

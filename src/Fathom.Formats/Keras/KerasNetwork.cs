@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Fathom.Graphs;
+using Fathom.Training;
+using Fathom.Training.Regularization;
 
 namespace Fathom.Formats.Keras;
 
@@ -9,23 +11,25 @@ internal sealed class KerasNetwork
     private readonly string file;
     private readonly List<string> warnings;
     private readonly List<InputSpec> inputs = [];
-    private readonly List<KerasLayer> layers = [];
+    private readonly Dictionary<KerasCall, KerasLayer> layers = [];
 
     private KerasNetwork(string file, List<string> warnings) => (this.file, this.warnings) = (file, warnings);
 
     /// <summary>Reads a model.</summary>
     /// <param name="root">The object with class_name and config.</param>
     /// <param name="warnings">Receives what was left out.</param>
-    public static (string Name, Graph Graph) Read(KerasJson root, List<string> warnings)
+    public static (string Name, Graph Graph, ValueList<Regularizer> Regularization) Read(KerasJson root, List<string> warnings)
     {
         KerasNetwork network = new(root.File, warnings);
         string className = root.Text("class_name");
-        return className switch
+        (string name, Graph graph) = className switch
         {
             "Sequential" => network.ReadSequential(root),
             "Functional" or "Model" => network.ReadFunctional(root),
             _ => throw root.KeyError("class_name", $"{ModelFormatException.Quote(className)} is no model whose layers are listed", "Sequential, Functional, Model"),
         };
+        IEnumerable<Regularizer> bounds = network.layers.Values.Where(layer => layer.SharesWith is null).SelectMany(layer => layer.Regularizers);
+        return (name, graph, [.. KerasRegularizers.Merge(bounds)]);
     }
 
     private (string Name, Graph Graph) ReadSequential(KerasJson root)
@@ -35,19 +39,20 @@ internal sealed class KerasNetwork
         bool isList = config.ValueKind == JsonValueKind.Array;
         KerasJson? model = isList ? null : new KerasJson(file, null, config);
         JsonElement[] entries = isList ? [.. config.EnumerateArray()] : Entries(model!);
-        string? previous = null;
+        KerasInput? previous = null;
         for (int i = 0; i < entries.Length; i++)
         {
             (KerasJson settings, string name, string className) = Open(entries[i], i);
             if (className == "InputLayer")
             {
                 AddInput(settings, name);
-                previous = name;
-                continue;
             }
-            previous ??= AddImpliedInput(settings, model, root);
-            Add(new KerasLayer(settings, name, className, [previous], warnings));
-            previous = name;
+            else
+            {
+                previous ??= new KerasInput(new KerasCall(AddImpliedInput(settings, model, root), 0), 0, null);
+                Add(settings, name, className, 0, [previous.Value], null);
+            }
+            previous = new KerasInput(new KerasCall(name, 0), 0, null);
         }
         return (model?.Text("name", "sequential") ?? "sequential", Assemble(previous));
     }
@@ -65,9 +70,13 @@ internal sealed class KerasNetwork
                 continue;
             }
             KerasJson entry = new(file, settings.Owner, entries[i]);
-            Add(new KerasLayer(settings, name, className, KerasTopology.Inbound(entry), warnings));
+            int number = 0;
+            foreach ((IReadOnlyList<KerasInput> read, KerasJson? arguments) in KerasTopology.Calls(entry))
+            {
+                Add(settings, name, className, number++, read, arguments);
+            }
         }
-        IReadOnlyList<string> outputs = KerasTopology.Outputs(model);
+        IReadOnlyList<KerasInput> outputs = KerasTopology.Outputs(model);
         return outputs.Count == 1 ? (model.Text("name", "model"), Assemble(outputs[0]))
             : throw model.KeyError("output_layers", $"the model has {outputs.Count} outputs", "one output");
     }
@@ -111,65 +120,96 @@ internal sealed class KerasNetwork
         return Network.InputName;
     }
 
-    private void Add(KerasLayer layer)
+    /// <summary>Adds one call of a layer. Calls after the first become layers of their own, which share its parameters.</summary>
+    private void Add(KerasJson config, string name, string className, int number, IReadOnlyList<KerasInput> read, KerasJson? arguments)
     {
+        bool isTaken = inputs.Any(input => input.Name == name) || (number == 0 && layers.ContainsKey(new KerasCall(name, 0)));
+        if (isTaken)
+        {
+            throw config.KeyError("name", "the name is taken by another layer", "names that occur once");
+        }
+        string own = number == 0 ? name : FormattableString.Invariant($"{name}.{number + 1}");
+        IReadOnlyList<string?> masks = [.. read.Select(input => layers.GetValueOrDefault(input.From)?.OutputMask)];
+        KerasLayer layer = new(config, own, className, read, masks, warnings) { Arguments = arguments, SharesWith = number == 0 ? null : name };
         KerasLayerClasses.Read(layer);
-        layers.Add(layer);
+        MakeIndices(layer);
+        layers[new KerasCall(name, number)] = layer;
     }
 
-    private Graph Assemble(string? output)
+    /// <summary>Keras reads rows of a table from inputs of any type; in Fathom such an input holds indices.</summary>
+    private void MakeIndices(KerasLayer layer)
     {
-        // What each Keras layer's output is called in the graph: the last of its nodes, or what it reads if it has none.
-        Dictionary<string, KerasLayer> byName = [];
-        foreach (KerasLayer layer in layers)
+        int at = layer.ClassName == "Embedding" ? inputs.FindIndex(input => input.Name == layer.Inputs[0].From.Layer) : -1;
+        if (at >= 0)
         {
-            if (!byName.TryAdd(layer.Name, layer) || inputs.Any(input => input.Name == layer.Name))
-            {
-                throw layer.Config.KeyError("name", "the name is taken by another layer", "names that occur once");
-            }
+            inputs[at] = new InputSpec(inputs[at].Name, inputs[at].Type with { Kind = ElementKind.Index });
         }
-        List<LayerSpec> specs = [];
-        foreach (KerasLayer layer in layers)
-        {
-            IReadOnlyList<string>? from = null;
-            foreach ((string name, Op op, var initializers, var refuses) in layer.Nodes)
-            {
-                specs.Add(new LayerSpec
-                {
-                    Op = op,
-                    Name = name,
-                    From = from ?? [.. layer.From.Select(source => NodeOf(source, byName, layer.Config))],
-                    Initializers = initializers,
-                    Refuses = refuses,
-                    Origin = new KerasLayerOrigin(layer.Config),
-                });
-                from = [name];
-            }
-        }
+    }
+
+    private Graph Assemble(KerasInput? output)
+    {
+        List<LayerSpec> specs = [.. layers.Values.SelectMany(Specs)];
         if (inputs.Count == 0 || specs.Count == 0 || output is null)
         {
             throw new ModelFormatException($"{file}: the model has {(inputs.Count == 0 ? "no input" : "no layers")}");
         }
-        KerasJson whole = layers[^1].Config;
-        return GraphAssembler.Assemble(inputs, specs, [NodeOf(output, byName, whole)], (_, problem) => new ModelFormatException($"{file}: the output: {problem}"));
+        KerasJson whole = layers.Values.Last().Config;
+        return GraphAssembler.Assemble(inputs, specs, [NodeOf(output.Value, whole)], (_, problem) => new ModelFormatException($"{file}: the output: {problem}"));
     }
 
-    private string NodeOf(string name, Dictionary<string, KerasLayer> byName, KerasJson reader)
+    private IEnumerable<LayerSpec> Specs(KerasLayer layer)
     {
-        for (int hops = 0; byName.TryGetValue(name, out KerasLayer? layer); hops++)
+        string[]? all = null;
+        bool isFrozen = !layer.Config.Flag("trainable", true);
+        for (int i = 0; i < layer.Nodes.Count; i++)
         {
+            KerasNode node = layer.Nodes[i];
+            yield return new LayerSpec
+            {
+                Op = node.Op,
+                Name = node.Name,
+                From = node.From is { } from ? [.. from.Select(reference => reference.StartsWith('$') ? Read(layer, reference) : reference)]
+                    : i > 0 ? [layer.Nodes[i - 1].Name]
+                    : all ??= [.. layer.Inputs.Select(input => NodeOf(input, layer.Config))],
+                Initializers = node.Initializers,
+                Resolve = node.Resolve,
+                Refuses = node.Refuses,
+                Frozen = isFrozen ? null : node.Frozen,
+                // The names of a call's nodes begin with the call's name, and those of the first call with the layer's.
+                SharesWith = layer.SharesWith is { } first ? first + node.Name[layer.Name.Length..] : null,
+                Origin = new KerasLayerOrigin(layer.Config),
+            };
+        }
+    }
+
+    private string Read(KerasLayer layer, string reference) =>
+        NodeOf(layer.Inputs[int.Parse(reference.AsSpan(1), System.Globalization.CultureInfo.InvariantCulture)], layer.Config);
+
+    /// <summary>What a layer's result is called in the graph: the last of its nodes, or what it reads if it has none.</summary>
+    private string NodeOf(KerasInput wanted, KerasJson reader)
+    {
+        for (int hops = 0; layers.TryGetValue(wanted.From, out KerasLayer? layer); hops++)
+        {
+            int results = Math.Max(1, layer.Outputs.Count);
+            if (wanted.Output >= results)
+            {
+                throw reader.Error($"it reads result {wanted.Output} of {ModelFormatException.Quote(layer.Name)}, which has {results}, counted from 0");
+            }
             if (layer.Nodes.Count > 0)
             {
-                return layer.Nodes[^1].Name;
+                return layer.Outputs.Count > 0 ? layer.Outputs[wanted.Output] : layer.Nodes[^1].Name;
             }
-            if (layer.From.Count != 1 || hops > layers.Count)
+            if (layer.Inputs.Count != 1 || hops > layers.Count)
             {
-                throw reader.Error($"the layers that it reads form a circle, or {ModelFormatException.Quote(layer.Name)} reads {layer.From.Count} layers, where 1 is expected");
+                throw reader.Error($"the layers that it reads form a circle, or {ModelFormatException.Quote(layer.Name)} reads {layer.Inputs.Count} layers, where 1 is expected");
             }
-            name = layer.From[0];
+            wanted = layer.Inputs[0];
         }
+        string name = wanted.From.Layer;
         return inputs.Any(input => input.Name == name) ? name
-            : throw reader.Error($"it reads {ModelFormatException.Quote(name)}, which is no layer of the model");
+            : throw reader.Error(layers.ContainsKey(new KerasCall(name, 0))
+                ? $"it reads call {wanted.From.Number} of {ModelFormatException.Quote(name)}, counted from 0, which there is not"
+                : $"it reads {ModelFormatException.Quote(name)}, which is no layer of the model");
     }
 }
 

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Fathom.Training;
 using Fathom.Training.Clipping;
 using Fathom.Training.Optimizers;
+using Fathom.Training.Schedules;
 
 namespace Fathom.Formats.Keras;
 
@@ -11,7 +12,7 @@ internal static class KerasOptimizers
 {
     private delegate Optimizer Maker(KerasJson config, double learningRate, double weightDecay);
 
-    private static readonly string[] Supported = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adamax", "Nadam", "Adadelta"];
+    internal static readonly string[] Supported = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adamax", "Nadam", "Adadelta", "Lion"];
 
     private static readonly FrozenDictionary<string, (double LearningRate, double WeightDecay, Maker Make)> Makers =
         new Dictionary<string, (double LearningRate, double WeightDecay, Maker Make)>
@@ -24,15 +25,16 @@ internal static class KerasOptimizers
             ["adagrad"] = (0.001, 0, static (config, rate, decay) =>
                 new KerasAdagrad(rate, config.Number("initial_accumulator_value", 0.1), config.Number("epsilon", 1e-7), decay)),
             ["adamax"] = (0.001, 0, static (config, rate, decay) =>
-                new Adamax(rate, config.Number("beta_1", 0.9), config.Number("beta_2", 0.999), config.Number("epsilon", 1e-7), WithoutDecay(config, decay))),
-            // Keras lets β1 rise with 0.96^t, PyTorch with 0.96^(t·momentum_decay).
+                new KerasAdamax(rate, config.Number("beta_1", 0.9), config.Number("beta_2", 0.999), config.Number("epsilon", 1e-7), decay)),
             ["nadam"] = (0.001, 0, static (config, rate, decay) =>
-                new Nadam(rate, config.Number("beta_1", 0.9), config.Number("beta_2", 0.999), config.Number("epsilon", 1e-7), WithoutDecay(config, decay), MomentumDecay: 1)),
+                new KerasNadam(rate, config.Number("beta_1", 0.9), config.Number("beta_2", 0.999), config.Number("epsilon", 1e-7), decay)),
             ["adadelta"] = (0.001, 0, static (config, rate, decay) =>
-                new Adadelta(rate, config.Number("rho", 0.95), config.Number("epsilon", 1e-7), WithoutDecay(config, decay))),
+                new KerasAdadelta(rate, config.Number("rho", 0.95), config.Number("epsilon", 1e-7), decay)),
+            ["lion"] = (0.001, 0, static (config, rate, decay) =>
+                new KerasLion(rate, config.Number("beta_1", 0.9), config.Number("beta_2", 0.99), decay)),
         }.ToFrozenDictionary();
 
-    public static (Optimizer Optimizer, GradientClipping? Clipping) Read(KerasJson compiled)
+    public static (Optimizer Optimizer, Schedule Schedule, GradientClipping? Clipping) Read(KerasJson compiled)
     {
         JsonElement value = compiled.Find("optimizer")!.Value;
         string name;
@@ -53,17 +55,13 @@ internal static class KerasOptimizers
             throw compiled.KeyError("optimizer", $"{Spelling.Unknown("optimizer", name, Supported)}: {ModelFormatException.Quote(name)}", Spelling.List(Supported));
         }
         RefuseExtras(config);
-        double rate = KerasLearningRate.Read(config, kind.LearningRate);
+        (double rate, Schedule schedule) = KerasLearningRates.Read(config, kind.LearningRate);
         Optimizer made = kind.Make(config, rate, config.Number("weight_decay", kind.WeightDecay));
-        return (made, Clipping(config));
+        return (made, schedule, Clipping(config));
     }
 
     private static KerasAdam MakeAdam(KerasJson config, double rate, double decay) =>
         new(rate, config.Number("beta_1", 0.9), config.Number("beta_2", 0.999), config.Number("epsilon", 1e-7), decay, config.Flag("amsgrad", false));
-
-    /// <summary>Keras takes the decay off the parameter; Fathom has that for its Keras optimizers only.</summary>
-    private static double WithoutDecay(KerasJson config, double decay) =>
-        decay == 0 ? 0 : throw config.KeyError("weight_decay", "it is not supported for this optimizer", "null");
 
     private static GradientClipping? Clipping(KerasJson config)
     {
@@ -97,21 +95,5 @@ internal static class KerasOptimizers
                 throw config.KeyError(key, "it is not supported", "null");
             }
         }
-    }
-}
-
-/// <summary>A learning rate, which must be a number.</summary>
-internal static class KerasLearningRate
-{
-    public static double Read(KerasJson optimizer, double fallback)
-    {
-        string key = optimizer.Has("learning_rate") ? "learning_rate" : "lr";
-        if (optimizer.Find(key) is not { ValueKind: JsonValueKind.Object } value)
-        {
-            return optimizer.Positive(key, fallback);
-        }
-        KerasJson schedule = new(optimizer.File, optimizer.Owner, value);
-        // Keras' schedules count steps, Fathom's epochs; how many steps an epoch has, the file does not say.
-        throw optimizer.KeyError(key, $"the schedule {ModelFormatException.Quote(schedule.Text("class_name"))} is not supported", "a number greater than 0; a model file can have a schedule");
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Fathom.Graphs;
 using Fathom.Training;
+using Fathom.Training.Regularization;
 
 namespace Fathom.Formats.Keras;
 
@@ -44,9 +45,9 @@ public static class KerasReader
         {
             throw root.Error("this is JSON, but no Keras model: it has no 'class_name'; write it with model.to_json()");
         }
-        (string name, Graph graph) = KerasNetwork.Read(root, warnings);
+        (string name, Graph graph, ValueList<Regularizer> regularization) = KerasNetwork.Read(root, warnings);
         TrainingPlan plan = KerasTraining.Read(root, graph, warnings);
-        return new ModelReadResult(new ModelDefinition(name, graph, plan), warnings);
+        return new ModelReadResult(new ModelDefinition(name, graph, plan with { Regularization = regularization }), warnings);
     }
 
     private static JsonDocument Parse(string file, string text)

@@ -4,68 +4,69 @@ namespace Fathom.Formats.Keras;
 
 /// <summary>
 /// Which layers a layer of a Functional model reads. Keras 2 writes <c>[[["a", 0, 0, {}], ["b", 0, 0, {}]]]</c>; Keras 3
-/// writes the call's arguments, in which tensors carry their history: <c>["a", 0, 0]</c>.
+/// writes the call's arguments, in which tensors carry their history: <c>["a", 0, 0]</c>. A list holds the layer, the
+/// number of its call, and which of its results is meant.
 /// </summary>
 internal static class KerasTopology
 {
-    private const string Allowed = "one call, as Keras 2 or 3 writes it";
+    private const string Allowed = "calls, as Keras 2 or 3 writes them";
 
-    /// <summary>The layers that a layer reads, in order.</summary>
-    public static IReadOnlyList<string> Inbound(KerasJson entry)
+    /// <summary>What each call of a layer reads, in order, and what else it says.</summary>
+    public static IReadOnlyList<(IReadOnlyList<KerasInput> Inputs, KerasJson? Arguments)> Calls(KerasJson entry)
     {
         JsonElement nodes = entry.Require("inbound_nodes", Allowed);
         if (nodes.ValueKind != JsonValueKind.Array || nodes.GetArrayLength() == 0)
         {
             throw entry.KeyError("inbound_nodes", "the layer is not called", Allowed);
         }
-        if (nodes.GetArrayLength() > 1)
-        {
-            throw entry.KeyError("inbound_nodes", $"the layer is called {nodes.GetArrayLength()} times; layers that share weights are not supported", Allowed);
-        }
-        List<string> names = [];
-        JsonElement call = nodes[0];
-        if (call.ValueKind == JsonValueKind.Object)
-        {
-            ReadCall(entry, call, names);
-        }
-        else if (call.ValueKind == JsonValueKind.Array)
-        {
-            ReadHistories(entry, call, names);
-        }
-        return names.Count > 0 ? names : throw entry.KeyError("inbound_nodes", "no layer is named", Allowed);
+        return [.. nodes.EnumerateArray().Select(call => ReadCall(entry, call))];
     }
 
-    /// <summary>The output layers of a model: <c>["a", 0, 0]</c>, or a list of such.</summary>
-    public static IReadOnlyList<string> Outputs(KerasJson model)
+    /// <summary>The results of a model: <c>["a", 0, 0]</c>, or a list of such.</summary>
+    public static IReadOnlyList<KerasInput> Outputs(KerasJson model)
     {
         JsonElement outputs = model.Require("output_layers", "a list such as [\"dense\", 0, 0]");
-        List<string> names = [];
+        List<KerasInput> results = [];
         if (IsHistory(outputs))
         {
-            names.Add(History(model, "output_layers", outputs));
+            results.Add(History(model, "output_layers", outputs));
         }
         else if (outputs.ValueKind == JsonValueKind.Array)
         {
-            names.AddRange(outputs.EnumerateArray().Select(output => History(model, "output_layers", output)));
+            results.AddRange(outputs.EnumerateArray().Select(output => History(model, "output_layers", output)));
         }
-        return names.Count > 0 ? names : throw model.KeyError("output_layers", "no layer is named", "a list such as [\"dense\", 0, 0]");
+        return results.Count > 0 ? results : throw model.KeyError("output_layers", "no layer is named", "a list such as [\"dense\", 0, 0]");
     }
 
-    private static void ReadHistories(KerasJson entry, JsonElement call, List<string> names)
+    private static (IReadOnlyList<KerasInput> Inputs, KerasJson? Arguments) ReadCall(KerasJson entry, JsonElement call)
+    {
+        List<KerasInput> inputs = [];
+        KerasJson? arguments = call.ValueKind switch
+        {
+            JsonValueKind.Object => ReadArguments(entry, call, inputs),
+            JsonValueKind.Array => ReadHistories(entry, call, inputs),
+            _ => null,
+        };
+        return inputs.Count > 0 ? (inputs, arguments) : throw entry.KeyError("inbound_nodes", "no layer is named", Allowed);
+    }
+
+    private static KerasJson? ReadHistories(KerasJson entry, JsonElement call, List<KerasInput> inputs)
     {
         // A call with one tensor may stand without the list around it.
         JsonElement[] histories = IsHistory(call) ? [call] : [.. call.EnumerateArray()];
+        JsonElement? named = null;
         foreach (JsonElement history in histories)
         {
-            names.Add(History(entry, "inbound_nodes", history));
+            inputs.Add(History(entry, "inbound_nodes", history));
             if (history.GetArrayLength() > 3 && history[3].ValueKind == JsonValueKind.Object)
             {
-                RefuseArguments(entry, history[3]);
+                named ??= history[3];
             }
         }
+        return named is { } arguments ? ReadNamed(entry, arguments, inputs) : null;
     }
 
-    private static void ReadCall(KerasJson entry, JsonElement call, List<string> names)
+    private static KerasJson? ReadArguments(KerasJson entry, JsonElement call, List<KerasInput> inputs)
     {
         if (!call.TryGetProperty("args", out JsonElement arguments) || arguments.ValueKind != JsonValueKind.Array)
         {
@@ -74,44 +75,59 @@ internal static class KerasTopology
         foreach (JsonElement argument in arguments.EnumerateArray())
         {
             JsonElement[] tensors = argument.ValueKind == JsonValueKind.Array ? [.. argument.EnumerateArray()] : [argument];
-            names.AddRange(tensors.Select(tensor => Tensor(entry, tensor)));
+            foreach (JsonElement tensor in tensors)
+            {
+                inputs.Add(Tensor(tensor, null) is { } history ? History(entry, "inbound_nodes", history)
+                    : throw entry.KeyError("inbound_nodes", $"an argument is {KerasJson.Describe(tensor)}, and not the output of a layer", Allowed));
+            }
         }
-        if (call.TryGetProperty("kwargs", out JsonElement named) && named.ValueKind == JsonValueKind.Object)
-        {
-            RefuseArguments(entry, named);
-        }
+        return call.TryGetProperty("kwargs", out JsonElement named) && named.ValueKind == JsonValueKind.Object ? ReadNamed(entry, named, inputs) : null;
     }
 
-    /// <summary><c>{"class_name": "__keras_tensor__", "config": {"keras_history": ["a", 0, 0]}}</c>.</summary>
-    private static string Tensor(KerasJson entry, JsonElement tensor)
+    /// <summary>Arguments by name: tensors become inputs, the rest is for the layer's reader.</summary>
+    private static KerasJson ReadNamed(KerasJson entry, JsonElement named, List<KerasInput> inputs)
+    {
+        KerasJson arguments = new(entry.File, entry.Owner, named);
+        foreach (JsonProperty argument in named.EnumerateObject())
+        {
+            bool isList = argument.Value.ValueKind == JsonValueKind.Array && !IsHistory(argument.Value);
+            JsonElement?[] tensors = isList ? [.. argument.Value.EnumerateArray().Select(element => Tensor(element, named))] : [Tensor(argument.Value, named)];
+            if (tensors.Length > 0 && tensors.All(tensor => tensor is not null))
+            {
+                inputs.AddRange(tensors.Select(tensor => History(entry, "inbound_nodes", tensor!.Value) with { Argument = argument.Name }));
+                arguments.Ignore(argument.Name);
+            }
+        }
+        return arguments;
+    }
+
+    /// <summary>
+    /// <c>{"class_name": "__keras_tensor__", "config": {"keras_history": ["a", 0, 0]}}</c>; as an argument by name also
+    /// <c>["a", 0, 0]</c>. Null for anything else.
+    /// </summary>
+    private static JsonElement? Tensor(JsonElement tensor, JsonElement? named)
     {
         if (tensor.ValueKind == JsonValueKind.Object && tensor.TryGetProperty("config", out JsonElement config)
             && config.ValueKind == JsonValueKind.Object && config.TryGetProperty("keras_history", out JsonElement history))
         {
-            return History(entry, "inbound_nodes", history);
+            return history;
         }
-        throw entry.KeyError("inbound_nodes", $"an argument is {KerasJson.Describe(tensor)}, and not the output of a layer", Allowed);
+        return named is not null && IsHistory(tensor) ? tensor : null;
     }
 
     private static bool IsHistory(JsonElement element) =>
         element.ValueKind == JsonValueKind.Array && element.GetArrayLength() >= 1 && element[0].ValueKind == JsonValueKind.String;
 
-    private static string History(KerasJson owner, string key, JsonElement history)
+    private static KerasInput History(KerasJson owner, string key, JsonElement history)
     {
+        const string allowed = "a list such as [\"dense\", 0, 0]";
         if (!IsHistory(history))
         {
-            throw owner.KeyError(key, $"{KerasJson.Describe(history)} does not name the output of a layer", "a list such as [\"dense\", 0, 0]");
+            throw owner.KeyError(key, $"{KerasJson.Describe(history)} does not name the output of a layer", allowed);
         }
-        string name = history[0].GetString()!;
-        bool isFirst = history.GetArrayLength() < 3 || (history[2].ValueKind == JsonValueKind.Number && history[2].TryGetInt32(out int output) && output == 0);
-        return isFirst ? name : throw owner.KeyError(key, $"output {KerasJson.Describe(history[2])} of {ModelFormatException.Quote(name)} is meant; only layers with one output are supported", "0");
-    }
-
-    private static void RefuseArguments(KerasJson entry, JsonElement arguments)
-    {
-        foreach (JsonProperty argument in arguments.EnumerateObject().Where(argument => argument.Value.ValueKind != JsonValueKind.Null))
-        {
-            throw entry.KeyError("inbound_nodes", $"the layer is called with {ModelFormatException.Quote(argument.Name)}, which is not supported", "a call with tensors only");
-        }
+        int Number(int place) => history.GetArrayLength() <= place ? 0
+            : history[place].ValueKind == JsonValueKind.Number && history[place].TryGetInt32(out int number) && number >= 0 ? number
+            : throw owner.KeyError(key, $"{KerasJson.Describe(history[place])} is no number of a call or of a result", allowed);
+        return new KerasInput(new KerasCall(history[0].GetString()!, Number(1)), Number(2), null);
     }
 }

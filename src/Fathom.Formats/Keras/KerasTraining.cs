@@ -5,6 +5,7 @@ using Fathom.Training;
 using Fathom.Training.Clipping;
 using Fathom.Training.Losses;
 using Fathom.Training.Optimizers;
+using Fathom.Training.Schedules;
 
 namespace Fathom.Formats.Keras;
 
@@ -20,17 +21,17 @@ internal static class KerasTraining
     {
         KerasJson? compiled = root.Find("compile_config") is { } config ? new KerasJson(root.File, "compile_config", config) : null;
         Loss loss = compiled is not null && compiled.Has("loss") ? KerasLosses.Read(compiled, graph) : Assumed(graph, root.File, warnings);
-        (Optimizer optimizer, GradientClipping? clipping) = compiled is not null && compiled.Has("optimizer")
+        (Optimizer optimizer, Schedule schedule, GradientClipping? clipping) = compiled is not null && compiled.Has("optimizer")
             ? KerasOptimizers.Read(compiled)
             : AssumedOptimizer(root.File, warnings);
-        Check(compiled ?? root, graph, loss, optimizer, clipping);
-        return new TrainingPlan { Loss = loss, Optimizer = optimizer, Clipping = clipping, BatchSize = BatchSize, Epochs = Epochs };
+        Check(compiled ?? root, graph, loss, optimizer, schedule, clipping);
+        return new TrainingPlan { Loss = loss, Optimizer = optimizer, Schedule = schedule, Clipping = clipping, BatchSize = BatchSize, Epochs = Epochs };
     }
 
-    private static (Optimizer, GradientClipping?) AssumedOptimizer(string file, List<string> warnings)
+    private static (Optimizer, Schedule, GradientClipping?) AssumedOptimizer(string file, List<string> warnings)
     {
         warnings.Add($"{file}: the file does not say how the model is trained (no compile_config with an optimizer); Keras' Adam with a learning rate of 0.001 is assumed");
-        return (new KerasAdam(), null);
+        return (new KerasAdam(), ConstantSchedule.Instance, null);
     }
 
     /// <summary>A softmax or several outputs mean classes, one sigmoid output means two, and one other output a number.</summary>
@@ -50,11 +51,12 @@ internal static class KerasTraining
         return loss;
     }
 
-    private static void Check(KerasJson owner, Graph graph, Loss loss, Optimizer optimizer, GradientClipping? clipping)
+    private static void Check(KerasJson owner, Graph graph, Loss loss, Optimizer optimizer, Schedule schedule, GradientClipping? clipping)
     {
         try
         {
             optimizer.Validate();
+            schedule.Validate();
             clipping?.Validate();
             loss.Validate();
             LossCheck.Attach(graph, loss);
@@ -69,7 +71,7 @@ internal static class KerasTraining
 /// <summary>Keras' losses, by function or by class.</summary>
 internal static class KerasLosses
 {
-    private static readonly string[] Supported =
+    internal static readonly string[] Supported =
     [
         "sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy", "mean_squared_error", "mse",
         "mean_absolute_error", "mae", "huber", "hinge",

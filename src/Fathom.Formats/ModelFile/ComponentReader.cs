@@ -81,7 +81,7 @@ internal sealed class ComponentReader(YamlText source)
         Component<Initializer> component = Read(slot, node, InitializerCatalog.ByKind);
         foreach ((string setting, YamlNode at) in component.Settings)
         {
-            if (setting is "scale" or "standard_deviation" or "gain" or "bound" && RecordSchema.Of(component.Value) is { } schema
+            if (setting is "scale" or "standard_deviation" or "gain" or "value_gain" or "bound" && RecordSchema.Of(component.Value) is { } schema
                 && schema.Settings.First(candidate => candidate.Name == setting).Property.GetValue(component.Value) is double value && !(value > 0))
             {
                 throw source.KeyError(at, setting, $"{YamlValue.Describe(at)} is out of range", "greater than 0");

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Fathom.Graphs;
 using Fathom.Graphs.Initializers;
 using Fathom.Training;
@@ -8,7 +10,7 @@ using YamlDotNet.RepresentationModel;
 namespace Fathom.Formats.ModelFile;
 
 /// <summary>Reads the list under <c>layers</c>, with its repetitions written out.</summary>
-internal sealed class LayerListReader(YamlText source, ComponentReader components)
+internal sealed partial class LayerListReader(YamlText source, ComponentReader components)
 {
     private const int MostLayers = 100_000;
     private const int DeepestRepetition = 16;
@@ -19,6 +21,9 @@ internal sealed class LayerListReader(YamlText source, ComponentReader component
     private static readonly ImmutableArray<string> Kinds = [.. OpCatalog.ByKind.Keys, .. BlockCatalog.ByKind.Keys];
 
     private readonly List<LayerSpec> layers = [];
+
+    /// <summary>What the next layer reads if it does not say so itself: the first one within a block.</summary>
+    private References? pending;
 
     public IReadOnlyList<LayerSpec> Read(YamlNode node)
     {
@@ -94,29 +99,61 @@ internal sealed class LayerListReader(YamlText source, ComponentReader component
             throw source.KeyError(at, kind, Spelling.Unknown("layer", kind, Kinds), Spelling.List(Kinds));
         }
         string? name = entry?.Find("name") is { } given ? YamlValue.Text(source, "name", given) : null;
-        YamlNode[] references = References(entry);
         LayerParametersReader parameters = new(source, components, entry);
-        layers.Add(OpCatalog.ByKind.TryGetValue(kind, out Op? defaults)
-            ? Complete(ReadOp(kind, at, settings, SlotNames.GetOrAdd(kind, _ => SlotsOf(defaults)), parameters), null)
-            : Complete(null, components.ReadKind(kind, at, settings, BlockCatalog.ByKind, "layer", [])));
-
-        LayerSpec Complete(Component<Op>? op, Component<Block>? block)
+        References references = ReferencesOf(entry);
+        if (OpCatalog.ByKind.TryGetValue(kind, out Op? defaults))
         {
-            Dictionary<string, YamlNode> places = new(op?.Settings ?? block!.Settings);
+            Component<Op> op = ReadOp(kind, at, settings, SlotNames.GetOrAdd(kind, _ => SlotsOf(defaults)), parameters);
+            layers.Add(Complete(op.Value, null, op.Settings));
+            return;
+        }
+        bool wraps = BlockCatalog.ByKind[kind].WrapsLayers;
+        Component<Block> block = components.ReadKind(kind, at, settings, BlockCatalog.ByKind, "layer", wraps ? ["layers"] : []);
+        if (wraps && settings is YamlMappingNode && new YamlMapping(source, settings, kind).Find("layers") is { } inner)
+        {
+            references = ReadWrapped(inner, at, references, rounds);
+        }
+        layers.Add(Complete(null, block.Value, block.Settings));
+
+        LayerSpec Complete(Op? op, Block? block, IReadOnlyDictionary<string, YamlNode> settings)
+        {
+            Dictionary<string, YamlNode> places = new(settings);
             parameters.AddPlaces(places);
             return new LayerSpec
             {
-                Op = op?.Value,
-                Block = block?.Value,
+                Op = op,
+                Block = block,
                 Name = name is null ? null : GraphAssembler.InRound(name, rounds.AsSpan()),
                 Rounds = rounds,
-                From = references.Length == 0 ? null : [.. references.Select(reference => YamlValue.Text(source, "from", reference))],
+                From = references.From,
                 Initializers = parameters.Initializers,
                 Parameters = parameters.Names,
                 Frozen = parameters.Frozen,
-                Origin = new YamlLayerOrigin(source, at, entry, places, references),
+                Origin = new YamlLayerOrigin(source, at, entry, places, references.Places),
             };
         }
+    }
+
+    /// <summary>
+    /// The layers that a block goes around come before it in the list. The first of them reads what the block reads, and the
+    /// block reads the last of them and that too.
+    /// </summary>
+    private References ReadWrapped(YamlNode inner, YamlNode at, References outer, ImmutableArray<int> rounds)
+    {
+        if (outer.From is { Count: not 1 })
+        {
+            throw source.KeyError(outer.Places[0], "from", $"{outer.From.Count} layers are given, and a block around layers reads one", "the name of one layer");
+        }
+        int start = layers.Count;
+        pending = outer.From is null ? null : outer;
+        ReadList(inner, rounds);
+        string read = outer.From?[0] ?? "-1";
+        // A distance counts from where it is written, and the block now stands behind its layers.
+        if (Distance().Match(read) is { Success: true } match && int.TryParse(match.Groups["back"].ValueSpan, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int back))
+        {
+            read = string.Create(CultureInfo.InvariantCulture, $"{(long)back - (layers.Count - start)}{match.Groups["output"].Value}");
+        }
+        return new References(["-1", read], [at, outer.Places.FirstOrDefault() ?? at]);
     }
 
     /// <summary>An op's settings, among which the initializers of its parameters stand too.</summary>
@@ -134,16 +171,24 @@ internal sealed class LayerListReader(YamlText source, ComponentReader component
         return component;
     }
 
-    private YamlNode[] References(YamlMapping? entry)
+    private References ReferencesOf(YamlMapping? entry)
     {
+        References? waiting = pending;
+        pending = null;
         if (entry?.Find("from") is not { } from)
         {
-            return [];
+            return waiting ?? new References(null, []);
         }
-        YamlNode[] references = from is YamlSequenceNode list ? [.. list.Children] : [from];
-        return references.Length > 0 ? references
+        YamlNode[] places = from is YamlSequenceNode list ? [.. list.Children] : [from];
+        return places.Length > 0 ? new References([.. places.Select(place => YamlValue.Text(source, "from", place))], places)
             : throw source.KeyError(from, "from", "there is no layer in the list", "the name of a layer, or a list of names");
     }
+
+    /// <summary>What a layer reads, as the file says it, and where; null for the layer before.</summary>
+    private sealed record References(IReadOnlyList<string>? From, YamlNode[] Places);
+
+    [GeneratedRegex(@"^(?<back>-[0-9]+)(?<output>:[0-9]+)?$")]
+    private static partial Regex Distance();
 
     /// <summary>The names of all parameters that an op can have, found by showing it inputs of several shapes.</summary>
     private static IReadOnlyCollection<string> SlotsOf(Op op)

@@ -171,8 +171,8 @@ internal sealed class LayerListWriter
     /// </summary>
     private bool[] AutomaticNames()
     {
-        bool[] automatic = new bool[layers.Length];
-        Array.Fill(automatic, true);
+        bool[] automatic = [.. layers.Select(layer => layer.Name.StartsWith(layer.Op.Kind + "_", StringComparison.Ordinal)
+            && int.TryParse(layer.Name.AsSpan(layer.Op.Kind.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out _))];
         for (bool changed = true; changed;)
         {
             changed = false;

@@ -1,9 +1,13 @@
 using System.Globalization;
 using Fathom.Graphs;
+using Fathom.Graphs.Initialization;
 using Fathom.Training;
 using Fathom.Training.Clipping;
+using Fathom.Training.Initialization;
 using Fathom.Training.Losses;
 using Fathom.Training.Optimizers;
+using Fathom.Training.Pretraining;
+using Fathom.Training.Regularization;
 using Fathom.Training.Schedules;
 using YamlDotNet.RepresentationModel;
 
@@ -15,8 +19,11 @@ public sealed class ModelFileReader
     /// <summary>The version of the format that this reader knows.</summary>
     public const int Version = 1;
 
+    /// <summary>What stands for all training data as the batch.</summary>
+    internal const string FullBatch = "full";
+
     private static readonly string[] Keys =
-        ["fathom", "name", "data", "seed", "input", "layers", "output", "loss", "optimizer", "schedule", "clip", "batch", "epochs"];
+        ["fathom", "name", "data", "seed", "input", "layers", "output", "initialization", "loss", "class_weights", "optimizer", "schedule", "clip", "regularization", "batch", "accumulate", "epochs", "pretraining"];
 
     private readonly string file;
     private readonly YamlText source;
@@ -44,8 +51,10 @@ public sealed class ModelFileReader
         IReadOnlyList<InputSpec> inputs = new InputReader(source).Read(root.Require("input", InputReader.Allowed));
         IReadOnlyList<LayerSpec> layers = new LayerListReader(source, components).Read(root.Require("layers", "a list of at least one layer"));
         Graph graph = Assemble(inputs, layers);
+        Component<InitializationRule>? start = root.Find("initialization") is { } rule ? components.Read("initialization", rule, InitializationCatalog.ByKind) : null;
+        graph = Start(graph, start);
         string name = root.Find("name") is { } node ? YamlValue.Text(source, "name", node) : Path.GetFileNameWithoutExtension(file);
-        return new ModelDefinition(name, graph, ReadPlan(graph), ReadData());
+        return new ModelDefinition(name, graph, ReadPlan(graph) with { Initialization = start?.Value as Lsuv, Pretraining = ReadPretraining(graph, start) }, ReadData());
     }
 
     private void CheckVersion()
@@ -69,6 +78,33 @@ public sealed class ModelFileReader
             (index, problem) => source.KeyError(nodes[index], "output", problem));
     }
 
+    /// <summary>Most rules are done once the network is rewritten; what is left for the data is in the plan.</summary>
+    private Graph Start(Graph graph, Component<InitializationRule>? rule)
+    {
+        try
+        {
+            return rule?.Value.Apply(graph) ?? graph;
+        }
+        catch (GraphException error)
+        {
+            throw components.Located(rule!, error.Message);
+        }
+    }
+
+    private PretrainingRule? ReadPretraining(Graph graph, Component<InitializationRule>? start)
+    {
+        if (root.Find("pretraining") is not { } node)
+        {
+            return null;
+        }
+        Component<PretrainingRule> rule = components.Read("pretraining", node, PretrainingCatalog.ByKind);
+        Check(rule, rule.Value.Validate);
+        Check(rule, () => rule.Value.RequireChain(graph));
+        return start?.Value is Lsuv
+            ? throw source.KeyError(node, "pretraining", "the file has 'initialization: lsuv' too, and both decide the weights before step 1", "one of the two")
+            : rule.Value;
+    }
+
     private TrainingPlan ReadPlan(Graph graph)
     {
         Component<Loss> loss = components.Read("loss", root.Require("loss", Spelling.List(LossCatalog.ByKind.Keys)), LossCatalog.ByKind);
@@ -90,10 +126,72 @@ public sealed class ModelFileReader
         return plan with
         {
             Schedule = schedule?.Value ?? plan.Schedule,
-            BatchSize = Count("batch", plan.BatchSize),
+            ClassWeights = ReadClassWeights(graph, loss.Value),
+            Regularization = ReadRegularization(graph),
+            BatchSize = ReadBatch(plan.BatchSize),
+            Accumulate = ReadAccumulate(plan.BatchSize),
             Epochs = Count("epochs", plan.Epochs),
             Seed = root.Find("seed") is { } seed ? (ulong)YamlValue.Read(source, "seed", seed, typeof(ulong))! : plan.Seed,
         };
+    }
+
+    /// <summary><c>balanced</c>, or a list with a number for each class.</summary>
+    private ClassWeights? ReadClassWeights(Graph graph, Loss loss)
+    {
+        const string key = "class_weights";
+        if (root.Find(key) is not { } node)
+        {
+            return null;
+        }
+        ClassWeights weights = node is YamlSequenceNode
+            ? new ClassWeights([.. (double[])YamlValue.Read(source, key, node, typeof(double[]))!])
+            : node is YamlScalarNode { Value: ClassWeights.BalancedName } ? ClassWeights.Balanced
+            : throw source.KeyError(node, key, $"{YamlValue.Describe(node)} is neither a list nor a known word", $"{ClassWeights.BalancedName}, or a list with a number for each class");
+        if (node is YamlSequenceNode { Children.Count: 0 })
+        {
+            throw source.KeyError(node, key, "there is no number in the list", $"{ClassWeights.BalancedName}, or a list with a number for each class");
+        }
+        try
+        {
+            LossCheck.Attach(graph, loss, weights);
+        }
+        catch (Exception error) when (error is GraphException or TrainingException)
+        {
+            throw source.KeyError(node, key, error.Message);
+        }
+        return weights;
+    }
+
+    /// <summary>A number of samples, or <c>full</c> for all training data.</summary>
+    private int ReadBatch(int fallback) =>
+        root.Find("batch") is YamlScalarNode { Value: FullBatch } ? TrainingPlan.FullBatch : Count("batch", fallback);
+
+    private int ReadAccumulate(int fallbackBatch)
+    {
+        int parts = Count("accumulate", 1);
+        int batch = ReadBatch(fallbackBatch);
+        return parts <= batch ? parts : throw source.KeyError(root.Find("accumulate")!, "accumulate",
+            string.Create(CultureInfo.InvariantCulture, $"{parts} is out of range"), string.Create(CultureInfo.InvariantCulture, $"1 to the batch, which is {batch}"));
+    }
+
+    /// <summary>One regularizer, or a list of them.</summary>
+    private ValueList<Regularizer> ReadRegularization(Graph graph)
+    {
+        if (root.Find("regularization") is not { } node)
+        {
+            return [];
+        }
+        IEnumerable<YamlNode> nodes = node is YamlSequenceNode list ? list.Children : [node];
+        return [.. nodes.Select(entry =>
+        {
+            Component<Regularizer> regularizer = components.Read("regularization", entry, RegularizerCatalog.ByKind);
+            Check(regularizer, () =>
+            {
+                regularizer.Value.Validate();
+                regularizer.Value.ParametersOf(graph);
+            });
+            return regularizer.Value;
+        })];
     }
 
     private int Count(string key, int fallback) => root.Find(key) is { } node ? YamlValue.Whole(source, key, node, 1) : fallback;

@@ -1,11 +1,14 @@
 using System.Globalization;
 using System.Text;
 using Fathom.Graphs;
+using Fathom.Graphs.Initialization;
 using Fathom.Graphs.Ops;
 using Fathom.Training;
 using Fathom.Training.Clipping;
 using Fathom.Training.Losses;
 using Fathom.Training.Optimizers;
+using Fathom.Training.Pretraining;
+using Fathom.Training.Regularization;
 using Fathom.Training.Schedules;
 
 namespace Fathom.Formats.ModelFile;
@@ -39,6 +42,10 @@ public static class ModelFileWriter
             string[] outputs = [.. model.Graph.Outputs.Select(output => YamlWords.Text(LayerListWriter.Reference(output)))];
             text.Append("output: ").Append(outputs.Length == 1 ? outputs[0] : $"[{string.Join(", ", outputs)}]").Append('\n');
         }
+        if (model.Plan.Initialization is { } start)
+        {
+            text.Append("initialization: ").Append(Component<InitializationRule>(start, start.Kind, InitializationCatalog.ByKind)).Append('\n');
+        }
         AppendPlan(text, model.Plan);
         return text.ToString();
     }
@@ -46,6 +53,11 @@ public static class ModelFileWriter
     private static void AppendPlan(StringBuilder text, TrainingPlan plan)
     {
         text.Append("loss: ").Append(Component(plan.Loss, plan.Loss.Kind, LossCatalog.ByKind)).Append('\n');
+        if (plan.ClassWeights is { } weights)
+        {
+            string numbers = $"[{string.Join(", ", weights.Numbers.Select(YamlWords.Number))}]";
+            text.Append(CultureInfo.InvariantCulture, $"class_weights: {(weights.IsBalanced ? ClassWeights.BalancedName : numbers)}\n");
+        }
         text.Append("optimizer: ").Append(Component(plan.Optimizer, plan.Optimizer.Kind, OptimizerCatalog.ByKind)).Append('\n');
         if (plan.Schedule is not ConstantSchedule)
         {
@@ -55,7 +67,22 @@ public static class ModelFileWriter
         {
             text.Append("clip: ").Append(Component(clipping, clipping.Kind, ClippingCatalog.ByKind)).Append('\n');
         }
-        text.Append(CultureInfo.InvariantCulture, $"batch: {plan.BatchSize}\nepochs: {plan.Epochs}\n");
+        if (plan.Regularization.Count > 0)
+        {
+            string[] rules = [.. plan.Regularization.Select(rule => Component(rule, rule.Kind, RegularizerCatalog.ByKind))];
+            text.Append(CultureInfo.InvariantCulture, $"regularization: [{string.Join(", ", rules)}]\n");
+        }
+        string batch = plan.BatchSize == TrainingPlan.FullBatch ? ModelFileReader.FullBatch : plan.BatchSize.ToString(CultureInfo.InvariantCulture);
+        text.Append(CultureInfo.InvariantCulture, $"batch: {batch}\n");
+        if (plan.Accumulate > 1)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"accumulate: {plan.Accumulate}\n");
+        }
+        text.Append(CultureInfo.InvariantCulture, $"epochs: {plan.Epochs}\n");
+        if (plan.Pretraining is { } pretraining)
+        {
+            text.Append("pretraining: ").Append(Component(pretraining, pretraining.Kind, PretrainingCatalog.ByKind)).Append('\n');
+        }
     }
 
     private static string Component<T>(T record, string kind, IReadOnlyDictionary<string, T> catalog) where T : class =>

@@ -1,6 +1,8 @@
 using System.Collections;
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Reflection;
+using Fathom.Graphs.Ops;
 using YamlDotNet.RepresentationModel;
 
 namespace Fathom.Formats.ModelFile;
@@ -19,6 +21,10 @@ internal static class YamlValue
         if (MayBeInfinite(key) && node is YamlScalarNode { Value: ".inf" })
         {
             return double.PositiveInfinity;
+        }
+        if (IsParsed(plain))
+        {
+            return ParseText(plain, Written(node)) ?? throw source.KeyError(node, key, $"{Describe(node)} is not {Article(plain)}", Allowed(type));
         }
         object? value = ElementType(plain) is { } element
             ? ReadList(source, key, node, plain, element)
@@ -59,6 +65,8 @@ internal static class YamlValue
     {
         Type plain = Nullable.GetUnderlyingType(type) ?? type;
         string allowed = ElementType(plain) is { } element ? $"a list such as [{Example(element)}, {Example(element)}]"
+            : plain == typeof(Size2d) ? "a number, or height and width such as [3, 5]"
+            : plain == typeof(Padding) ? "valid, same, a number, or two such as [1, 2]"
             : plain == typeof(bool) ? "true, false"
             : plain.IsEnum ? string.Join(", ", Enum.GetNames(plain).Select(RecordSchema.SnakeCase))
             : plain == typeof(int) || plain == typeof(long) || plain == typeof(ulong) ? "a whole number"
@@ -69,6 +77,25 @@ internal static class YamlValue
 
     /// <summary>The one setting for which infinity means something: the largest element as the norm.</summary>
     private static bool MayBeInfinite(string key) => key == "norm_type";
+
+    /// <summary>Whether a type brings its own way to be read, as the sizes of a kernel do.</summary>
+    private static bool IsParsed(Type type) => type.Assembly == typeof(Size2d).Assembly && type.GetInterfaces()
+        .Any(face => face.IsGenericType && face.GetGenericTypeDefinition() == typeof(IParsable<>));
+
+    private static object? ParseText(Type type, string? text)
+    {
+        object?[] arguments = [text, CultureInfo.InvariantCulture, null];
+        MethodInfo parse = type.GetMethod("TryParse", [typeof(string), typeof(IFormatProvider), type.MakeByRefType()])!;
+        return text is not null && parse.Invoke(null, arguments) is true ? arguments[2] : null;
+    }
+
+    /// <summary>A scalar or a list of scalars as text.</summary>
+    private static string? Written(YamlNode node) => node switch
+    {
+        YamlScalarNode scalar => scalar.Value,
+        YamlSequenceNode list when list.Children.All(item => item is YamlScalarNode) => $"[{string.Join(", ", list.Children.Select(item => ((YamlScalarNode)item).Value))}]",
+        _ => null,
+    };
 
     private static object? Parse(string text, Type type)
     {
@@ -113,7 +140,7 @@ internal static class YamlValue
             items.SetValue(Read(source, key, sequence.Children[i], element), i);
         }
         return type.IsGenericType && type.GetGenericTypeDefinition() == typeof(ImmutableArray<>)
-            ? typeof(YamlValue).GetMethod(nameof(ToImmutable), System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Static)!
+            ? typeof(YamlValue).GetMethod(nameof(ToImmutable), BindingFlags.NonPublic | BindingFlags.Static)!
                 .MakeGenericMethod(element).Invoke(null, [items])
             : items;
     }
@@ -124,6 +151,8 @@ internal static class YamlValue
         : type == typeof(ulong) ? "a whole number of 0 or more"
         : type == typeof(double) ? "a finite number"
         : type == typeof(bool) ? "true or false"
+        : type == typeof(Size2d) ? "a size"
+        : type == typeof(Padding) ? "a padding"
         : type.IsEnum ? "one of the names"
         : ElementType(type) is not null ? "a list"
         : "a text";

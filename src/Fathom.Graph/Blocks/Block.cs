@@ -11,6 +11,12 @@ public abstract record Block
     /// <summary>The name in model files, messages and node names, such as <c>highway</c>; no op's.</summary>
     public abstract string Kind { get; }
 
+    /// <summary>
+    /// True if it goes around layers, which in a model file stand under its <c>layers</c>: its first input is their output, its
+    /// second what they read.
+    /// </summary>
+    public virtual bool WrapsLayers => false;
+
     /// <summary>Adds the block's layers through the scope; returns the value that is the block's output.</summary>
     /// <exception cref="GraphException">The block does not suit its inputs, or one of its settings is out of range.</exception>
     public abstract Value Expand(BlockScope scope);

@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using Fathom.Graphs.Blocks;
+using Fathom.Graphs.Ops;
 
 namespace Fathom.Graphs;
 
@@ -11,6 +12,9 @@ public static class BlockCatalog
 {
     public static readonly FrozenDictionary<string, Block> ByKind = new Block[]
     {
+        new Highway(new Relu()),
+        new Residual(),
+        new TransformerBlock(1),
         new Recurrent(1),
     }.ToFrozenDictionary(block => block.Kind);
 }

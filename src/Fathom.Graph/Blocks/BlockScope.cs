@@ -43,7 +43,12 @@ public sealed class BlockScope
         HashSet<string> frozen = [];
         foreach (ParameterSlot slot in GraphBuilder.SlotsOf(op, name, types))
         {
-            given.Apply(slot.Name, names.GetValueOrDefault(slot.Name) ?? op.ParameterName(name, slot.Name), starts, names, frozen);
+            string own = names.GetValueOrDefault(slot.Name) ?? op.ParameterName(name, slot.Name);
+            if (builder.IsParameter(given.NameOf(own)))
+            {
+                starts.Remove(slot.Name); // a shared parameter starts as its first reader says, not as this block would have it
+            }
+            given.Apply(slot.Name, own, starts, names, frozen);
         }
         return builder.Layer(op, name, inputs, starts, names, frozen.Contains);
     }
@@ -80,10 +85,13 @@ internal sealed class BlockParameters(string block, IReadOnlyDictionary<string, 
 {
     private readonly List<string> known = [];
 
+    /// <summary>What a parameter is called in the end.</summary>
+    public string NameOf(string parameter) => names?.GetValueOrDefault(Key(parameter)) ?? parameter;
+
     /// <summary>Puts what is said about one parameter in place of what the block itself says about a layer's slot.</summary>
     public void Apply(string slot, string parameter, Dictionary<string, Initializer> slotInitializers, Dictionary<string, string> slotNames, HashSet<string> frozenSlots)
     {
-        string key = parameter.StartsWith(block + ".", StringComparison.Ordinal) ? parameter[(block.Length + 1)..] : parameter;
+        string key = Key(parameter);
         known.Add(key);
         if (initializers?.GetValueOrDefault(key) is { } initializer)
         {
@@ -98,6 +106,8 @@ internal sealed class BlockParameters(string block, IReadOnlyDictionary<string, 
             frozenSlots.Add(slot);
         }
     }
+
+    private string Key(string parameter) => parameter.StartsWith(block + ".", StringComparison.Ordinal) ? parameter[(block.Length + 1)..] : parameter;
 
     public void Check(string where)
     {

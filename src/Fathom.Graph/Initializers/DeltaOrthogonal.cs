@@ -3,10 +3,10 @@ using Fathom.Compute;
 namespace Fathom.Graphs.Initializers;
 
 /// <summary>
-/// A kernel that is a random matrix with orthonormal columns, times a gain, at its centre, and 0 elsewhere: a convolution
-/// that at the start keeps the norm of every input (Xiao et al. 2018, algorithm 1 and section 3.2). The weight is (out,
-/// in, kernel…) with out ≥ in; without a kernel it is an orthogonal matrix. Of a kernel of even size the centre is the
-/// element after the middle.
+/// A kernel that is a random matrix with orthonormal columns, times a gain, at its centre, and 0 elsewhere: a
+/// convolution that at the start keeps the norm of every input (Xiao et al. 2018, algorithm 1 and section 3.2). Away
+/// from the borders ‖y‖ = gain·‖x‖. The weight is (out, in, kernel…) with out ≥ in; without a kernel it is an
+/// orthogonal matrix. Of a kernel of even size the centre is the element after the middle.
 /// </summary>
 /// <param name="Gain">Factor on the matrix; √σw² of mean-field theory where out = in.</param>
 public sealed record DeltaOrthogonal(double Gain = 1) : Initializer

@@ -63,6 +63,7 @@ public static class InitializerCatalog
             new ForgetGateBias(),
             new DeltaOrthogonal(),
             new IdentityInitializer(),
+            new QueryKeyValueXavier(),
         ];
         yield return KeyValuePair.Create<string, Initializer>("constant", ConstantInitializer.Zeros);
         foreach (Initializer initializer in initializers)

@@ -56,7 +56,7 @@ public sealed record Add : Op
         }
     }
 
-    private static Moments Sum(MomentScope scope)
+    internal static Moments Sum(MomentScope scope)
     {
         double mean = 0, cross = 0, variance = 0, crossVariance = 0;
         foreach (Moments term in scope.Inputs)

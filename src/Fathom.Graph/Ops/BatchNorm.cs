@@ -5,7 +5,8 @@ using Fathom.Graphs.Initializers;
 namespace Fathom.Graphs.Ops;
 
 /// <summary>
-/// Batch normalization y = (x − mean)/√(variance + eps)·weight + bias for each channel, which is axis 1: (N, channels, …).
+/// Batch normalization y = (x − mean)/√(variance + eps)·weight + bias for each channel, which is axis 1: (N, channels, …), or with
+/// <paramref name="ChannelsLast"/> the last.
 /// Ioffe and Szegedy (2015). Training takes mean and biased variance of the batch and moves the running statistics
 /// towards them (the running variance towards the unbiased one); evaluation takes the running statistics.
 /// Inputs: x, then weight and bias (channels) if affine, then running_mean and running_var (channels). Outputs: y, the
@@ -15,7 +16,8 @@ namespace Fathom.Graphs.Ops;
 /// <param name="Momentum">Weight of the batch: new running value = (1 − momentum)·old + momentum·batch. Keras' is 1 minus this.</param>
 /// <param name="Eps">Added to the variance; above 0.</param>
 /// <param name="Affine">Whether there are a weight and a bias.</param>
-public sealed record BatchNorm(double Momentum = 0.1, double Eps = 1e-5, bool Affine = true) : Op
+/// <param name="ChannelsLast">Whether the channels are the last axis.</param>
+public sealed record BatchNorm(double Momentum = 0.1, double Eps = 1e-5, bool Affine = true, bool ChannelsLast = false) : Op
 {
     public override string Kind => "batch_norm";
 
@@ -33,11 +35,11 @@ public sealed record BatchNorm(double Momentum = 0.1, double Eps = 1e-5, bool Af
     public override ImmutableArray<ParameterSlot> Slots(ReadOnlySpan<TensorType> dataInputs)
     {
         Shape x = dataInputs[0].Shape;
-        if (x.Rank < 2 || x[1].PerSample)
+        if (x.Rank < 2 || x[ChannelAxis.Of(ChannelsLast)].PerSample)
         {
             return [];
         }
-        Shape channels = Shape.Of(x[1]);
+        Shape channels = Shape.Of(x[ChannelAxis.Of(ChannelsLast)]);
         ParameterSlot[] affine = Affine
             ? [new("weight", channels, ConstantInitializer.Ones), new("bias", channels, ConstantInitializer.Zeros)]
             : [];
@@ -62,14 +64,10 @@ public sealed record BatchNorm(double Momentum = 0.1, double Eps = 1e-5, bool Af
         if (scope.Inputs.Length > 0)
         {
             scope.RequireKind(0, ElementKind.Real);
-            scope.RequireRank(0, 2);
-            if (scope.Shape(0)[1].PerSample)
-            {
-                throw scope.Error("channels of a fixed size on axis 1 (N, channels, …)", $"shape {scope.Shape(0)}");
-            }
+            ChannelAxis.Require(scope, ChannelsLast);
         }
         scope.RequireCount(RunningMean + 2);
-        Shape channels = Shape.Of(scope.Shape(0)[1]);
+        Shape channels = Shape.Of(scope.Shape(0)[ChannelAxis.Of(ChannelsLast)]);
         for (int i = 1; i < scope.Inputs.Length; i++)
         {
             scope.RequireShape(i, channels);
@@ -80,7 +78,7 @@ public sealed record BatchNorm(double Momentum = 0.1, double Eps = 1e-5, bool Af
 
     public override void Run<T>(in KernelContext<T> context)
     {
-        AxisSplit split = AxisSplit.Of(context.InputShape(0), 1);
+        AxisSplit split = AxisSplit.Of(context.InputShape(0), ChannelsLast ? -1 : 1);
         if (context.Training && split.Outer * split.Inner < 2)
         {
             throw new GraphException($"{Kind}: expected 2 values or more per channel in training, given shape ({string.Join(", ", context.InputShape(0))}); use a larger batch, or leave the last, smaller one out");
@@ -96,7 +94,7 @@ public sealed record BatchNorm(double Momentum = 0.1, double Eps = 1e-5, bool Af
             return;
         }
         Value[] inputs = [scope.Upstream, scope.Input(0), scope.Output(1), scope.Output(2), .. Affine ? [scope.Input(1)] : Array.Empty<Value>()];
-        Value gradient = scope.Emit(new BatchNormGradient(Affine), "input", inputs);
+        Value gradient = scope.Emit(new BatchNormGradient(Affine, ChannelsLast), "input", inputs);
         if (scope.Needs(0))
         {
             scope.Contribute(0, gradient);
@@ -138,7 +136,7 @@ public sealed record BatchNorm(double Momentum = 0.1, double Eps = 1e-5, bool Af
 /// dx = weight·s·(dy − Σdy/n − x̂·Σ(dy·x̂)/n) in training; in evaluation, where mean and s are constants, dx = weight·s·dy.
 /// Inputs: dy, x, mean, s, and weight if affine. Outputs: dx, Σ dy·x̂, Σ dy.
 /// </summary>
-public sealed record BatchNormGradient(bool Affine) : Op
+public sealed record BatchNormGradient(bool Affine, bool ChannelsLast) : Op
 {
     public override string Kind => "batch_norm_gradient";
 
@@ -149,7 +147,7 @@ public sealed record BatchNormGradient(bool Affine) : Op
     }
 
     public override void Run<T>(in KernelContext<T> context) =>
-        BatchNormBackward<T>.Run(context, AxisSplit.Of(context.InputShape(1), 1), Affine);
+        BatchNormBackward<T>.Run(context, AxisSplit.Of(context.InputShape(1), ChannelsLast ? -1 : 1), Affine);
 }
 
 /// <summary>The verb of <see cref="BatchNorm"/>.</summary>
@@ -160,6 +158,7 @@ public static class BatchNormLayer
     /// <param name="eps">Added to the variance.</param>
     /// <param name="affine">Whether there are a weight and a bias.</param>
     /// <param name="name">Node name.</param>
-    public static NetworkCursor BatchNorm(this NetworkCursor network, double momentum = 0.1, double eps = 1e-5, bool affine = true, string? name = null) =>
-        network.Then(new BatchNorm(momentum, eps, affine), name);
+    /// <param name="channelsLast">Whether the channels are the last axis.</param>
+    public static NetworkCursor BatchNorm(this NetworkCursor network, double momentum = 0.1, double eps = 1e-5, bool affine = true, string? name = null, bool channelsLast = false) =>
+        network.Then(new BatchNorm(momentum, eps, affine, channelsLast), name);
 }

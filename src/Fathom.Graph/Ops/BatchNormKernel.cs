@@ -9,6 +9,9 @@ namespace Fathom.Graphs.Ops;
 /// </summary>
 internal static class ChannelParts
 {
+    /// <summary>Rows added up before they are added to the total, so that rounding grows with both and not their product.</summary>
+    public const int RowBlock = 128;
+
     private const int ColumnsPerPart = 64;
     private const int ElementsPerPart = 16384;
 
@@ -98,23 +101,36 @@ internal unsafe struct BatchNormForward<T> : IParallelJob, IVectorKernel<T> wher
     /// <summary>A first mean, then the moments about it, which correct it.</summary>
     private readonly (V Mean, V Variance) ColumnMoments<V>(int channel, int count) where V : struct, ISimd<V, T>
     {
-        V sum = V.Zero;
-        for (int n = 0; n < split.Outer; n++)
-        {
-            sum += VectorKernel.Read<V, T>(x + (long)n * split.Length + channel, count);
-        }
         V samples = V.Constant(split.Outer);
+        V sum = V.Zero;
+        for (int first = 0; first < split.Outer; first += ChannelParts.RowBlock)
+        {
+            sum += ColumnSums<V>(channel, count, first, V.Zero).Shift;
+        }
         V start = sum / samples;
         V shift = V.Zero;
         V squares = V.Zero;
-        for (int n = 0; n < split.Outer; n++)
+        for (int first = 0; first < split.Outer; first += ChannelParts.RowBlock)
+        {
+            (V blockShift, V blockSquares) = ColumnSums<V>(channel, count, first, start);
+            shift += blockShift;
+            squares += blockSquares;
+        }
+        shift /= samples;
+        return (start + shift, V.Max(squares / samples - shift * shift, V.Zero));
+    }
+
+    private readonly (V Shift, V Squares) ColumnSums<V>(int channel, int count, int firstRow, V start) where V : struct, ISimd<V, T>
+    {
+        V shift = V.Zero;
+        V squares = V.Zero;
+        for (int n = firstRow; n < Math.Min(split.Outer, firstRow + ChannelParts.RowBlock); n++)
         {
             V deviation = VectorKernel.Read<V, T>(x + (long)n * split.Length + channel, count) - start;
             shift += deviation;
             squares = V.Fma(deviation, deviation, squares);
         }
-        shift /= samples;
-        return (start + shift, V.Max(squares / samples - shift * shift, V.Zero));
+        return (shift, squares);
     }
 
     private readonly void Plane<V>(int channel) where V : struct, ISimd<V, T>
@@ -250,12 +266,19 @@ internal unsafe struct BatchNormBackward<T> : IParallelJob, IVectorKernel<T> whe
         V scale = VectorKernel.Read<V, T>(inverse + channel, count);
         V sum = V.Zero;
         V product = V.Zero;
-        for (int n = 0; n < split.Outer; n++)
+        for (int first = 0; first < split.Outer; first += ChannelParts.RowBlock)
         {
-            long at = (long)n * split.Length + channel;
-            V dy = VectorKernel.Read<V, T>(upstream + at, count);
-            sum += dy;
-            product = V.Fma(dy, (VectorKernel.Read<V, T>(x + at, count) - center) * scale, product);
+            V blockSum = V.Zero;
+            V blockProduct = V.Zero;
+            for (int n = first; n < Math.Min(split.Outer, first + ChannelParts.RowBlock); n++)
+            {
+                long at = (long)n * split.Length + channel;
+                V dy = VectorKernel.Read<V, T>(upstream + at, count);
+                blockSum += dy;
+                blockProduct = V.Fma(dy, (VectorKernel.Read<V, T>(x + at, count) - center) * scale, blockProduct);
+            }
+            sum += blockSum;
+            product += blockProduct;
         }
         VectorKernel.Write(product, weightGradient + channel, count);
         VectorKernel.Write(sum, biasGradient + channel, count);

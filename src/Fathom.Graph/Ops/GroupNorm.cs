@@ -4,7 +4,8 @@ using Fathom.Graphs.Initializers;
 namespace Fathom.Graphs.Ops;
 
 /// <summary>
-/// Group normalization y = (x − mean)/√(variance + eps)·weight + bias for (N, channels, …): neighbouring channels of a
+/// Group normalization y = (x − mean)/√(variance + eps)·weight + bias for (N, channels, …), or with
+/// <paramref name="ChannelsLast"/> (N, …, channels): neighbouring channels of a
 /// sample form a group, which has a mean and a biased variance; each channel has a weight and a bias. Wu and He (2018).
 /// One group is layer norm over all axes but N, and as many as channels is instance norm. Training and evaluation are
 /// the same.
@@ -13,7 +14,8 @@ namespace Fathom.Graphs.Ops;
 /// <param name="NumGroups">Number of groups; a divisor of the number of channels.</param>
 /// <param name="Eps">Added to the variance; above 0.</param>
 /// <param name="Affine">Whether there are a weight and a bias.</param>
-public sealed record GroupNorm(int NumGroups, double Eps = 1e-5, bool Affine = true) : Op
+/// <param name="ChannelsLast">Whether the channels are the last axis.</param>
+public sealed record GroupNorm(int NumGroups, double Eps = 1e-5, bool Affine = true, bool ChannelsLast = false) : Op
 {
     public override string Kind => "group_norm";
 
@@ -24,11 +26,11 @@ public sealed record GroupNorm(int NumGroups, double Eps = 1e-5, bool Affine = t
     public override ImmutableArray<ParameterSlot> Slots(ReadOnlySpan<TensorType> dataInputs)
     {
         Shape x = dataInputs[0].Shape;
-        if (!Affine || x.Rank < 2 || x[1].PerSample)
+        if (!Affine || x.Rank < 2 || x[ChannelAxis.Of(ChannelsLast)].PerSample)
         {
             return [];
         }
-        Shape channels = Shape.Of(x[1]);
+        Shape channels = Shape.Of(x[ChannelAxis.Of(ChannelsLast)]);
         return [new("weight", channels, ConstantInitializer.Ones), new("bias", channels, ConstantInitializer.Zeros)];
     }
 
@@ -46,25 +48,33 @@ public sealed record GroupNorm(int NumGroups, double Eps = 1e-5, bool Affine = t
             Shape shape = scope.Shape(0);
             if (shape.Dims.Skip(1).Any(dim => dim.PerSample))
             {
-                throw scope.Error("axes of a fixed size behind the first (N, channels, …)", $"shape {shape}");
+                throw scope.Error($"axes of a fixed size behind the first {(ChannelsLast ? "(N, …, channels)" : "(N, channels, …)")}", $"shape {shape}");
             }
-            if (shape[1].Size % NumGroups != 0)
+            if (shape[ChannelAxis.Of(ChannelsLast)].Size % NumGroups != 0)
             {
-                throw scope.Error(FormattableString.Invariant($"channels on axis 1 that {NumGroups} groups divide evenly"), $"shape {shape}");
+                throw scope.Error(FormattableString.Invariant($"channels on {(ChannelsLast ? "the last axis" : "axis 1")} that {NumGroups} groups divide evenly"), $"shape {shape}");
             }
         }
         scope.RequireCount(1 + Parameters);
         Shape x = scope.Shape(0);
         for (int i = 1; i < scope.Inputs.Length; i++)
         {
-            scope.RequireShape(i, Shape.Of(x[1]));
+            scope.RequireShape(i, Shape.Of(x[ChannelAxis.Of(ChannelsLast)]));
         }
         TensorType perGroup = new(Shape.Of(x[0], NumGroups));
         return [scope[0], perGroup, perGroup];
     }
 
-    public override void Run<T>(in KernelContext<T> context) =>
-        RowNormForward<T>.Run(context, NormRows.OfGroups(context.InputShape(0), NumGroups), Eps, centered: true, Parameters);
+    public override void Run<T>(in KernelContext<T> context)
+    {
+        int[] shape = context.InputShape(0);
+        if (ChannelsLast)
+        {
+            GroupNormLast<T>.Forward(context, NumGroups, Eps, Affine);
+            return;
+        }
+        RowNormForward<T>.Run(context, NormRows.OfGroups(shape, NumGroups), Eps, centered: true, Parameters);
+    }
 
     public override void Differentiate(GradientScope scope)
     {
@@ -73,7 +83,7 @@ public sealed record GroupNorm(int NumGroups, double Eps = 1e-5, bool Affine = t
             return;
         }
         Value[] inputs = [scope.Upstream, scope.Input(0), scope.Output(1), scope.Output(2), .. Affine ? [scope.Input(1)] : Array.Empty<Value>()];
-        Value gradient = scope.Emit(new GroupNormGradient(NumGroups, Affine), "input", inputs);
+        Value gradient = scope.Emit(new GroupNormGradient(NumGroups, Affine, ChannelsLast), "input", inputs);
         for (int i = 0; i <= Parameters; i++)
         {
             if (scope.Needs(i))
@@ -90,7 +100,8 @@ public sealed record GroupNorm(int NumGroups, double Eps = 1e-5, bool Affine = t
 /// </summary>
 /// <param name="NumGroups">Number of groups.</param>
 /// <param name="Affine">Whether there are a weight and a bias.</param>
-public sealed record GroupNormGradient(int NumGroups, bool Affine) : Op
+/// <param name="ChannelsLast">Whether the channels are the last axis.</param>
+public sealed record GroupNormGradient(int NumGroups, bool Affine, bool ChannelsLast) : Op
 {
     public override string Kind => "group_norm_gradient";
 
@@ -101,8 +112,15 @@ public sealed record GroupNormGradient(int NumGroups, bool Affine) : Op
         return Affine ? [scope[1], scope[4], scope[4]] : [scope[1]];
     }
 
-    public override void Run<T>(in KernelContext<T> context) =>
+    public override void Run<T>(in KernelContext<T> context)
+    {
+        if (ChannelsLast)
+        {
+            GroupNormLast<T>.Backward(context, NumGroups, Affine);
+            return;
+        }
         RowNormBackward<T>.Run(context, NormRows.OfGroups(context.InputShape(1), NumGroups), centered: true, Affine ? 2 : 0);
+    }
 }
 
 /// <summary>The verb of <see cref="GroupNorm"/>.</summary>
@@ -113,6 +131,7 @@ public static class GroupNormLayer
     /// <param name="eps">Added to the variance.</param>
     /// <param name="affine">Whether there are a weight and a bias.</param>
     /// <param name="name">Node name.</param>
-    public static NetworkCursor GroupNorm(this NetworkCursor network, int groups, double eps = 1e-5, bool affine = true, string? name = null) =>
-        network.Then(new GroupNorm(groups, eps, affine), name);
+    /// <param name="channelsLast">Whether the channels are the last axis.</param>
+    public static NetworkCursor GroupNorm(this NetworkCursor network, int groups, double eps = 1e-5, bool affine = true, string? name = null, bool channelsLast = false) =>
+        network.Then(new GroupNorm(groups, eps, affine, channelsLast), name);
 }

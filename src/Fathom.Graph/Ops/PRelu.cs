@@ -8,11 +8,12 @@ namespace Fathom.Graphs.Ops;
 
 /// <summary>
 /// Leaky ReLU with a learnt slope: x where x &gt; 0, otherwise weight·x, also at 0. He et al. (2015). Inputs: x, and
-/// weight (1), or (channels) with one slope per index of axis 1. Output: y of x's shape.
+/// weight (1), or (channels) with one slope per index of axis 1, or of the last. Output: y of x's shape.
 /// </summary>
 /// <param name="PerChannel">One slope per channel in place of one for all.</param>
 /// <param name="InitialSlope">Slope before step 1.</param>
-public sealed record PRelu(bool PerChannel = false, double InitialSlope = 0.25) : Op
+/// <param name="ChannelsLast">Whether the channels are the last axis.</param>
+public sealed record PRelu(bool PerChannel = false, double InitialSlope = 0.25, bool ChannelsLast = false) : Op
 {
     public override string Kind => "prelu";
 
@@ -22,11 +23,11 @@ public sealed record PRelu(bool PerChannel = false, double InitialSlope = 0.25) 
     public override ImmutableArray<ParameterSlot> Slots(ReadOnlySpan<TensorType> dataInputs)
     {
         Shape x = dataInputs[0].Shape;
-        if (PerChannel && (x.Rank < 2 || x[1].PerSample))
+        if (PerChannel && (x.Rank < 2 || x[ChannelAxis.Of(ChannelsLast)].PerSample))
         {
             return [];
         }
-        return [new ParameterSlot("weight", Shape.Of(PerChannel ? x[1] : 1), new ConstantInitializer(InitialSlope))];
+        return [new ParameterSlot("weight", Shape.Of(PerChannel ? x[ChannelAxis.Of(ChannelsLast)] : 1), new ConstantInitializer(InitialSlope))];
     }
 
     public override ImmutableArray<TensorType> Infer(ShapeScope scope)
@@ -36,38 +37,34 @@ public sealed record PRelu(bool PerChannel = false, double InitialSlope = 0.25) 
             scope.RequireKind(0, ElementKind.Real);
             if (PerChannel)
             {
-                scope.RequireRank(0, 2);
-                if (scope.Shape(0)[1].PerSample)
-                {
-                    throw scope.Error("channels of a fixed size on axis 1 (N, channels, …)", $"shape {scope.Shape(0)}");
-                }
+                ChannelAxis.Require(scope, ChannelsLast);
             }
         }
         scope.RequireCount(2);
-        scope.RequireShape(1, Shape.Of(PerChannel ? scope.Shape(0)[1] : 1));
+        scope.RequireShape(1, Shape.Of(PerChannel ? scope.Shape(0)[ChannelAxis.Of(ChannelsLast)] : 1));
         return [scope[0]];
     }
 
     public override void Run<T>(in KernelContext<T> context) =>
-        PReluJob<T>.Run(context.Input(0), context.Input(0), context.Input(1), context.Output(0), Split(context.InputShape(0), PerChannel), context.Pool);
+        PReluJob<T>.Run(context.Input(0), context.Input(0), context.Input(1), context.Output(0), Split(context.InputShape(0), PerChannel, ChannelsLast), context.Pool);
 
     public override void Differentiate(GradientScope scope)
     {
         if (scope.Needs(0))
         {
-            scope.Contribute(0, scope.Emit(new PReluInputGradient(PerChannel), "input", scope.Upstream, scope.Input(0), scope.Input(1)));
+            scope.Contribute(0, scope.Emit(new PReluInputGradient(PerChannel, ChannelsLast), "input", scope.Upstream, scope.Input(0), scope.Input(1)));
         }
         if (scope.Needs(1))
         {
-            scope.Contribute(1, scope.Emit(new PReluWeightGradient(PerChannel), "weight", scope.Upstream, scope.Input(0)));
+            scope.Contribute(1, scope.Emit(new PReluWeightGradient(PerChannel, ChannelsLast), "weight", scope.Upstream, scope.Input(0)));
         }
     }
 
-    internal static AxisSplit Split(int[] shape, bool perChannel)
+    internal static AxisSplit Split(int[] shape, bool perChannel, bool channelsLast)
     {
         if (perChannel)
         {
-            return AxisSplit.Of(shape, 1);
+            return AxisSplit.Of(shape, channelsLast ? -1 : 1);
         }
         int elements = 1;
         foreach (int extent in shape)
@@ -79,7 +76,7 @@ public sealed record PRelu(bool PerChannel = false, double InitialSlope = 0.25) 
 }
 
 /// <summary>dx = dy where x &gt; 0, otherwise weight·dy. Inputs: dy, x, weight. Output: dx.</summary>
-public sealed record PReluInputGradient(bool PerChannel) : Op
+public sealed record PReluInputGradient(bool PerChannel, bool ChannelsLast) : Op
 {
     public override string Kind => "prelu_input_gradient";
 
@@ -90,29 +87,29 @@ public sealed record PReluInputGradient(bool PerChannel) : Op
     }
 
     public override void Run<T>(in KernelContext<T> context) =>
-        PReluJob<T>.Run(context.Input(1), context.Input(0), context.Input(2), context.Output(0), PRelu.Split(context.InputShape(1), PerChannel), context.Pool);
+        PReluJob<T>.Run(context.Input(1), context.Input(0), context.Input(2), context.Output(0), PRelu.Split(context.InputShape(1), PerChannel, ChannelsLast), context.Pool);
 }
 
 /// <summary>dweight = Σ dy·x over the x that are not positive. Inputs: dy, x. Output: dweight (1 or channels).</summary>
-public sealed record PReluWeightGradient(bool PerChannel) : Op
+public sealed record PReluWeightGradient(bool PerChannel, bool ChannelsLast) : Op
 {
     public override string Kind => "prelu_weight_gradient";
 
     public override ImmutableArray<TensorType> Infer(ShapeScope scope)
     {
         scope.RequireCount(2);
-        return [new TensorType(Shape.Of(PerChannel ? scope.Shape(1)[1] : 1))];
+        return [new TensorType(Shape.Of(PerChannel ? scope.Shape(1)[ChannelAxis.Of(ChannelsLast)] : 1))];
     }
 
     public override void Run<T>(in KernelContext<T> context) =>
-        PReluSlopeJob<T>.Run(context.Input(0), context.Input(1), context.Output(0), PRelu.Split(context.InputShape(1), PerChannel), context.Pool);
+        PReluSlopeJob<T>.Run(context.Input(0), context.Input(1), context.Output(0), PRelu.Split(context.InputShape(1), PerChannel, ChannelsLast), context.Pool);
 }
 
 /// <summary>The verb of <see cref="PRelu"/>.</summary>
 public static class PReluLayer
 {
-    public static NetworkCursor PRelu(this NetworkCursor network, bool perChannel = false, double initialSlope = 0.25, string? name = null) =>
-        network.Then(new PRelu(perChannel, initialSlope), name);
+    public static NetworkCursor PRelu(this NetworkCursor network, bool perChannel = false, double initialSlope = 0.25, string? name = null, bool channelsLast = false) =>
+        network.Then(new PRelu(perChannel, initialSlope, channelsLast), name);
 }
 
 /// <summary>result = value where x &gt; 0, otherwise slope·value: forward with value = x, backward with value = dy.</summary>
@@ -205,12 +202,17 @@ internal unsafe struct PReluSlopeJob<T> : IParallelJob, IVectorKernel<T> where T
         {
             for (int channel = first; channel < last; channel += V.Count)
             {
-                V sum = V.Zero;
-                for (int n = 0; n < split.Outer; n++)
+                V total = V.Zero;
+                for (int start = 0; start < split.Outer; start += ChannelParts.RowBlock)
                 {
-                    sum += Term<V>((long)n * split.Length + channel, last - channel);
+                    V sum = V.Zero;
+                    for (int n = start; n < Math.Min(split.Outer, start + ChannelParts.RowBlock); n++)
+                    {
+                        sum += Term<V>((long)n * split.Length + channel, last - channel);
+                    }
+                    total += sum;
                 }
-                VectorKernel.Write(sum, result + channel, last - channel);
+                VectorKernel.Write(total, result + channel, last - channel);
             }
             return;
         }

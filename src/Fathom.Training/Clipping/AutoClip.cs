@@ -3,9 +3,9 @@ using Fathom.Training.Execution;
 namespace Fathom.Training.Clipping;
 
 /// <summary>
-/// Clips the norm over all gradients at a percentile of the norms seen so far, this step's included; between two of them
-/// it lies on the line from one to the other. A norm that is no finite number is not remembered. Seetharaman et al.
-/// 2020, algorithm 1.
+/// Clips the norm over all gradients at a percentile of the norms seen so far, this step's included; between two of
+/// them it lies on the line from one to the other. A norm that is no finite number is not remembered. With p that
+/// percentile, g becomes g·min(1, p/‖g‖). Seetharaman et al. 2020, algorithm 1.
 /// </summary>
 /// <param name="Percentile">From 0, which clips at the least norm so far, to 100, which never clips.</param>
 /// <param name="Window">How many of the last norms count; 1 or more. The paper keeps all.</param>

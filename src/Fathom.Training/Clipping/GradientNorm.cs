@@ -36,6 +36,34 @@ public static class GradientNorm
         return sum;
     }
 
+    /// <summary>Σ |x|.</summary>
+    public static double SumOfMagnitudes<T>(ReadOnlySpan<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        Vector<double> a = default;
+        Vector<double> b = default;
+        int i = 0;
+        for (; i <= x.Length - Vector<T>.Count; i += Vector<T>.Count)
+        {
+            Vector<T> elements = Vector.Abs(new Vector<T>(x[i..]));
+            if (typeof(T) == typeof(float))
+            {
+                Vector.Widen(elements.As<T, float>(), out Vector<double> low, out Vector<double> high);
+                a += low;
+                b += high;
+            }
+            else
+            {
+                a += elements.As<T, double>();
+            }
+        }
+        double sum = Vector.Sum(a + b);
+        for (; i < x.Length; i++)
+        {
+            sum += Math.Abs(double.CreateTruncating(x[i]));
+        }
+        return sum;
+    }
+
     /// <summary>(Σ |x|^p)^(1/p); the largest |x| for infinite p.</summary>
     public static double Of<T>(ReadOnlySpan<T> x, double p = 2) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
         p == 2 ? Math.Sqrt(SumOfSquares(x)) : Root(Fold(0, x, p), p);

@@ -22,6 +22,11 @@ public sealed record CrossEntropy(bool FromLogits = true, bool OneHot = false, d
     public override Value Attach(GraphBuilder builder, Value prediction, Value target) =>
         builder.Add("loss", new CrossEntropyLoss(FromLogits, OneHot, LabelSmoothing), [prediction, target]);
 
+    public override bool DividesByClassWeights => !OneHot;
+
+    public override Value Attach(GraphBuilder builder, Value prediction, Value target, IReadOnlyList<double> classWeights) =>
+        builder.Add("loss", new CrossEntropyLoss(FromLogits, OneHot, LabelSmoothing, ClassWeights: true), [prediction, target, AddClassWeights(builder, prediction, classWeights)]);
+
     public override void Validate() =>
         Require(LabelSmoothing >= 0 && LabelSmoothing <= 1, "label_smoothing", LabelSmoothing, "from 0 to 1");
 }

@@ -1,4 +1,5 @@
 using Fathom.Graphs;
+using Fathom.Graphs.Ops;
 
 namespace Fathom.Training.Losses;
 
@@ -49,6 +50,21 @@ public abstract record Loss
     /// <param name="target">The targets, of the type that <see cref="TargetType"/> gives.</param>
     public abstract Value Attach(GraphBuilder builder, Value prediction, Value target);
 
+    /// <summary>
+    /// Whether the mean divides by the weights of the batch's targets, as PyTorch's does for class indices, in place of
+    /// the number of samples.
+    /// </summary>
+    public virtual bool DividesByClassWeights => false;
+
+    /// <summary>The same with class weights.</summary>
+    /// <param name="builder">The graph under construction.</param>
+    /// <param name="prediction">The network's output.</param>
+    /// <param name="target">The targets.</param>
+    /// <param name="classWeights">A number for each class: as many as the output has columns, 2 for one column.</param>
+    /// <exception cref="TrainingException">The loss takes no class weights, or not these.</exception>
+    public virtual Value Attach(GraphBuilder builder, Value prediction, Value target, IReadOnlyList<double> classWeights) =>
+        throw new TrainingException($"loss {Kind}: it takes no class weights; leave class_weights out, or take cross_entropy, nll or binary_cross_entropy");
+
     /// <exception cref="TrainingException">A setting is out of its range.</exception>
     public virtual void Validate()
     {
@@ -58,6 +74,15 @@ public abstract record Loss
     public TensorType TargetType(Value prediction) => Target == TargetForm.Index
         ? new TensorType(new Shape(prediction.Shape.Dims.RemoveAt(prediction.Shape.Rank - 1)), ElementKind.Index)
         : prediction.Type;
+
+    /// <summary>Adds the weights as a vector, whose length must be that of the prediction's last axis.</summary>
+    protected Value AddClassWeights(GraphBuilder builder, Value prediction, IReadOnlyList<double> classWeights)
+    {
+        Dim classes = prediction.Shape[^1];
+        return !classes.PerSample && classes.Size == classWeights.Count
+            ? builder.Add("class_weights", new ConstantVector([.. classWeights]), [])
+            : throw new TrainingException($"loss {Kind}: there are {classWeights.Count} class weights; the output {prediction.Name} has {classes} classes");
+    }
 
     protected void Require(bool holds, string setting, double value, string allowed)
     {

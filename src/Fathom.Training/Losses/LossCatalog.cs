@@ -16,6 +16,7 @@ public static class LossCatalog
         new MeanAbsoluteError(),
         new Huber(),
         new Hinge(),
+        new Margin(),
         new NegativeLogLikelihood(),
         new KullbackLeibler(),
     }.ToFrozenDictionary(loss => loss.Kind);

@@ -14,4 +14,9 @@ public sealed record NegativeLogLikelihood : Loss
 
     public override Value Attach(GraphBuilder builder, Value prediction, Value target) =>
         builder.Add("loss", new NegativeLogLikelihoodLoss(), [prediction, target]);
+
+    public override bool DividesByClassWeights => true;
+
+    public override Value Attach(GraphBuilder builder, Value prediction, Value target, IReadOnlyList<double> classWeights) =>
+        builder.Add("loss", new NegativeLogLikelihoodLoss(ClassWeights: true), [prediction, target, AddClassWeights(builder, prediction, classWeights)]);
 }

@@ -19,5 +19,11 @@ public static class ScheduleCatalog
         new OneCycleSchedule(),
         new WarmupSchedule(),
         new PlateauSchedule(),
+        new KerasExponentialDecay(),
+        new KerasInverseTimeDecay(),
+        new KerasPolynomialDecay(),
+        new KerasPiecewiseConstantDecay([], [1]),
+        new KerasCosineDecay(),
+        new KerasCosineDecayRestarts(),
     }.ToFrozenDictionary(schedule => schedule.Kind);
 }

@@ -18,6 +18,22 @@ internal static class Example
         [("OpCatalog", "dense")] = new Dense(64),
         [("OpCatalog", "leaky_relu")] = new LeakyRelu(0.1),
         [("OpCatalog", "group_norm")] = new GroupNorm(8),
+        [("OpCatalog", "embedding")] = new Embedding(1000, 64),
+        [("OpCatalog", "positional_embedding")] = new PositionalEmbedding(512),
+        [("OpCatalog", "multi_head_attention")] = new MultiHeadAttention(4),
+        [("OpCatalog", "conv1d")] = new Conv1d(32, 3),
+        [("OpCatalog", "conv2d")] = new Conv2d(32, 3, Padding: Padding.Same),
+        [("OpCatalog", "depthwise_conv2d")] = new DepthwiseConv2d(3),
+        [("OpCatalog", "max_pool1d")] = new MaxPool1d(2),
+        [("OpCatalog", "max_pool2d")] = new MaxPool2d(2),
+        [("OpCatalog", "avg_pool1d")] = new AvgPool1d(2),
+        [("OpCatalog", "avg_pool2d")] = new AvgPool2d(2),
+        [("OpCatalog", "adaptive_avg_pool2d")] = new AdaptiveAvgPool2d(4),
+        [("OpCatalog", "rnn")] = new Rnn(64),
+        [("OpCatalog", "lstm")] = new Lstm(64),
+        [("OpCatalog", "gru")] = new Gru(64),
+        [("OpCatalog", "transpose")] = new Transpose([2, 1]),
+        [("OpCatalog", "slice")] = new Slice(1, 0, 8),
         [("OpCatalog", "reshape")] = new Reshape([8, 8]),
         [("ScheduleCatalog", "multi_step")] = new MultiStepSchedule([10, 20]),
         [("ScheduleCatalog", "warmup")] = new WarmupSchedule(Steps: 100, Then: new CosineSchedule()),
@@ -62,6 +78,25 @@ internal static class Example
     /// <summary>Types of inputs for an op's example.</summary>
     public static TensorType[] Inputs(Part part) => Inputs((Op)Of(part), Verb.Find(part)?.LeastInputs ?? 1);
 
+    /// <summary>The plainest input that a block takes.</summary>
+    public static TensorType Input(Block block)
+    {
+        foreach (TensorType candidate in Candidates.Where(candidate => candidate.Kind == ElementKind.Real))
+        {
+            try
+            {
+                GraphBuilder builder = new();
+                builder.Block(block, null, [builder.Input(InputName(0), candidate)]);
+                return candidate;
+            }
+            catch (GraphException)
+            {
+                // Not this.
+            }
+        }
+        throw new InvalidOperationException($"The reference knows no input that the block {block.Kind} takes; add one to Candidates, or an example to Chosen.");
+    }
+
     /// <summary>A layer of the op on such inputs.</summary>
     public static Node Node(Op op, TensorType[] types)
     {
@@ -80,6 +115,9 @@ internal static class Example
         double number => number.ToString("R", CultureInfo.InvariantCulture),
         string text => $"\"{text}\"",
         Enum name => $"{name.GetType().Name}.{name}",
+        Padding { IsSame: true } => "Padding.Same",
+        Padding padding when padding == Padding.Valid => "Padding.Valid",
+        IEnumerable when value.GetType().GetProperty("IsDefault")?.GetValue(value) is true => "[]",
         IEnumerable list => $"[{string.Join(", ", list.Cast<object?>().Select(CSharp))}]",
         IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
         _ => Construction(value),
@@ -104,6 +142,11 @@ internal static class Example
         return $"new {value.GetType().Name}({string.Join(", ", arguments)})";
     }
 
-    private static object? Default(System.Reflection.ParameterInfo parameter) =>
-        parameter.DefaultValue is { } value && parameter.ParameterType.IsEnum ? Enum.ToObject(parameter.ParameterType, value) : parameter.DefaultValue;
+    /// <summary>The value of a parameter that is left out; reflection gives enums as numbers and the default of a structure as null.</summary>
+    public static object? Default(System.Reflection.ParameterInfo parameter)
+    {
+        Type type = parameter.ParameterType;
+        return parameter.DefaultValue is { } value ? type.IsEnum ? Enum.ToObject(type, value) : value
+            : type is { IsValueType: true, IsByRefLike: false } && Nullable.GetUnderlyingType(type) is null ? Activator.CreateInstance(type) : null;
+    }
 }

@@ -14,7 +14,7 @@ internal static class ModelFileExample
             "OpCatalog" => "layers:\n  - " + Layer(part, yaml),
             "BlockCatalog" => "layers:\n  - " + yaml,
             "InitializerCatalog" => $"layers:\n  - dense: {{units: 64, weight: {Inline(yaml)}}}",
-            "RegularizationCatalog" or "MetricCatalog" => $"{Pages.Find(part)!.Key}: [{Inline(yaml)}]",
+            "RegularizerCatalog" or "MetricCatalog" => $"{Pages.Find(part)!.Key}: [{Inline(yaml)}]",
             _ => $"{Pages.Find(part)!.Key}: {Inline(yaml)}",
         };
     }
@@ -42,7 +42,7 @@ internal static class ModelFileExample
     {
         if (Example.Of(part) is not Op)
         {
-            return "64";
+            return Example.Of(part) is Block block ? $"[{string.Join(", ", Example.Input(block).Shape.Dims.Skip(1))}]" : "64";
         }
         return $"[{string.Join(", ", Example.Inputs(part).Select((type, index) =>
             $"{{name: {Example.InputName(index)}, shape: [{string.Join(", ", type.Shape.Dims.Skip(1))}]{(type.Kind == ElementKind.Index ? ", kind: index" : "")}}}"))}]";

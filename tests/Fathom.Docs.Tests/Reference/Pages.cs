@@ -44,7 +44,7 @@ internal static class Pages
         ["OptimizerCatalog"] = new("optimizers", "Optimizers", "optimizer", "How a gradient g becomes a change of the parameters. Those named `keras_…` follow Keras' rules and defaults, the others PyTorch's."),
         ["ScheduleCatalog"] = new("schedules", "Schedules", "schedule", "Factors on the optimizer's learning rate."),
         ["ClippingCatalog"] = new("clipping", "Clipping", "clip", "What is done to gradients between backpropagation and the optimizer: the usual first aid where they explode."),
-        ["RegularizationCatalog"] = new("regularization", "Regularization", "regularization", "What holds weights back beside the loss."),
+        ["RegularizerCatalog"] = new("regularization", "Regularization", "regularization", "What holds weights back beside the loss."),
         ["InitializerCatalog"] = new("initializers", "Initializers", "initializer", InitializerFacts.Introduction),
         ["InitializationCatalog"] = new("initialization", "Initialization of whole networks", "initialization", "Rules that need the whole network, or data, to set its weights before the first step."),
         ["PretrainingCatalog"] = new("pretraining", "Pre-training", "pretraining", "Training layer by layer before the whole network is trained."),

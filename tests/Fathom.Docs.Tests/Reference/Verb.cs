@@ -72,10 +72,8 @@ internal sealed class Verb
         {
             return text[1..^1];
         }
-        object? fallback = !parameter.HasDefaultValue ? DBNull.Value
-            : parameter.DefaultValue is { } given && parameter.ParameterType.IsEnum ? Enum.ToObject(parameter.ParameterType, given) : parameter.DefaultValue;
         bool isEmptySpan = parameter is { HasDefaultValue: true, ParameterType.IsByRefLike: true } && text == "[]";
-        return parameter.HasDefaultValue && (isEmptySpan || text == Example.CSharp(fallback)) ? null : text;
+        return parameter.HasDefaultValue && (isEmptySpan || text == Example.CSharp(Example.Default(parameter))) ? null : text;
     }
 
     /// <summary>The parts that a class of verbs may be about: those that its comment names, and the one that it is named after, as ReluLayer.</summary>

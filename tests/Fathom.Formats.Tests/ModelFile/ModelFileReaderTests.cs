@@ -109,7 +109,7 @@ public sealed class ModelFileReaderTests
     }
 
     [Xunit.Theory]
-    [InlineData("dense: {unit: 4}", "m.yaml:4:13: key 'unit': no such setting of dense, nearest is 'units'; allowed: units, bias, weight")]
+    [InlineData("dense: {unit: 4}", "m.yaml:4:13: key 'unit': no such setting of dense, nearest is 'units'; allowed: units, bias, weight_standardization, weight")]
     [InlineData("dense: {units: 0}", "m.yaml:4:20: key 'units': 0 is out of range; allowed: 1 or more")]
     [InlineData("dense: 0", "m.yaml:4:12: key 'units': 0 is out of range; allowed: 1 or more")]
     [InlineData("dense: 4.5", "m.yaml:4:12: key 'units': '4.5' is not a whole number; allowed: a whole number")]

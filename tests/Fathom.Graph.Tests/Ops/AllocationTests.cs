@@ -17,7 +17,8 @@ public sealed class AllocationTests
             .Softplus().Softsign().Mish().HardTanh().Relu6().Erf().Linear().Relu().Sigmoid().Dropout(0.2);
         NetworkCursor product = functions.MatMul(functions.Softmax().Multiply(x), transposeB: true);
         NetworkCursor flat = product.Concat([functions.LogSoftmax(1)]).Reshape(8, 5).Flatten().BatchNorm(affine: false);
-        Graph network = flat.Dense(12).Maxout(3).Glu().SwiGlu().Build();
+        NetworkCursor capsules = Images(flat).TailoredTanh().TailoredLeakyRelu().Dense(12).Reshape(3, 4).Squash().Capsule(6, 2).CapsuleLength().Concat([flat]);
+        Graph network = capsules.Dense(12).Maxout(3).Glu().SwiGlu().Goodness().Build();
 
         GraphBuilder builder = new(network);
         Value upstream = builder.Parameter("upstream", Shape.Of(1), ConstantInitializer.Ones, trainable: false);
@@ -49,6 +50,15 @@ public sealed class AllocationTests
             }
             return GC.GetAllocatedBytesForCurrentThread() - before;
         }
+    }
+
+    private static NetworkCursor Images(NetworkCursor flat)
+    {
+        NetworkCursor x = flat.Dense(180).Reshape(5, 6, 6).Conv2d(6, 3, 2, 1, weightStandardization: WeightStandardization.Standard).MaxPool2d(2, 1).AvgPool2d(2, 1, 1);
+        x = x.Conv2d(6, 3, groups: 3).DepthwiseConv2d(1).Flatten().Dense(18).Reshape(3, 6).Conv1d(4, 3).MaxPool1d(2, 1).AvgPool1d(3).Reshape(2, 2, 1);
+        NetworkCursor last = x.Conv2d(3, 1, channelsLast: true).BatchNorm(channelsLast: true).GroupNorm(1, channelsLast: true).PRelu(perChannel: true, channelsLast: true);
+        NetworkCursor pooled = last.GlobalAvgPool(channelsLast: true);
+        return pooled.Concat([last.GlobalMaxPool(channelsLast: true), last.AdaptiveAvgPool2d(1).GlobalAvgPool()]);
     }
 
     /// <summary>A scalar to differentiate: the sum of the first input's elements, times the second.</summary>

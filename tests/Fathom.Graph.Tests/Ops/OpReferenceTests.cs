@@ -36,7 +36,25 @@ public sealed class OpReferenceTests
     public void EmbeddingAgrees() => Agrees("attention", "embedding");
 
     [ReferenceFact]
-    public void SpecialValuesAgree() => Agrees("special", [.. Activations, "linear", "matmul", "batch_norm", "layer_norm", "rms_norm", "group_norm", "embedding"]);
+    public void ConvolutionAgrees() => Agrees("convolution", "conv1d", "conv2d");
+
+    [ReferenceFact]
+    public void PoolingAgrees() => Agrees("convolution", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "global_avg_pool2d");
+
+    [ReferenceFact]
+    public void SpecialValuesOfImagesAgree() => Agrees("special", "conv2d", "max_pool2d", "avg_pool2d");
+
+    [ReferenceFact]
+    public void AttentionAgrees() => Agrees("attention", "scaled_dot_product_attention", "multi_head_attention");
+
+    [ReferenceFact]
+    public void TransformerBlockAgrees() => Agrees("network", "transformer_block");
+
+    [ReferenceFact]
+    public void PositionsAgree() => Agrees("attention", "positional_add", "sinusoidal_positions");
+
+    [ReferenceFact]
+    public void SpecialValuesAgree() => Agrees("special", [.. Activations, "linear", "matmul", "batch_norm", "layer_norm", "rms_norm", "group_norm", "embedding", "scaled_dot_product_attention"]);
 
     private static void Agrees(string family, params string[] ops)
     {

@@ -23,7 +23,7 @@ public sealed class InitializerTests
     public void WrongNamesAndSettingsAreSaid()
     {
         Assert.StartsWith("'xavier' is no initializer; known are constant, glorot_normal,", Assert.Throws<GraphException>(() => InitializerCatalog.Create("xavier")).Message);
-        Assert.Equal("initializer zeros: it has no gain; only orthogonal and those that scale by fan have one",
+        Assert.Equal("initializer zeros: it has no gain; only orthogonal, delta_orthogonal, identity and those that scale by fan have one",
             Assert.Throws<GraphException>(() => InitializerCatalog.Create("zeros", gain: 1)).Message);
         Assert.Equal("initializer orthogonal: it has no fan mode; only those that scale by fan have one",
             Assert.Throws<GraphException>(() => InitializerCatalog.Create("orthogonal", mode: FanMode.In)).Message);
@@ -64,20 +64,78 @@ public sealed class InitializerTests
         Assert.Equal(memory.Buffer.Span.ToArray().Average(x => x * x), new Orthogonal(1.5).Variance(Fans.Of(shape)), 1e-12);
     }
 
+    /// <summary>Xiao et al. 2018: all but the centre of the kernel is 0, and there WᵀW = gain².</summary>
+    [Xunit.Theory]
+    [InlineData(3, 3)]
+    [InlineData(1, 4)]
+    [InlineData(5, 1)]
+    public void ADeltaOrthogonalKernelKeepsTheNormOfAnImage(int height, int width)
+    {
+        Shape shape = Shape.Of(7, 4, height, width);
+        using AlignedMemory<double> memory = new(7 * 4 * height * width);
+        new DeltaOrthogonal(1.5).Fill(shape, new RandomKey(1, 2, 3), memory.Buffer);
+        double[] w = memory.Buffer.Span.ToArray();
+        int kernel = height * width, centre = height / 2 * width + width / 2;
+        for (int i = 0; i < w.Length; i++)
+        {
+            Assert.True(i % kernel == centre || w[i] == 0);
+        }
+        for (int a = 0; a < 4; a++)
+        {
+            for (int b = 0; b < 4; b++)
+            {
+                double dot = Enumerable.Range(0, 7).Sum(o => w[(o * 4 + a) * kernel + centre] * w[(o * 4 + b) * kernel + centre]);
+                Assert.Equal(a == b ? 2.25 : 0, dot, 1e-12);
+            }
+        }
+        Assert.Equal(w.Average(x => x * x), new DeltaOrthogonal(1.5).Variance(Fans.Of(shape)), 1e-12);
+        Assert.Equal("w (parameter): expected a weight (out, in, kernel…) with as many outputs as inputs or more, which the initializer delta_orthogonal needs, given shape (3, 4)",
+            Assert.Throws<GraphException>(() => new GraphBuilder().Parameter("w", Shape.Of(3, 4), new DeltaOrthogonal())).Message);
+    }
+
+    [Fact]
+    public void AnIdentityPassesItsInputOn()
+    {
+        using AlignedMemory<float> memory = new(2 * 3 * 3);
+        new IdentityInitializer(0.5).Fill(Shape.Of(2, 3), new RandomKey(1, 2, 3), memory.Buffer.Slice(0, 6));
+        Assert.Equal([0.5f, 0, 0, 0, 0.5f, 0], memory.Buffer.Span[..6].ToArray());
+        new IdentityInitializer().Fill(Shape.Of(3, 2, 3), new RandomKey(1, 2, 3), memory.Buffer);
+        Assert.Equal([0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0], memory.Buffer.Span.ToArray());
+        Assert.Equal(2.0 / 18, new IdentityInitializer().Variance(Fans.Of(Shape.Of(3, 2, 3))), 1e-12);
+        Assert.StartsWith("b (parameter): expected a weight (out, in, kernel…)", Assert.Throws<GraphException>(() => new GraphBuilder().Parameter("b", Shape.Of(3), new IdentityInitializer())).Message);
+    }
+
+    /// <summary>The numbers of PyTorch's torch.nn.init.calculate_gain.</summary>
+    [Xunit.Theory]
+    [InlineData("linear", 1)]
+    [InlineData("conv2d", 1)]
+    [InlineData("sigmoid", 1)]
+    [InlineData("tanh", 1.6666666666666667)]
+    [InlineData("relu", 1.4142135623730951)]
+    [InlineData("leaky_relu", 1.4141428569978354)]
+    [InlineData("selu", 0.75)]
+    public void GainsAreNamedByActivations(string activation, double gain)
+    {
+        Assert.Equal(gain, ActivationGain.Of(activation), 1e-15);
+        Assert.Contains(activation, ActivationGain.Names);
+        Assert.Equal(1.3867504905630728, ActivationGain.Of("leaky_relu", 0.2), 1e-15);
+        Assert.StartsWith("no gain is known for 'rely'; it must be a number or one of ", Assert.Throws<GraphException>(() => ActivationGain.Of("rely")).Message);
+    }
+
     [Fact]
     public void TheSameKeyGivesTheSameNumbers()
     {
         foreach (Initializer initializer in InitializerCatalog.ByKind.Values)
         {
             Assert.Equal(Draw(initializer, 1), Draw(initializer, 1));
-            Assert.Equal(initializer is ConstantInitializer, Draw(initializer, 1).SequenceEqual(Draw(initializer, 2)));
+            Assert.Equal(initializer is ConstantInitializer or IdentityInitializer, Draw(initializer, 1).SequenceEqual(Draw(initializer, 2)));
         }
     }
 
     private static float[] Draw(Initializer initializer, ulong seed)
     {
-        using AlignedMemory<float> memory = new(35);
-        initializer.Fill(Shape.Of(5, 7), new RandomKey(seed, 1, 0), memory.Buffer);
+        using AlignedMemory<float> memory = new(45);
+        initializer.Fill(Shape.Of(9, 5), new RandomKey(seed, 1, 0), memory.Buffer);
         return memory.Buffer.Span.ToArray();
     }
 

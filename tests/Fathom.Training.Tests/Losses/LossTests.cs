@@ -87,6 +87,26 @@ public sealed class LossTests
     }
 
     [Fact]
+    public void MarginLossIsThatOfThePaper()
+    {
+        GraphRun<double> run = new();
+        Value lengths = run.Real("lengths", [2, 3], [0.7, 0.3, 0.05, 0.95, 0.1, 0.6]);
+        Value target = run.Real("target", [2, 3], [1, 0, 0, 1, 0, 0]);
+        run.Output("loss", run.Builder.Add("loss", new MarginLoss(), [lengths, target]), [1.0]);
+        run.Execute(["lengths"]);
+        // Sample 1: (0.9 − 0.7)² + 0.5·(0.3 − 0.1)²; sample 2: 0.5·(0.6 − 0.1)².
+        Assert.Equal((0.04 + 0.02 + 0.125) / 2, run.Results["loss"][0], 1e-14);
+        double[] slopes = [-0.2, 0.1, 0, 0, 0, 0.25];
+        for (int i = 0; i < slopes.Length; i++)
+        {
+            Assert.Equal(slopes[i], run.Gradients["lengths"][i], 1e-14);
+        }
+        Assert.Equal("loss margin: negative_margin is 0.95; it must be from 0 to positive_margin",
+            Assert.Throws<TrainingException>(new Margin(NegativeMargin: 0.95).Validate).Message);
+        Assert.Equal("loss margin: positive_margin is 1.5; it must be from 0 to 1", Assert.Throws<TrainingException>(new Margin(1.5).Validate).Message);
+    }
+
+    [Fact]
     public void SettingsOutOfRangeAreNamed()
     {
         Assert.Equal("loss huber: delta is -1; it must be greater than 0 and finite",

@@ -1,0 +1,98 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace Fathom.Compute;
+
+/// <summary>
+/// Two-dimensional convolution and its gradients. An element is summed in an order that depends on the shape alone, not
+/// on the number of threads. Scratch memory is the caller's, and a pool's own grows on its first call.
+/// </summary>
+public static unsafe class Convolution
+{
+    /// <summary>Elements of scratch that <see cref="Forward"/> and <see cref="InputGradient"/> want.</summary>
+    public static int ScratchElements(in ConvolutionShape shape) =>
+        checked(shape.WeightElements + 4 * Math.Max(shape.GroupIn, shape.GroupOut) * shape.KernelElements);
+
+    /// <summary>Elements of scratch that <see cref="WeightGradient"/> wants.</summary>
+    public static int WeightGradientScratchElements(in ConvolutionShape shape)
+    {
+        // The chunks do not depend on the element's size.
+        WeightGradientPlan plan = new(shape, sizeof(double));
+        return checked(plan.Chunks * plan.ChunkElements);
+    }
+
+    /// <summary>y = x ∗ w + b; the bias may be empty.</summary>
+    /// <exception cref="ArgumentException">A buffer's length does not match the shape.</exception>
+    public static void Forward<T>(in ConvolutionShape shape, Buffer<T> x, Buffer<T> weight, Buffer<T> bias, Buffer<T> y, Buffer<T> scratch, WorkerPool pool)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Require(x, shape.InputElements, nameof(x));
+        Require(weight, shape.WeightElements, nameof(weight));
+        Require(y, shape.OutputElements, nameof(y));
+        if (!bias.IsEmpty)
+        {
+            Require(bias, shape.OutChannels, nameof(bias));
+        }
+        Run(ConvolutionPass.Forward(shape, sizeof(T)), x, weight, bias, y, scratch, pool);
+    }
+
+    /// <summary>dx: every input gathers dy · w from the outputs that it was part of.</summary>
+    /// <exception cref="ArgumentException">A buffer's length does not match the shape.</exception>
+    public static void InputGradient<T>(in ConvolutionShape shape, Buffer<T> dy, Buffer<T> weight, Buffer<T> dx, Buffer<T> scratch, WorkerPool pool)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Require(dy, shape.OutputElements, nameof(dy));
+        Require(weight, shape.WeightElements, nameof(weight));
+        Require(dx, shape.InputElements, nameof(dx));
+        Run(ConvolutionPass.InputGradient(shape, sizeof(T)), dy, weight, default, dx, scratch, pool);
+    }
+
+    /// <summary>dw = Σ x · dy over samples and pixels.</summary>
+    /// <exception cref="ArgumentException">A buffer's length does not match the shape.</exception>
+    public static void WeightGradient<T>(in ConvolutionShape shape, Buffer<T> x, Buffer<T> dy, Buffer<T> dw, Buffer<T> scratch, WorkerPool pool)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Require(x, shape.InputElements, nameof(x));
+        Require(dy, shape.OutputElements, nameof(dy));
+        Require(dw, shape.WeightElements, nameof(dw));
+        WeightGradientPlan plan = new(shape, sizeof(T));
+        Buffer<T> sums = scratch.Slice(0, plan.Chunks * plan.ChunkElements);
+        pool.ReserveScratch(WeightGradientJob<T>.ScratchBytes(plan));
+        WeightGradientJob<T> job = new() { Plan = plan, Input = x.Pointer, Upstream = dy.Pointer, Sums = sums.Pointer, Pool = pool };
+        pool.Run(ref job, plan.Chunks);
+        ChunkSumJob<T> sum = new() { Plan = plan, Sums = sums.Pointer, Gradient = dw.Pointer };
+        pool.Run(ref sum, shape.Groups * shape.KernelElements);
+    }
+
+    private static void Run<T>(in ConvolutionPass pass, Buffer<T> source, Buffer<T> weight, Buffer<T> bias, Buffer<T> target, Buffer<T> scratch, WorkerPool pool)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Buffer<T> panels = scratch.Slice(0, weight.Length);
+        // A table's entry is no larger than an element.
+        int* offsets = (int*)scratch.Slice(weight.Length, 2 * pass.Terms).Pointer;
+        int* indices = offsets + pass.Terms;
+        pass.FillTables(offsets, indices);
+        PanelJob<T> pack = new() { Pass = pass, Weight = weight.Pointer, Panels = panels.Pointer, Indices = indices };
+        pool.Run(ref pack, pass.Groups);
+        pool.ReserveScratch(ConvolutionJob<T>.ScratchBytes(pass));
+        ConvolutionJob<T> job = new()
+        {
+            Pass = pass,
+            Source = source.Pointer,
+            Target = target.Pointer,
+            Panels = panels.Pointer,
+            Bias = bias.IsEmpty ? null : bias.Pointer,
+            Offsets = offsets,
+            Pool = pool,
+        };
+        pool.Run(ref job, pass.Samples * pass.Blocks);
+    }
+
+    private static void Require<T>(Buffer<T> buffer, int length, string name, [CallerMemberName] string caller = "") where T : unmanaged
+    {
+        if (buffer.Length != length)
+        {
+            throw new ArgumentException($"{caller}: {name} has {buffer.Length} elements; the shape wants {length}.", name);
+        }
+    }
+}

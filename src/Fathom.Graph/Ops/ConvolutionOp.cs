@@ -1,0 +1,227 @@
+using System.Collections.Immutable;
+using Fathom.Compute;
+using Fathom.Graphs.Initializers;
+
+namespace Fathom.Graphs.Ops;
+
+/// <summary>
+/// What convolutions share. y[n, o, i, j] = bias[o] + Σ weight[o, c, k, l] · x[n, c, i·stride + k·dilation − pad, …]: the
+/// kernel is not flipped. Each of the groups connects its share of the input channels with its share of the filters.
+/// Inputs: x, weight (filters, channels / groups, kernel…), bias (filters) if there is one. Output: y; with weight
+/// standardization also the weight that is read, and its filters' means and scales.
+/// </summary>
+public abstract record ConvolutionOp : Op
+{
+    /// <summary>1 or 2.</summary>
+    protected abstract int Dimensions { get; }
+
+    public abstract bool Bias { get; init; }
+
+    public abstract bool ChannelsLast { get; init; }
+
+    public abstract WeightStandardization WeightStandardization { get; init; }
+
+    private bool Standardizes => WeightStandardization != WeightStandardization.None;
+
+    /// <summary>Kernel, stride, dilation and padding as of two dimensions; of one dimension the widths count.</summary>
+    protected abstract (Size2d Kernel, Size2d Stride, Size2d Dilation, Padding Padding) Window { get; }
+
+    public override MomentRule? Moments => new(Propagate, PullBack);
+
+    /// <summary>Filters and groups for an input of so many channels.</summary>
+    protected abstract (int Filters, int Groups) Sizes(int channels);
+
+    /// <summary>Says what is wrong with the attributes that set filters and groups.</summary>
+    protected abstract void RequireSizes(ShapeScope scope, int channels);
+
+    public override ImmutableArray<ParameterSlot> Slots(ReadOnlySpan<TensorType> dataInputs)
+    {
+        Shape x = dataInputs[0].Shape;
+        if (x.Rank != Dimensions + 2 || x[ChannelsLast ? ^1 : 1] is not { PerSample: false } channels || !Window.Kernel.Positive)
+        {
+            return [];
+        }
+        (int filters, int groups) = Sizes(channels.Size);
+        if (filters < 1 || groups < 1 || channels.Size % groups != 0 || filters % groups != 0)
+        {
+            return [];
+        }
+        ParameterSlot weight = new("weight", WeightShape(channels.Size), VarianceScaling.XavierUniform);
+        return Bias ? [weight, new ParameterSlot("bias", Shape.Of(filters), ConstantInitializer.Zeros)] : [weight];
+    }
+
+    public override ImmutableArray<TensorType> Infer(ShapeScope scope)
+    {
+        WindowGrid grid = default;
+        if (scope.Inputs.Length > 0)
+        {
+            WindowGrid.RequireImage(scope, Dimensions, ChannelsLast);
+            RequireSizes(scope, scope.Shape(0)[ChannelsLast ? ^1 : 1].Size);
+            grid = WindowGrid.Require(scope, Window.Kernel, Window.Stride, Window.Dilation, Window.Padding, false, ChannelsLast);
+        }
+        scope.RequireCount(Bias ? 3 : 2);
+        (int filters, _) = Sizes(grid.Channels);
+        scope.RequireShape(1, WeightShape(grid.Channels));
+        if (Bias)
+        {
+            scope.RequireShape(2, Shape.Of(filters));
+        }
+        TensorType y = new(grid.Output(scope.Shape(0), filters, ChannelsLast));
+        return Standardizes ? [y, .. StandardizedWeight.Outputs(scope.Shape(1))] : [y];
+    }
+
+    public override int ScratchElements(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) =>
+        Convolution.ScratchElements(Geometry(inputShapes[0]));
+
+    public override void Run<T>(in KernelContext<T> context)
+    {
+        if (Standardizes)
+        {
+            StandardizedWeight.Run(context, WeightStandardization, 1, 1);
+        }
+        Convolution.Forward(Geometry(context.InputShape(0)), context.Input(0), Standardizes ? context.Output(1) : context.Input(1), Bias ? context.Input(2) : default,
+            context.Output(0), context.Scratch, context.Pool);
+    }
+
+    public override void Differentiate(GradientScope scope)
+    {
+        Value upstream = scope.Upstream;
+        if (scope.Needs(0))
+        {
+            scope.Contribute(0, scope.Emit(new ConvolutionInputGradient(this, scope.Input(0).Shape), "input", upstream, Standardizes ? scope.Output(1) : scope.Input(1)));
+        }
+        if (scope.Needs(1))
+        {
+            Value gradient = scope.Emit(new ConvolutionWeightGradient(this, scope.Input(1).Shape), "weight", upstream, scope.Input(0));
+            scope.Contribute(1, Standardizes ? StandardizedWeight.Gradient(scope, WeightStandardization, 1, 1, gradient) : gradient);
+        }
+        if (Bias && scope.Needs(2))
+        {
+            scope.Contribute(2, scope.Emit(ChannelsLast ? new ColumnSum() : new ChannelSum(), "bias", upstream));
+        }
+    }
+
+    /// <summary>The sizes for a bound input shape.</summary>
+    internal ConvolutionShape Geometry(int[] input)
+    {
+        (Size2d kernel, Size2d stride, Size2d dilation, Padding padding) = Window;
+        WindowGrid grid = WindowGrid.Of(input, kernel, stride, dilation, padding, false, ChannelsLast);
+        (int filters, int groups) = Sizes(grid.Channels);
+        return new ConvolutionShape
+        {
+            Samples = input[0],
+            InChannels = grid.Channels,
+            InHeight = grid.Vertical.Input,
+            InWidth = grid.Horizontal.Input,
+            OutChannels = filters,
+            OutHeight = grid.Vertical.Output,
+            OutWidth = grid.Horizontal.Output,
+            KernelHeight = grid.Vertical.Kernel,
+            KernelWidth = grid.Horizontal.Kernel,
+            StrideHeight = grid.Vertical.Stride,
+            StrideWidth = grid.Horizontal.Stride,
+            DilationHeight = grid.Vertical.Dilation,
+            DilationWidth = grid.Horizontal.Dilation,
+            PadTop = grid.Vertical.Before,
+            PadLeft = grid.Horizontal.Before,
+            Groups = groups,
+            ChannelsLast = ChannelsLast,
+        };
+    }
+
+    private Shape WeightShape(int channels)
+    {
+        (int filters, int groups) = Sizes(channels);
+        Size2d kernel = Window.Kernel;
+        return Dimensions == 1 ? Shape.Of(filters, channels / groups, kernel.Width) : Shape.Of(filters, channels / groups, kernel.Height, kernel.Width);
+    }
+
+    /// <summary>
+    /// As for a dense layer with fan-in channels/groups · kernel: q' = fan_in · E[w²] · E[x²] + Var(b), where the elements of
+    /// a window that lie inside the image count, on average over the windows. Xiao et al. (2018), equation 2. Two
+    /// standardized weights of a filter have the correlation −1/(n − 1), so the mean of x counts at the edges only.
+    /// </summary>
+    private Moments Propagate(MomentScope scope)
+    {
+        (Moments x, Moments weight) = (scope.Inputs[0], scope.Inputs[1]);
+        Moments bias = Bias ? scope.Inputs[2] : default;
+        double fanIn = Terms(scope) / scope.Node.Outputs[0].Shape.ElementsPerSample;
+        double mean = Standardizes ? bias.Mean : fanIn * weight.Mean * x.Mean + bias.Mean;
+        double second = Second(scope);
+        double spread = Standardizes ? fanIn * second : fanIn * weight.Variance + fanIn * fanIn * weight.Mean * weight.Mean;
+        double center = Standardizes ? (fanIn - 1) / Math.Max(1, Full(scope) - 1) * x.Mean * x.Mean : 0;
+        double q = spread * (x.SecondMoment - center) + bias.SecondMoment;
+        double cross = spread * (x.SecondMoment * x.Correlation - center) + bias.SecondMoment;
+        return new Moments(mean, q, q > 0 ? cross / q : 1);
+    }
+
+    /// <summary>Each input element gathers from every output that it is part of: the same products, shared out over the inputs.</summary>
+    private double PullBack(MomentScope scope, int input) => input == 0 ? Terms(scope) / scope.Features(0) * Second(scope) : double.NaN;
+
+    /// <summary>Mean square of a weight as it is read.</summary>
+    private double Second(MomentScope scope) => Standardizes
+        ? StandardizedWeight.SecondMoment(WeightStandardization, scope.Inputs[1].Variance, Full(scope))
+        : scope.Inputs[1].SecondMoment;
+
+    /// <summary>Weights of one filter.</summary>
+    private static double Full(MomentScope scope) => scope.Node.Inputs[1].Shape.ElementsPerSample / (double)scope.Node.Inputs[1].Shape[0].Size;
+
+    /// <summary>Products of one weight and one element of the image, for one sample.</summary>
+    private double Terms(MomentScope scope)
+    {
+        ConvolutionShape shape = Geometry(scope.Node.Inputs[0].Shape.Bind(1));
+        double vertical = Inside(shape.InHeight, shape.OutHeight, shape.KernelHeight, shape.StrideHeight, shape.DilationHeight, shape.PadTop);
+        double horizontal = Inside(shape.InWidth, shape.OutWidth, shape.KernelWidth, shape.StrideWidth, shape.DilationWidth, shape.PadLeft);
+        return vertical * horizontal * shape.OutChannels * shape.GroupIn;
+    }
+
+    private static long Inside(int inputs, int outputs, int kernel, int stride, int dilation, int pad)
+    {
+        long inside = 0;
+        for (int k = 0; k < kernel; k++)
+        {
+            // Output i reads element i·stride + shift.
+            long shift = (long)k * dilation - pad;
+            long first = shift >= 0 ? 0 : (-shift + stride - 1) / stride;
+            long last = inputs - 1 - shift < 0 ? -1 : Math.Min(outputs - 1, (inputs - 1 - shift) / stride);
+            inside += Math.Max(0, last - first + 1);
+        }
+        return inside;
+    }
+}
+
+/// <summary>dx of a convolution. Inputs: dy, weight. Output: dx.</summary>
+public sealed record ConvolutionInputGradient(ConvolutionOp Forward, Shape Target) : Op
+{
+    public override string Kind => $"{Forward.Kind}_input_gradient";
+
+    public override ImmutableArray<TensorType> Infer(ShapeScope scope)
+    {
+        scope.RequireCount(2);
+        return [new TensorType(Target)];
+    }
+
+    public override int ScratchElements(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) =>
+        Convolution.ScratchElements(Forward.Geometry(outputShapes[0]));
+
+    public override void Run<T>(in KernelContext<T> context) =>
+        Convolution.InputGradient(Forward.Geometry(context.OutputShape(0)), context.Input(0), context.Input(1), context.Output(0), context.Scratch, context.Pool);
+}
+
+/// <summary>dweight of a convolution. Inputs: dy, x. Output: dweight.</summary>
+public sealed record ConvolutionWeightGradient(ConvolutionOp Forward, Shape Target) : Op
+{
+    public override string Kind => $"{Forward.Kind}_weight_gradient";
+
+    public override ImmutableArray<TensorType> Infer(ShapeScope scope)
+    {
+        scope.RequireCount(2);
+        return [new TensorType(Target)];
+    }
+
+    public override int ScratchElements(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) =>
+        Convolution.WeightGradientScratchElements(Forward.Geometry(inputShapes[1]));
+
+    public override void Run<T>(in KernelContext<T> context) =>
+        Convolution.WeightGradient(Forward.Geometry(context.InputShape(1)), context.Input(1), context.Input(0), context.Output(0), context.Scratch, context.Pool);
+}

@@ -1,0 +1,194 @@
+using System.Globalization;
+using Fathom.Graphs.Ops;
+using Fathom.Testing;
+
+namespace Fathom.Graphs.Tests.Ops;
+
+public sealed class ConvolutionTests
+{
+    /// <summary>An op, and the shapes of x, weight and bias: strides that do not divide, dilation, groups, kernels wider than the image.</summary>
+    public static readonly TheoryData<ConvolutionOp, int[][]> Cases = new()
+    {
+        { new Conv2d(1, 1), [[1, 1, 1, 1], [1, 1, 1, 1], [1]] },
+        { new Conv2d(3, 3, Padding: 1), [[2, 2, 5, 4], [3, 2, 3, 3], [3]] },
+        { new Conv2d(13, 3, Padding: Padding.Same), [[2, 3, 6, 7], [13, 3, 3, 3], [13]] },
+        { new Conv2d(2, 3, 2, 1), [[3, 2, 5, 6], [2, 2, 3, 3], [2]] },
+        { new Conv2d(2, 3, 2, Padding.Same), [[1, 2, 6, 5], [2, 2, 3, 3], [2]] },
+        { new Conv2d(2, 1, 2, Bias: false), [[2, 3, 5, 4], [2, 3, 1, 1]] },
+        { new Conv2d(2, 1, 3, Bias: false), [[1, 1, 2, 8], [2, 1, 1, 1]] },
+        { new Conv2d(3, (3, 2), (3, 2), (2, 1), (2, 3)), [[2, 2, 7, 8], [3, 2, 3, 2], [3]] },
+        { new Conv2d(2, (2, 4), (1, 2), Padding.Same, (1, 2)), [[1, 1, 4, 9], [2, 1, 2, 4], [2]] },
+        { new Conv2d(6, 3, 1, 1, default, 2), [[2, 4, 3, 5], [6, 2, 3, 3], [6]] },
+        { new Conv2d(4, 3, 2, 1, 2, 4, Bias: false), [[1, 4, 9, 7], [4, 1, 3, 3]] },
+        { new Conv2d(2, 5, 1, 2), [[1, 1, 2, 2], [2, 1, 5, 5], [2]] },
+        { new Conv2d(3, 3, 2, 1, ChannelsLast: true), [[2, 5, 6, 2], [3, 2, 3, 3], [3]] },
+        { new Conv2d(6, (2, 3), 1, Padding.Same, 2, 3, ChannelsLast: true), [[2, 4, 5, 3], [6, 1, 2, 3], [6]] },
+        { new DepthwiseConv2d(3, 2, 2, 1), [[2, 3, 5, 6], [6, 1, 3, 3], [6]] },
+        { new DepthwiseConv2d(3, Bias: false, ChannelsLast: true), [[1, 4, 4, 2], [2, 1, 3, 3]] },
+        { new Conv1d(3, 3, 2, 1), [[2, 2, 8], [3, 2, 3], [3]] },
+        { new Conv1d(4, 4, 1, Padding.Same, 3, 2, Bias: false), [[2, 4, 9], [4, 2, 4]] },
+        { new Conv1d(2, 2, 3, Padding.Same, ChannelsLast: true), [[2, 7, 3], [2, 3, 2], [2]] },
+    };
+
+    [Xunit.Theory, MemberData(nameof(Cases))]
+    public void GradientsAreTheDerivatives(ConvolutionOp op, int[][] shapes) => OpRun.CheckGradient(op, training: true, shapes);
+
+    [Xunit.Theory, InlineData(WeightStandardization.Standard), InlineData(WeightStandardization.Scaled)]
+    public void GradientsPassThroughTheStandardizationOfWeights(WeightStandardization standardization)
+    {
+        OpRun.CheckGradient(new Conv2d(4, 3, 2, 1, default, 2, WeightStandardization: standardization), training: true, [[2, 4, 5, 4], [4, 2, 3, 3], [4]]);
+        OpRun.CheckGradient(new Conv1d(3, 2, Bias: false, ChannelsLast: true, WeightStandardization: standardization), training: true, [[2, 5, 3], [3, 3, 2]]);
+    }
+
+    /// <summary>The definition, term by term in double.</summary>
+    [Xunit.Theory, MemberData(nameof(Cases))]
+    public void AgreesWithItsDefinition(ConvolutionOp op, int[][] shapes)
+    {
+        double[][] inputs = [.. shapes.Select((shape, i) => OpRun.Data(OpRun.Count(shape), (uint)i))];
+        double[] expected = Definition(op, shapes, inputs);
+        GraphRun<double> run = new();
+        Value[] values = [.. shapes.Select((shape, i) => run.Real(string.Create(CultureInfo.InvariantCulture, $"x{i}"), shape, inputs[i]))];
+        run.Output("y", run.Builder.Add("op", op, values));
+        run.Execute();
+        Assert.Equal(expected.Length, run.Results["y"].Length);
+        Assert.All(expected.Zip(run.Results["y"]), pair => Assert.Equal(pair.First, pair.Second, 1e-12));
+    }
+
+    [Fact]
+    public void ThreadsDoNotChangeABit()
+    {
+        (Op Op, int[][] Shapes)[] cases =
+        [
+            (new Conv2d(20, 3, 1, 1), [[9, 7, 17, 12], [20, 7, 3, 3], [20]]),
+            (new Conv2d(35, 3, 2, 1, ChannelsLast: true), [[1, 40, 33, 5], [35, 5, 3, 3], [35]]),
+            (new Conv2d(16, 3, 1, Padding.Same, default, 8), [[11, 16, 8, 8], [16, 2, 3, 3], [16]]),
+            (new Conv1d(5, 3, 2), [[17, 3, 101], [5, 3, 3], [5]]),
+        ];
+        foreach ((Op op, int[][] shapes) in cases)
+        {
+            float[] expected = OpRun.Bits(op, threads: 1, shapes);
+            Assert.Equal(expected, OpRun.Bits(op, threads: 2, shapes));
+            Assert.Equal(expected, OpRun.Bits(op, threads: 4, shapes));
+        }
+    }
+
+    /// <summary>A plane larger than what is packed at a time, and sums longer than what is kept in registers.</summary>
+    [Fact]
+    public void LargeImagesAndManyChannelsAgreeWithTheDefinition()
+    {
+        foreach ((ConvolutionOp op, int[][] shapes) in new (ConvolutionOp, int[][])[]
+        {
+            (new Conv2d(3, 3, 1, 1), [[1, 24, 90, 130], [3, 24, 3, 3], [3]]),
+            (new Conv2d(30, 3, 1, 1), [[2, 70, 5, 6], [30, 70, 3, 3], [30]]),
+        })
+        {
+            double[][] inputs = [.. shapes.Select((shape, i) => OpRun.Data(OpRun.Count(shape), (uint)i))];
+            double[] expected = Definition(op, shapes, inputs);
+            GraphRun<float> run = new();
+            Value[] values = [.. shapes.Select((shape, i) => run.Real(string.Create(CultureInfo.InvariantCulture, $"x{i}"), shape, inputs[i].Select(x => (float)x)))];
+            run.Output("y", run.Builder.Add("op", op, values));
+            run.Execute(threads: 2);
+            Assert.All(expected.Zip(run.Results["y"]), pair => Assert.Equal(pair.First, pair.Second, 1e-3));
+        }
+    }
+
+    [Fact]
+    public void SamePaddingCoversTheInput()
+    {
+        // Keras: ⌈5 / 2⌉ = 3 outputs, padding 2 shared evenly; ⌈6 / 2⌉ = 3 with padding 1, at the end.
+        Assert.Equal([11, 111, 110], Ones(5));
+        Assert.Equal([111, 111, 110], Ones(6));
+
+        static double[] Ones(int length)
+        {
+            GraphRun<double> run = new();
+            Value[] inputs = [run.Real("x", [1, 1, length], Enumerable.Repeat(1.0, length)), run.Real("w", [1, 1, 3], [100.0, 10.0, 1.0])];
+            run.Output("y", run.Builder.Add("op", new Conv1d(1, 3, 2, Padding.Same, Bias: false), inputs));
+            run.Execute();
+            return run.Results["y"];
+        }
+    }
+
+    [Fact]
+    public void LayersOwnTheirParameters()
+    {
+        Graph network = Network.Input(3, 8, 8).Conv2d(6, 3, padding: Padding.Same, groups: 3, name: "c").SeparableConv2d(4, (3, 1), name: "s").Build();
+        Assert.Equal(["c.weight", "c.bias", "s.depthwise.weight", "s.weight", "s.bias"], network.Parameters.Select(node => node.Name));
+        Assert.Equal([Shape.Of(6, 1, 3, 3), Shape.Of(6), Shape.Of(6, 1, 3, 1), Shape.Of(4, 6, 1, 1), Shape.Of(4)], network.Parameters.Select(node => node.Outputs[0].Shape));
+        Assert.Equal(Shape.OfSamples(4, 6, 8), network.Output.Shape);
+    }
+
+    [Fact]
+    public void WrongInputsAreNamed()
+    {
+        Shape image = Shape.OfSamples(3, 8, 8);
+        Assert.Equal("layer (conv2d): expected an input of shape (N, channels, height, width), given shape (N, 3, 8)", OpRun.ErrorOf(new Conv2d(4, 3), Shape.OfSamples(3, 8)));
+        Assert.Equal("layer (conv1d): expected an input of shape (N, length, channels), given shape (N, 8)", OpRun.ErrorOf(new Conv1d(4, 3, ChannelsLast: true), Shape.OfSamples(8)));
+        Assert.Equal("layer (conv2d): filters is 0; it must be 1 or more", OpRun.ErrorOf(new Conv2d(0, 3), image));
+        Assert.Equal("layer (conv2d): groups is 2; it must be a divisor of the 3 input channels and of the 4 filters", OpRun.ErrorOf(new Conv2d(4, 3, Groups: 2), image));
+        Assert.Equal("layer (conv2d): kernel is [0, 3]; it must be 1 or more", OpRun.ErrorOf(new Conv2d(4, (0, 3)), image));
+        Assert.Equal("layer (conv2d): stride is -1; it must be 1 or more", OpRun.ErrorOf(new Conv2d(4, 3, -1), image));
+        Assert.Equal("layer (conv2d): padding is [0, -1]; it must be valid, same, or 0 or more", OpRun.ErrorOf(new Conv2d(4, 3, Padding: (0, -1)), image));
+        Assert.Equal("layer (conv2d): expected an input that, with its padding, is as large as a window of 9 by 5, given shape (N, 3, 8, 8)", OpRun.ErrorOf(new Conv2d(4, (5, 3), Dilation: 2), image));
+        Assert.Equal("layer (depthwise_conv2d): multiplier is 0; it must be 1 or more", OpRun.ErrorOf(new DepthwiseConv2d(3, 0), image));
+    }
+
+    [Xunit.Theory]
+    [InlineData("3", 3, 3)]
+    [InlineData("[3, 5]", 3, 5)]
+    [InlineData("[4]", 4, 4)]
+    public void SizesAreReadAsTheyAreWritten(string text, int height, int width)
+    {
+        Assert.Equal(new Size2d(height, width), Size2d.Parse(text, null));
+        Assert.Equal(new Size2d(height, width), Size2d.Parse(new Size2d(height, width).ToString(), null));
+        Assert.Equal(new Padding(height, width), Padding.Parse(new Padding(height, width).ToString(), null));
+        Assert.Equal(Padding.Same, Padding.Parse(Padding.Same.ToString(), null));
+        Assert.Equal(Padding.Valid, Padding.Parse(Padding.Valid.ToString(), null));
+        Assert.False(Size2d.TryParse("[1, 2, 3]", null, out _));
+        Assert.False(Padding.TryParse("full", null, out _));
+    }
+
+    private static double[] Definition(ConvolutionOp op, int[][] shapes, double[][] inputs)
+    {
+        (Size2d kernel, Size2d stride, Size2d dilation, Padding padding, int groups) = op switch
+        {
+            Conv2d conv => (conv.Kernel, conv.Stride, conv.Dilation, conv.Padding, conv.Groups),
+            DepthwiseConv2d depthwise => (depthwise.Kernel, depthwise.Stride, depthwise.Dilation, depthwise.Padding, shapes[0][op.ChannelsLast ? ^1 : 1]),
+            Conv1d conv => (new Size2d(1, conv.Kernel), new Size2d(1, conv.Stride), new Size2d(1, conv.Dilation), conv.Padding.IsSame ? Padding.Same : new Padding(0, conv.Padding.Width), conv.Groups),
+            _ => throw new InvalidOperationException(),
+        };
+        int[] x = shapes[0].Length == 4 ? shapes[0] : op.ChannelsLast ? [shapes[0][0], 1, shapes[0][1], shapes[0][2]] : [shapes[0][0], shapes[0][1], 1, shapes[0][2]];
+        (int channels, int height, int width) = op.ChannelsLast ? (x[3], x[1], x[2]) : (x[1], x[2], x[3]);
+        int filters = shapes[1][0];
+        (int rows, int top) = Axis(height, kernel.Height, stride.Height, dilation.Height, padding.IsSame, padding.Height);
+        (int columns, int left) = Axis(width, kernel.Width, stride.Width, dilation.Width, padding.IsSame, padding.Width);
+        double[] y = new double[x[0] * filters * rows * columns];
+        int perGroup = channels / groups;
+        for (int at = 0; at < y.Length; at++)
+        {
+            (int n, int o, int i, int j) = op.ChannelsLast
+                ? (at / filters / columns / rows, at % filters, at / filters / columns % rows, at / filters % columns)
+                : (at / columns / rows / filters, at / columns / rows % filters, at / columns % rows, at % columns);
+            y[at] = inputs.Length > 2 ? inputs[2][o] : 0;
+            for (int term = 0; term < perGroup * kernel.Height * kernel.Width; term++)
+            {
+                (int c, int k, int l) = (term / kernel.Width / kernel.Height, term / kernel.Width % kernel.Height, term % kernel.Width);
+                (int row, int column) = (i * stride.Height + k * dilation.Height - top, j * stride.Width + l * dilation.Width - left);
+                if (row >= 0 && row < height && column >= 0 && column < width)
+                {
+                    int channel = o / (filters / groups) * perGroup + c;
+                    int from = op.ChannelsLast ? ((n * height + row) * width + column) * channels + channel : ((n * channels + channel) * height + row) * width + column;
+                    y[at] += inputs[1][o * perGroup * kernel.Height * kernel.Width + term] * inputs[0][from];
+                }
+            }
+        }
+        return y;
+    }
+
+    private static (int Outputs, int Before) Axis(int inputs, int kernel, int stride, int dilation, bool same, int padding)
+    {
+        int reach = (kernel - 1) * dilation + 1;
+        int outputs = same ? (inputs + stride - 1) / stride : (inputs + 2 * padding - reach) / stride + 1;
+        return (outputs, same ? Math.Max(0, (outputs - 1) * stride + reach - inputs) / 2 : padding);
+    }
+}

@@ -1,0 +1,77 @@
+using System.Globalization;
+using System.Text;
+using Fathom.Compute;
+using Fathom.Formats;
+using Fathom.Formats.SafeTensors;
+using Fathom.Training;
+
+namespace Fathom.Testing.Reference.Runners;
+
+/// <summary>residual_block: conv-BN-ReLU-conv-BN plus shortcut, ReLU, mean, dense layer; from a model file, with the new running statistics.</summary>
+public sealed class NetworkResidualRunner : ReferenceRunner
+{
+    public override IReadOnlyCollection<string> Ops { get; } = ["residual_block"];
+
+    /// <summary>The model file that expresses a case.</summary>
+    public static string ModelFile(ReferenceCase reference)
+    {
+        int[] size = Window.Numbers(reference, "size");
+        int filters = (int)reference.Number("out_channels");
+        int stride = (int)reference.Number("stride");
+        string norm = string.Create(CultureInfo.InvariantCulture, $"batch_norm: {{momentum: {reference.Number("momentum")}, eps: {reference.Number("eps")}}}");
+        bool projects = reference.Inputs.Contains("shortcut.0.weight");
+        StringBuilder text = new();
+        text.Append(CultureInfo.InvariantCulture, $"fathom: 1\ninput: [{reference.Number("in_channels")}, {size[0]}, {size[^1]}]\nloss: cross_entropy\noptimizer: sgd\nlayers:\n");
+        text.Append(CultureInfo.InvariantCulture, $"  - {{conv2d: {{filters: {filters}, kernel: 3, stride: {stride}, padding: 1, bias: false}}, name: conv1}}\n");
+        text.Append(CultureInfo.InvariantCulture, $"  - {{{norm}, name: bn1}}\n  - {{relu: {{}}, name: relu1}}\n");
+        text.Append(CultureInfo.InvariantCulture, $"  - {{conv2d: {{filters: {filters}, kernel: [3, 3], padding: [1, 1], bias: false}}, name: conv2}}\n  - {{{norm}, name: bn2}}\n");
+        if (projects)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"  - {{conv2d: {{filters: {filters}, kernel: 1, stride: {stride}, bias: false}}, name: shortcut.0, from: input}}\n  - {{{norm}, name: shortcut.1}}\n");
+        }
+        text.Append(CultureInfo.InvariantCulture, $"  - {{add: {{}}, name: add, from: [bn2, {(projects ? "shortcut.1" : "input")}]}}\n  - {{relu: {{}}, name: relu2}}\n");
+        text.Append(CultureInfo.InvariantCulture, $"  - {{global_avg_pool: {{}}, name: pool}}\n  - {{dense: {reference.Tensor("fc.weight").Shape[0]}, name: fc}}\n");
+        return text.ToString();
+    }
+
+    public override IReadOnlyList<string> Run(ReferenceCase reference)
+    {
+        ModelDefinition model = ReadModel(ModelFile(reference));
+        SafeTensor x = reference.Tensor("x");
+        Dictionary<string, TracedTensor> weights = reference.Inputs.Except(["x", "target"]).ToDictionary(name => name,
+            name => new TracedTensor([.. reference.Tensor(name).Shape], reference.Tensor(name).ToSingles()));
+        using WorkerPool pool = new(1);
+        BatchTrace trace = BatchTrace.Run(model, weights, x.Shape[0], x.ToSingles(), reference.Tensor("target").ToSingles(), pool, training: true);
+
+        Dictionary<string, float[]> actual = new() { ["loss"] = [(float)trace.Loss], ["grad.x"] = trace.InputGradient!.Elements };
+        foreach (TracedLayer layer in trace.Layers)
+        {
+            actual[$"act.{layer.Layer.Name}"] = layer.Output.Elements;
+            actual[$"grad.act.{layer.Layer.Name}"] = layer.Gradient!.Elements;
+        }
+        foreach ((string name, TracedTensor gradient) in trace.ParameterGradients)
+        {
+            actual[$"grad.{name}"] = gradient.Elements;
+        }
+        foreach ((string name, TracedTensor statistic) in trace.NewStatistics)
+        {
+            actual[$"new.{name}"] = statistic.Elements;
+        }
+        return [.. reference.Outputs.Concat(reference.GradientInputs.Concat(reference.Activations).Select(name => $"grad.{name}"))
+            .Select(name => reference.Mismatch(name, actual[name])).OfType<string>()];
+    }
+
+    private static ModelDefinition ReadModel(string text)
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"fathom-{Guid.NewGuid():N}.yaml");
+        try
+        {
+            File.WriteAllText(path, text);
+            return ModelReader.Load(path).Model;
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+}

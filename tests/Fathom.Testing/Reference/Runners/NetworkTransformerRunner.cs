@@ -1,0 +1,75 @@
+using System.Globalization;
+using System.Text;
+using Fathom.Compute;
+using Fathom.Formats;
+using Fathom.Formats.SafeTensors;
+using Fathom.Training;
+
+namespace Fathom.Testing.Reference.Runners;
+
+/// <summary>transformer_block: a pre-norm block, the mean over places and a dense layer; from a model file.</summary>
+public sealed class NetworkTransformerRunner : ReferenceRunner
+{
+    public override IReadOnlyCollection<string> Ops { get; } = ["transformer_block"];
+
+    /// <summary>The model file that expresses a case, layer by layer, since its layers stand under no block's name.</summary>
+    public static string ModelFile(ReferenceCase reference)
+    {
+        int width = (int)reference.Number("d_model");
+        string norm = string.Create(CultureInfo.InvariantCulture, $"layer_norm: {{normalized_shape: [], eps: {reference.Number("layer_norm_eps")}}}");
+        string causal = reference.Flag("is_causal") ? "true" : "false";
+        StringBuilder text = new();
+        text.Append(CultureInfo.InvariantCulture, $"fathom: 1\ninput: [{reference.Number("length")}, {width}]\nloss: cross_entropy\noptimizer: sgd\nlayers:\n");
+        text.Append(CultureInfo.InvariantCulture, $"  - {{{norm}, name: norm1}}\n");
+        text.Append(CultureInfo.InvariantCulture, $"  - {{multi_head_attention: {{heads: {reference.Number("nhead")}, causal: {causal}}}, name: self_attn}}\n");
+        text.Append("  - {add: {}, name: residual1, from: [input, self_attn]}\n");
+        text.Append(CultureInfo.InvariantCulture, $"  - {{{norm}, name: norm2}}\n");
+        text.Append(CultureInfo.InvariantCulture, $"  - {{dense: {reference.Number("dim_feedforward")}, name: linear1}}\n");
+        text.Append(CultureInfo.InvariantCulture, $"  - {{{reference.TextAttribute("activation")}: {{}}, name: activation}}\n");
+        text.Append(CultureInfo.InvariantCulture, $"  - {{dense: {width}, name: linear2}}\n");
+        text.Append("  - {add: {}, name: residual2, from: [residual1, linear2]}\n");
+        text.Append(CultureInfo.InvariantCulture, $"  - {{mean: {{axes: [1]}}, name: pool}}\n  - {{dense: {reference.Number("classes")}, name: fc}}\n");
+        return text.ToString();
+    }
+
+    public override IReadOnlyList<string> Run(ReferenceCase reference)
+    {
+        ModelDefinition model = ReadModel(ModelFile(reference));
+        SafeTensor x = reference.Tensor("x");
+        Dictionary<string, TracedTensor> weights = reference.Inputs.Except(["x", "target"]).ToDictionary(name => name,
+            name => new TracedTensor([.. reference.Tensor(name).Shape], reference.Tensor(name).ToSingles()));
+        using WorkerPool pool = new(1);
+        BatchTrace trace = BatchTrace.Run(model, weights, x.Shape[0], x.ToSingles(), reference.Tensor("target").ToSingles(), pool, training: true);
+
+        Dictionary<string, float[]> actual = new() { ["loss"] = [(float)trace.Loss], ["grad.x"] = trace.InputGradient!.Elements };
+        foreach (TracedLayer layer in trace.Layers)
+        {
+            actual[$"act.{layer.Layer.Name}"] = layer.Output.Elements;
+            actual[$"grad.act.{layer.Layer.Name}"] = layer.Gradient!.Elements;
+        }
+        foreach ((string name, TracedTensor reading) in trace.Readings)
+        {
+            actual[name] = reading.Elements;
+        }
+        foreach ((string name, TracedTensor gradient) in trace.ParameterGradients)
+        {
+            actual[$"grad.{name}"] = gradient.Elements;
+        }
+        return [.. reference.Outputs.Concat(reference.GradientInputs.Concat(reference.Activations).Select(name => $"grad.{name}"))
+            .Select(name => reference.Mismatch(name, actual[name])).OfType<string>()];
+    }
+
+    private static ModelDefinition ReadModel(string text)
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"fathom-{Guid.NewGuid():N}.yaml");
+        try
+        {
+            File.WriteAllText(path, text);
+            return ModelReader.Load(path).Model;
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+}
