@@ -15,7 +15,7 @@ public sealed class RecurrentModelTests
         ModelDefinition model = Read("""
             - {dense: 1, name: score, from: input}
             - {reshape: [9], name: mask}
-            - {recurrent: {cell: gru, units: 4, layers: 2, bidirectional: true, dropout: 0.1, masked: true, return_sequences: false, weight_hh_l1: he_normal}, from: [input, mask], name: gru}
+            - {recurrent: {cell: gru, units: 4, layers: 2, bidirectional: true, dropout: 0.1, masked: true, return_sequences: false}, from: [input, mask], initializers: {weight_hh_l1: he_normal}, name: gru}
             - dense: 2
             """);
         Assert.Equal(VarianceScaling.HeNormal, ((Parameter)model.Graph["gru.weight_hh_l1"].Op).Initializer);
@@ -33,7 +33,7 @@ public sealed class RecurrentModelTests
             - dense: 2
             """);
         Node decoder = model.Graph["decoder"];
-        Assert.Equal([new Value(model.Graph["encoder"], 1), new Value(model.Graph["encoder"], 2)], decoder.Inputs[1..3]);
+        Assert.Equal(["input", "encoder:1", "encoder:2"], decoder.DataInputs.Select(value => value.Name));
         Assert.Equal(new Lstm(4, Truncate: 3), decoder.Op);
         Assert.Equal(new ForgetGateBias(2), ((Parameter)model.Graph["encoder.bias_ih_l0"].Op).Initializer);
         Assert.Equal(GraphText.Of(model.Graph), GraphText.Of(ModelFileReader.Read("m.yaml", ModelFileWriter.Write(model)).Graph));
@@ -42,8 +42,8 @@ public sealed class RecurrentModelTests
     [Fact]
     public void WhatIsWrongNamesTheLine()
     {
-        Assert.StartsWith("m.yaml:4:3: rnn_1 (rnn): truncate is -1", Message("- rnn: {units: 4, truncate: -1}"));
-        Assert.StartsWith("m.yaml:4:16: key 'cell': 'gruu' is not allowed", Message("- recurrent: {cell: gruu, units: 4}"));
+        Assert.StartsWith("m.yaml:4:29: key 'truncate': -1 is out of range; allowed: 0 for no truncation", Message("- rnn: {units: 4, truncate: -1}"));
+        Assert.StartsWith("m.yaml:4:21: key 'cell': 'gruu' is ", Message("- recurrent: {cell: gruu, units: 4}"));
     }
 
     private static string Message(string layers) => Assert.Throws<ModelFormatException>(() => Read(layers)).Message;
