@@ -73,8 +73,8 @@ public sealed record BatchTrace
             Layers = [.. layers.Select(layer => new TracedLayer(layer, Copy(plan, layer.Output), Gradient(plan, graph, layer.Output)!))],
             Readings = readings.ToDictionary(pair => pair.Key, pair => Copy(plan, pair.Value)),
             ParameterGradients = graph.ParameterGradients.ToDictionary(pair => pair.Key, pair => Copy(plan, pair.Value)),
-            StateGradients = layers.Where(graph.StateGradients.ContainsKey).ToDictionary(layer => layer.Name, layer => Copy(plan, graph.StateGradients[layer])),
             NewStatistics = training ? Statistics(model.Graph, store) : new Dictionary<string, TracedTensor>(),
+            StateGradients = layers.Where(graph.StateGradients.ContainsKey).ToDictionary(layer => layer.Name, layer => Copy(plan, graph.StateGradients[layer])),
             InputGradient = Gradient(plan, graph, graph.Input),
         };
     }
