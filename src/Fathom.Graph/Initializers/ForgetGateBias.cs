@@ -3,7 +3,7 @@ using Fathom.Compute;
 namespace Fathom.Graphs.Initializers;
 
 /// <summary>
-/// The bias of an LSTM, gates i, f, g, o: <paramref name="Number"/> at the forget gate, 0 elsewhere. With 1 the cell
+/// The bias of an LSTM, gates i, f, g, o: b_f = <paramref name="Number"/> and b_i = b_g = b_o = 0. With 1 the cell
 /// keeps most of what it holds from the first step on, and so does its gradient. b = (0, <paramref name="Number"/>,
 /// 0, 0). Gers et al. (2000), Jozefowicz et al. (2015); Keras' unit_forget_bias.
 /// </summary>
