@@ -14,6 +14,9 @@ internal static class HiddenLayers
         return graph.Nodes.Where(node => node.Op is Activation and not Linear && !others.Contains(node));
     }
 
+    /// <summary>Dense layers and convolutions: what is drawn, and what may be normalized or skipped.</summary>
+    public static bool IsWeighted(Node node) => node.Op is Dense or ConvolutionOp;
+
     /// <summary>A name that neither the new graph has taken nor the old one will bring along.</summary>
     /// <param name="rewriter">The rewrite under way.</param>
     /// <param name="old">The graph that is rewritten.</param>

@@ -40,11 +40,11 @@ public sealed class ResidualConnections : Remedy
         foreach (Node activation in HiddenLayers.Activations(graph))
         {
             Node node = activation;
-            while (node.Op is not Dense && node.DataInputs.Take(2).ToArray() is [{ } before] && HiddenLayers.Readers(graph, before.Node).Count() == 1)
+            while (!HiddenLayers.IsWeighted(node) && node.DataInputs.Take(2).ToArray() is [{ } before] && HiddenLayers.Readers(graph, before.Node).Count() == 1)
             {
                 node = before.Node;
             }
-            if (node.Op is Dense && node.Inputs[0].Node.Op is not Input && node.Inputs[0].Shape.Equals(activation.Outputs[0].Shape))
+            if (HiddenLayers.IsWeighted(node) && node.Inputs[0].Node.Op is not Input && node.Inputs[0].Shape.Equals(activation.Outputs[0].Shape))
             {
                 blocks[activation] = node.Inputs[0];
             }

@@ -13,7 +13,8 @@ internal static class ModelFileExample
         {
             "OpCatalog" => "layers:\n  - " + Layer(part, yaml),
             "BlockCatalog" => "layers:\n  - " + yaml,
-            "InitializerCatalog" => $"layers:\n  - dense: {{units: 64, weight: {Inline(yaml)}}}",
+            // A third each for queries, keys and values.
+            "InitializerCatalog" => $"layers:\n  - dense: {{units: {(part.Kind == "query_key_value_xavier" ? 96 : 64)}, weight: {Inline(yaml)}}}",
             "RegularizerCatalog" or "MetricCatalog" => $"{Pages.Find(part)!.Key}: [{Inline(yaml)}]",
             _ => $"{Pages.Find(part)!.Key}: {Inline(yaml)}",
         };

@@ -13,6 +13,9 @@ public sealed class AllocationTests
     public void AStepAllocatesNothing(bool training)
     {
         NetworkCursor x = Network.Input(4, 6).LayerNorm([4, 6]).LayerNorm(affine: false).RmsNorm().GroupNorm(2);
+        NetworkCursor places = x.PositionalEmbedding().SinusoidalPositions().Transpose(2, 1).Transpose(2, 1);
+        NetworkCursor attended = places.MultiHeadAttention(2, mask: places.PaddingMask()).MultiHeadAttention(3, causal: true, qkNorm: QueryKeyNorm.Layer, dropout: 0.1).CrossAttention(places, 1);
+        x = attended.ScaledDotProductAttention(x, places).Slice(1, 0, 2).Concat([x.Mean([1], keepDims: true), x.Max([1], keepDims: true)], axis: 1);
         x = x.Rnn(5).Lstm(4).Gru(6).Gru(6, resetAfter: false).Lstm(6, mask: x.Select(0, -1));
         NetworkCursor functions = x.BatchNorm().Tanh().LeakyRelu().PRelu(perChannel: true).RRelu().Elu().Selu().Gelu().Gelu(approximate: true).Silu().Swish(1.2)
             .Softplus().Softsign().Mish().HardTanh().Relu6().Erf().Linear().Relu().Sigmoid().Dropout(0.2);
