@@ -72,6 +72,16 @@ public sealed class GraphRewriterTests
     }
 
     [Fact]
+    public void ARenamedLayerTakesItsOwnParametersAlongAndLeavesNamedOnes()
+    {
+        Dictionary<string, string> named = new() { ["weight"] = "w" };
+        Graphs.Graph graph = Network.Input(4).Then(new Dense(4), "a", null, named).Then(new Dense(4), "b", null, named).Build();
+        Graphs.Graph renamed = GraphRewriter.Rewrite(graph, (rewriter, node) => node.Name == "b" ? rewriter.Copy(node, name: "c") : null);
+        Assert.Equal(["input", "w", "a.bias", "a", "c.bias", "c"], renamed.Nodes.Select(node => node.Name));
+        Assert.Equal(["weight", "bias"], renamed["c"].Parameters.Select(parameter => GraphRewriter.SlotName(renamed["c"], parameter)));
+    }
+
+    [Fact]
     public void ASharedParameterCannotChangeForOneLayerAlone()
     {
         GraphException error = Assert.Throws<GraphException>(() => GraphRewriter.Rewrite(Tied(), (rewriter, node) => node.Name == "second"

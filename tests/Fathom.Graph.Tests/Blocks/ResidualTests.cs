@@ -34,11 +34,27 @@ public sealed class ResidualTests
         Assert.Equal(Shape.OfSamples(3, 4), graph.Output.Shape);
     }
 
+    [Xunit.Theory]
+    [InlineData(8, 2, false, 2)]
+    [InlineData(7, 2, false, 2)]
+    [InlineData(9, 3, true, 3)]
+    [InlineData(8, 1, true, 1)]
+    public void ImagesAreProjectedByAConvolution(int size, int stride, bool channelsLast, int expected)
+    {
+        NetworkCursor images = channelsLast ? Network.Input(size, size, 3) : Network.Input(3, size, size);
+        Graphs.Graph graph = images.Residual(branch => branch.Conv2d(5, 3, stride, Padding.Same, channelsLast: channelsLast), ResidualScale.Layerscale, channelsLast: channelsLast).Build();
+        Assert.Equal(new Conv2d(5, 1, expected, Bias: false, ChannelsLast: channelsLast), graph["residual_1.projection"].Op);
+        Assert.Equal(Shape.Of(5), graph["residual_1.scale.weight"].Outputs[0].Shape);
+        Assert.Equal(5, graph.Output.Shape[channelsLast ? 3 : 1].Size);
+    }
+
     [Fact]
     public void WhatCannotBeAddedIsNamed()
     {
-        Assert.Equal("residual_1 (residual): expected a branch of the shape (N, 3, 6) that it goes around, or one that differs in its last axis alone, given (N, 18)",
+        Assert.Equal("residual_1 (residual): expected a branch of the shape (N, 3, 6) that it goes around, or one with other features or channels, or images of a smaller size, given (N, 18)",
             Assert.Throws<GraphException>(() => Network.Input(3, 6).Residual(branch => branch.Then(new Flatten()))).Message);
+        Assert.Equal("residual_1 (residual): expected a branch of the shape (N, 3, 4, 4) that it goes around, or one with other features or channels, or images of a smaller size, given (N, 3, 6, 6)",
+            Assert.Throws<GraphException>(() => Network.Input(3, 4, 4).Residual(branch => branch.Conv2d(3, 1, padding: 1))).Message);
         Assert.Equal("residual_1 (residual): expected 2 inputs, given 1", Assert.Throws<GraphException>(() => Network.Input(3).Then(new Residual())).Message);
         Assert.Equal("residual_1 (residual): initial_scale is 0.5; it must be left out where scale is none",
             Assert.Throws<GraphException>(() => Network.Input(3).Residual(branch => branch.Relu(), initialScale: 0.5)).Message);
