@@ -82,14 +82,16 @@ internal unsafe struct ConvolutionJob<T> : IParallelJob where T : unmanaged, IFl
     }
 
     /// <summary>
-    /// A tile runs along the planes. Where a row is not a multiple of a tile, it runs on into the next row, across the
-    /// padding: what it computes there is thrown away.
+    /// Tiles run along rows; or, where rows are not a multiple of a tile, on into the next row, across the padding, and what
+    /// is computed there is thrown away; or narrow rows share a tile in pairs. Whatever wastes least.
     /// </summary>
     private readonly void Compute<V>(in Region region) where V : struct, ISimd<V, T>
     {
-        int width = 2 * V.Count;
         int across = (region.Rows - 1) * Pass.Planes.Columns + region.Columns;
-        bool runsOn = Cost<V>(across) < region.Rows * Cost<V>(region.Columns);
+        double byRow = region.Rows * Cost<V>(region.Columns);
+        double inPairs = region.Columns <= V.Count ? region.Rows : double.PositiveInfinity;
+        bool runsOn = Cost<V>(across) < Math.Min(byRow, inPairs);
+        bool pairs = !runsOn && inPairs < byRow;
         (int lines, int length) = runsOn ? (1, across) : (region.Rows, region.Columns);
         int deepest = Math.Max(1, DepthBytes / sizeof(T));
         int blocks = Math.Max(1, (region.Depth + deepest - 1) / deepest);
@@ -98,25 +100,51 @@ internal unsafe struct ConvolutionJob<T> : IParallelJob where T : unmanaged, IFl
         do
         {
             int depth = Math.Min(block, region.Depth - first);
-            for (int line = 0; line < lines; line++)
+            int line = 0;
+            for (; pairs && line <= lines - 2; line += 2)
             {
-                for (int j = 0; j < length; j += width)
-                {
-                    int at = line * Pass.Planes.Columns + j;
-                    int valid = Math.Min(width, length - j);
-                    if (valid > V.Count)
-                    {
-                        Column<V, Extent2>(region, first, depth, at, valid);
-                    }
-                    else
-                    {
-                        Column<V, Extent1>(region, first, depth, at, valid);
-                    }
-                }
+                Pair<V>(region, first, depth, line);
+            }
+            for (; line < lines; line++)
+            {
+                Line<V>(region, first, depth, line * Pass.Planes.Columns, length);
             }
             first += depth;
         }
         while (first < region.Depth);
+    }
+
+    private readonly void Line<V>(in Region region, int first, int depth, int start, int length) where V : struct, ISimd<V, T>
+    {
+        for (int j = 0; j < length; j += 2 * V.Count)
+        {
+            int valid = Math.Min(2 * V.Count, length - j);
+            if (valid > V.Count)
+            {
+                Column<V, Extent2>(region, first, depth, start + j, valid);
+            }
+            else
+            {
+                Column<V, Extent1>(region, first, depth, start + j, valid);
+            }
+        }
+    }
+
+    /// <summary>All channels of two rows that are no longer than a vector.</summary>
+    private readonly void Pair<V>(in Region region, int first, int depth, int row) where V : struct, ISimd<V, T>
+    {
+        int pitch = Pass.Planes.Columns;
+        nint step = Pass.Vertical.Step * Pass.Target.Row;
+        for (int i = 0; i < Pass.TargetChannels;)
+        {
+            int height = ConvolutionTile.Height(Pass.TargetChannels - i);
+            T* bias = region.Bias == null ? null : region.Bias + i;
+            T* target = region.Target + i * Pass.Target.Channel + row * step;
+            ConvolutionTile.Run<T, V, Extent2>(height, depth, region.Panels + (nint)i * region.Depth + first * height, region.Planes + row * pitch, pitch, region.Offsets + first, region.Tile);
+            Write<V>(region.Tile, 2 * V.Count, height, region.Columns, target, bias, first > 0);
+            Write<V>(region.Tile + V.Count, 2 * V.Count, height, region.Columns, target + step, bias, first > 0);
+            i += height;
+        }
     }
 
     /// <summary>Effort for a line, in halves of a tile; a half tile costs more than half.</summary>
@@ -133,7 +161,7 @@ internal unsafe struct ConvolutionJob<T> : IParallelJob where T : unmanaged, IFl
         for (int i = 0; i < Pass.TargetChannels;)
         {
             int height = ConvolutionTile.Height(Pass.TargetChannels - i);
-            ConvolutionTile.Run<T, V, TWidth>(height, depth, region.Panels + (nint)i * region.Depth + first * height, region.Planes + at, region.Offsets + first, region.Tile);
+            ConvolutionTile.Run<T, V, TWidth>(height, depth, region.Panels + (nint)i * region.Depth + first * height, region.Planes + at, V.Count, region.Offsets + first, region.Tile);
             // Row by row of pixels, as far as the tile covers it.
             for (int lane = 0; lane < valid;)
             {

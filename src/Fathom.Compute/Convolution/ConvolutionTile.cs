@@ -54,23 +54,26 @@ internal static unsafe class ConvolutionTile
         }
     }
 
-    /// <summary>tile[r, :] = Σₚ a[p·height + r] · b[offsets[p] + :] by height.</summary>
-    public static void Run<T, V, TWidth>(int height, int depth, T* a, T* b, int* offsets, T* tile)
+    /// <summary>
+    /// tile[r, :] = Σₚ a[p·height + r] · b[offsets[p] + :] by height. The second vector of a row is read at a distance of
+    /// <paramref name="second"/> from the first.
+    /// </summary>
+    public static void Run<T, V, TWidth>(int height, int depth, T* a, T* b, nint second, int* offsets, T* tile)
         where T : unmanaged, IFloatingPointIeee754<T> where V : struct, ISimd<V, T> where TWidth : struct, IExtent
     {
         switch (height)
         {
-            case 12: Tile<T, V, Extent12, TWidth>(depth, a, b, offsets, tile); break;
-            case 8: Tile<T, V, Extent8, TWidth>(depth, a, b, offsets, tile); break;
-            case 6: Tile<T, V, Extent6, TWidth>(depth, a, b, offsets, tile); break;
-            case 4: Tile<T, V, Extent4, TWidth>(depth, a, b, offsets, tile); break;
-            case 2: Tile<T, V, Extent2, TWidth>(depth, a, b, offsets, tile); break;
-            default: Tile<T, V, Extent1, TWidth>(depth, a, b, offsets, tile); break;
+            case 12: Tile<T, V, Extent12, TWidth>(depth, a, b, second, offsets, tile); break;
+            case 8: Tile<T, V, Extent8, TWidth>(depth, a, b, second, offsets, tile); break;
+            case 6: Tile<T, V, Extent6, TWidth>(depth, a, b, second, offsets, tile); break;
+            case 4: Tile<T, V, Extent4, TWidth>(depth, a, b, second, offsets, tile); break;
+            case 2: Tile<T, V, Extent2, TWidth>(depth, a, b, second, offsets, tile); break;
+            default: Tile<T, V, Extent1, TWidth>(depth, a, b, second, offsets, tile); break;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile<T, V, TRows, TWidth>(int depth, T* a, T* b, int* offsets, T* tile)
+    private static void Tile<T, V, TRows, TWidth>(int depth, T* a, T* b, nint second, int* offsets, T* tile)
         where T : unmanaged, IFloatingPointIeee754<T>
         where V : struct, ISimd<V, T>
         where TRows : struct, IExtent
@@ -85,7 +88,7 @@ internal static unsafe class ConvolutionTile
         {
             T* from = b + *offsets;
             V left = V.Load(from);
-            V right = TWidth.Extent > 1 ? V.Load(from + V.Count) : V.Zero;
+            V right = TWidth.Extent > 1 ? V.Load(from + second) : V.Zero;
             Step<T, V, TWidth>(a[0], left, right, ref c0a, ref c0b);
             if (TRows.Extent > 1)
             {

@@ -12,6 +12,7 @@ public sealed class ConvolutionTests
         { new Conv2d(1, 1), [[1, 1, 1, 1], [1, 1, 1, 1], [1]] },
         { new Conv2d(3, 3, Padding: 1), [[2, 2, 5, 4], [3, 2, 3, 3], [3]] },
         { new Conv2d(13, 3, Padding: Padding.Same), [[2, 3, 6, 7], [13, 3, 3, 3], [13]] },
+        { new Conv2d(2, 3, Padding: 1), [[1, 2, 5, 7], [2, 2, 3, 3], [2]] },
         { new Conv2d(2, 3, 2, 1), [[3, 2, 5, 6], [2, 2, 3, 3], [2]] },
         { new Conv2d(2, 3, 2, Padding.Same), [[1, 2, 6, 5], [2, 2, 3, 3], [2]] },
         { new Conv2d(2, 1, 2, Bias: false), [[2, 3, 5, 4], [2, 3, 1, 1]] },
@@ -72,7 +73,7 @@ public sealed class ConvolutionTests
         }
     }
 
-    /// <summary>A plane larger than what is packed at a time, and sums longer than what is kept in registers.</summary>
+    /// <summary>A plane larger than what is packed at a time, sums longer than what is kept in registers, long rows with a stride.</summary>
     [Fact]
     public void LargeImagesAndManyChannelsAgreeWithTheDefinition()
     {
@@ -80,6 +81,8 @@ public sealed class ConvolutionTests
         {
             (new Conv2d(3, 3, 1, 1), [[1, 24, 90, 130], [3, 24, 3, 3], [3]]),
             (new Conv2d(30, 3, 1, 1), [[2, 70, 5, 6], [30, 70, 3, 3], [30]]),
+            (new Conv2d(5, 3, 2, 1), [[2, 2, 9, 47], [5, 2, 3, 3], [5]]),
+            (new Conv2d(2, 3, 2), [[1, 1, 17, 50], [2, 1, 3, 3], [2]]),
         })
         {
             double[][] inputs = [.. shapes.Select((shape, i) => OpRun.Data(OpRun.Count(shape), (uint)i))];

@@ -41,7 +41,7 @@ public sealed class ConvolutionPoolRunner : SingleOpRunner
             return new GlobalAvgPool(reference.Flag("keepdim"));
         }
         Size2d kernel = Window.Size(Window.Numbers(reference, "kernel_size"));
-        Size2d stride = Window.Size(Window.Numbers(reference, "stride"));
+        Size2d stride = reference.Has("stride") && reference.Attributes.GetProperty("stride").ValueKind != JsonValueKind.Null ? Window.Size(Window.Numbers(reference, "stride")) : kernel;
         bool ceil = reference.Flag("ceil_mode");
         return reference.Op == "avg_pool2d"
             ? new AvgPool2d(kernel, stride, Window.PaddingOf(reference), ceil, reference.Flag("count_include_pad", true))
