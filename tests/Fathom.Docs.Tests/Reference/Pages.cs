@@ -24,7 +24,7 @@ internal static class Pages
             ["batch_norm", "layer_norm", "rms_norm", "group_norm"]),
         (Structure,
             ["dense", "matmul", "add", "multiply", "subtract", "average", "maximum", "minimum", "concat", "flatten", "reshape", "transpose", "mean", "max", "sum", "select",
-             "slice", "scale", "gated_sum", "squash", "capsule", "capsule_length", "gradient_stop", "repeat_vector", "rescale"]),
+             "slice", "scale", "gated_sum", "squash", "capsule", "capsule_length", "goodness", "gradient_stop", "repeat_vector", "rescaling"]),
         (new("noise", "Dropout and noise", null, "Layers that disturb what passes through them in training, and let it pass in evaluation."),
             ["dropout", "alpha_dropout", "gaussian_dropout", "gaussian_noise", "spatial_dropout"]),
         (new("convolution", "Convolution and pooling", null, "Images are (N, C, H, W), sequences (N, C, T), unless `channels_last` says otherwise."),

@@ -1,4 +1,5 @@
 using Fathom.Compute;
+using Fathom.Graphs.Blocks;
 using Fathom.Graphs.Initializers;
 using Fathom.Graphs.Ops;
 using Fathom.Training.Execution;
@@ -21,7 +22,7 @@ public sealed class AllocationTests
         NetworkCursor product = functions.MatMul(functions.Softmax().Multiply(x), transposeB: true);
         NetworkCursor flat = product.Concat([functions.LogSoftmax(1)]).Reshape(8, 5).Flatten().BatchNorm(affine: false);
         NetworkCursor capsules = Images(flat).TailoredTanh().TailoredLeakyRelu().Dense(12).Reshape(3, 4).Squash().Capsule(6, 2).CapsuleLength().Concat([flat]);
-        Graph network = capsules.Dense(12).Maxout(3).Glu().SwiGlu().Goodness().Build();
+        Graph network = Structure(capsules).Dense(12).Maxout(3).Glu().SwiGlu().Goodness().Build();
 
         GraphBuilder builder = new(network);
         Value upstream = builder.Parameter("upstream", Shape.Of(1), ConstantInitializer.Ones, trainable: false);
@@ -53,6 +54,13 @@ public sealed class AllocationTests
             }
             return GC.GetAllocatedBytesForCurrentThread() - before;
         }
+    }
+
+    private static NetworkCursor Structure(NetworkCursor flat)
+    {
+        NetworkCursor x = flat.Dense(7, weightStandardization: WeightStandardization.Scaled).Highway().AlphaDropout(0.1).GaussianDropout(0.1).GaussianNoise(0.1);
+        NetworkCursor y = x.Residual(branch => branch.Dense(9), ResidualScale.Layerscale).Scale(0.9).Rescaling(2, 1).Dense(7);
+        return x.Maximum(y, x.Subtract(y)).Minimum(y).Average(x);
     }
 
     private static NetworkCursor Images(NetworkCursor flat)
