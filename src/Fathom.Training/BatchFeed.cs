@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Numerics.Tensors;
 using Fathom.Graphs;
-using Fathom.Graphs.Ops;
 using Fathom.Training.Data;
 using Fathom.Training.Execution;
 using Fathom.Training.Losses;
@@ -16,9 +15,6 @@ internal sealed class BatchFeed
     private readonly Loss loss;
     private readonly int width;
     private readonly IReadOnlyList<double>? rowWeights;
-
-    /// <summary>Whole numbers from here on are not all different as float32.</summary>
-    private const int MostRows = 1 << 24;
 
     /// <param name="graph">The network with its loss.</param>
     /// <param name="data">The rows.</param>
@@ -106,8 +102,7 @@ internal sealed class BatchFeed
     /// <summary>Every value is a whole number that names a row of each table that reads the input.</summary>
     private void CheckIndices()
     {
-        int rows = graph.Graph.Nodes.Where(node => node.Inputs.Contains(graph.Input)).Select(node => node.Op).OfType<Embedding>()
-            .Select(table => table.Vocabulary).Append(MostRows).Min();
+        int rows = IndexRange.Rows(graph.Graph, graph.Input);
         ReadOnlySpan<float> values = data.Inputs;
         for (int i = 0; i < values.Length; i++)
         {

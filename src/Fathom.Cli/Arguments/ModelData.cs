@@ -14,14 +14,14 @@ internal static class ModelData
     public static DataSplit Open(ModelDefinition model, DataReference reference)
     {
         bool file = IsFile(reference.Source);
-        bool indices = model.Graph.Inputs.Any(input => input.Outputs[0].Kind == ElementKind.Index);
-        if (indices && reference.Standardize)
+        Node? indices = model.Graph.Inputs.FirstOrDefault(input => input.Outputs[0].Kind == ElementKind.Index);
+        if (indices is not null && reference.Standardize)
         {
             throw new DataException("the network reads indices, which cannot be standardized; leave out 'standardize'");
         }
         DataOptions options = new()
         {
-            Indices = indices,
+            Indices = indices is null ? null : IndexRange.Rows(model.Graph, indices.Output),
             Seed = model.Plan.Seed,
             Validation = reference.Validation,
             LabelColumn = reference.Label,

@@ -34,6 +34,9 @@ public sealed record DataOptions
     /// </summary>
     public TargetKind? Target { get; init; }
 
-    /// <summary>Whether the inputs are indices: the bytes of an IDX file then stay whole numbers.</summary>
-    public bool Indices { get; init; }
+    /// <summary>
+    /// If the inputs are indices: how many there are, counted from 0. A CSV file with any other number is then refused, and
+    /// the bytes of an IDX file stay whole numbers.
+    /// </summary>
+    public int? Indices { get; init; }
 }

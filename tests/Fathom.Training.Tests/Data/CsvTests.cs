@@ -103,6 +103,10 @@ public sealed class CsvTests : IDisposable
             Refused("1,a\n2,b\n3,c\n", new DataOptions { Classes = 2 }));
         Assert.Equal("d.csv names 2 classes, but 3 were asked for; ask for 2, or number the classes.",
             Refused("1,a\n2,b\n3,a\n", new DataOptions { Classes = 3 }));
+        Assert.Equal("d.csv, line 3, column 2 ('b'): '1.5' is no index; the network takes whole numbers from 0 to 8.",
+            Refused("a,b,label\n1,2,0\n3,1.5,1\n", new DataOptions { Indices = 9 }));
+        Assert.Equal("d.csv, line 2, column 1: '9' is no index; the network takes whole numbers from 0 to 8.",
+            Refused("8,2,0\n9,1,1\n", new DataOptions { Indices = 9 }));
         Assert.Contains("Real targets have no classes", Refused("1,0\n2,1\n", new DataOptions { Classes = 3, Target = TargetKind.Real }));
         Assert.Equal("d.csv has no column 'lable'. Did you mean 'label'? Its 3 columns are a, b, label.",
             Refused("a,b,label\n1,2,0\n3,4,1\n", new DataOptions { LabelColumn = "lable" }));

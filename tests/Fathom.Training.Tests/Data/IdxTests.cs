@@ -52,7 +52,7 @@ public sealed class IdxTests : IDisposable
     {
         Write("train", "", 0, 1, 2, 1);
         Write("t10k", "", 1, 1);
-        DataSplit split = DataSource.Open($"idx:{folder.Path}", new DataOptions { Indices = true });
+        DataSplit split = DataSource.Open($"idx:{folder.Path}", new DataOptions { Indices = 256 });
         Assert.Equal(Enumerable.Range(0, 24).Select(i => i * 5f), split.Training.Inputs.ToArray());
         Assert.Equal(Enumerable.Range(0, 12).Select(i => i * 5f), split.Validation.Inputs.ToArray());
     }

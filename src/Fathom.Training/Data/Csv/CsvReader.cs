@@ -130,7 +130,8 @@ internal sealed class CsvReader
     {
         if (CsvFields.TryNumber(field, out double value) && float.IsFinite((float)value))
         {
-            return (float)value;
+            return options.Indices is not { } indices || (value >= 0 && value < indices && value == Math.Floor(value)) ? (float)value
+                : throw place.Wrong(line, column, $"{CsvPlace.Shown(CsvFields.Text(field))} is no index; the network takes whole numbers from 0 to {indices - 1}.");
         }
         // A missing or extra field shifts the others into the wrong columns: say that, not what came of it.
         if (new CsvFields(record, delimiter).Count() != fields)

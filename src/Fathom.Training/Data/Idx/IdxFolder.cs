@@ -44,7 +44,7 @@ internal static class IdxFolder
             throw new DataException($"{imagePath} has 1 image only; it must have at least 2.");
         }
         int[] indices = Labels(labels, options.Classes);
-        return DataSet.OfLabels(imagePath, [.. images.Extents[1..]], Inputs(images, options.Indices ? 1 : Brightest), indices, options.Classes ?? indices.Max() + 1);
+        return DataSet.OfLabels(imagePath, [.. images.Extents[1..]], Inputs(images, options.Indices is null ? Brightest : 1), indices, options.Classes ?? indices.Max() + 1);
     }
 
     private static float[] Inputs(IdxFile images, float brightest)
