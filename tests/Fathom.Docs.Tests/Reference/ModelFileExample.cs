@@ -26,7 +26,12 @@ internal static class ModelFileExample
         string key = Pages.Find(part)!.Key ?? "";
         string[] rest = [.. new[] { "loss: mse", "optimizer: sgd" }.Where(line => !line.StartsWith(key + ":", StringComparison.Ordinal))];
         string excerpt = Excerpt(part);
-        string layers = excerpt.StartsWith("layers:", StringComparison.Ordinal) ? "" : "layers:\n  - dense: 2\n";
+        string layers = excerpt.StartsWith("layers:", StringComparison.Ordinal) ? "" : "layers:\n" + part.Catalog switch
+        {
+            "PretrainingCatalog" => "  - dense: 8\n  - sigmoid\n  - dense: 2\n",
+            "InitializationCatalog" => "  - dense: 8\n  - dense: 8\n  - {add: {}, from: [-1, -2]}\n  - layer_norm: [8]\n  - dense: 2\n",
+            _ => "  - dense: 2\n",
+        };
         return $"fathom: 1\ninput: {Input(part)}\n{layers}{excerpt}\n{string.Join('\n', rest)}\n";
     }
 
