@@ -19,9 +19,9 @@ public enum ResidualScale
 }
 
 /// <summary>
-/// Residual connection y = x + scale·F(x) around layers F. Inputs: F(x), x. Where their last axes differ, x goes through a
-/// dense layer without a bias, the projection. Nodes: <c>scale</c> and <c>projection</c> where they are wanted, and
-/// the sum under the block's own name. Output: y of F(x)'s shape.
+/// Residual connection y = x + scale·F(x) around layers F. He et al. (2016). Inputs: F(x), x. Where their last axes
+/// differ, x goes through a dense layer without a bias, the projection. Nodes: <c>scale</c> and <c>projection</c>
+/// where they are wanted, and the sum under the block's own name. Output: y of F(x)'s shape.
 /// </summary>
 /// <param name="Scale">How the branch is scaled.</param>
 /// <param name="InitialScale">What the learnt scale starts with; none for the number that its paper takes.</param>

@@ -10,18 +10,19 @@ namespace Fathom.Docs.Tests.Plots;
 internal static class LossPlots
 {
     private const double Reach = 4;
-    private const int StepsPerUnit = 20;
+    private const int Steps = 160;
 
     public static string Write(Part part)
     {
         Loss loss = (Loss)part.Value;
-        double[] x = [.. Enumerable.Range(0, (int)(2 * Reach * StepsPerUnit) + 1).Select(i => (double)i / StepsPerUnit - Reach)];
+        (double low, double high) = loss.Output == OutputMeaning.Probabilities ? (0, 1) : (-Reach, Reach);
+        double[] x = [.. Enumerable.Range(0, Steps + 1).Select(i => low + (high - low) * i / Steps)];
         (double Loss, double Slope)[] points = [.. x.Select(value => Run(loss, value))];
-        Plot plot = new((-Reach, Reach), (-2.2, 4.2),
+        Plot plot = new((low, high), (-2.2, 4.2),
             new Curve("loss", [.. x.Zip(points, (at, point) => (at, point.Loss))]),
             new Curve("its slope", ActivationPlots.WithBreaks([.. x.Zip(points, (at, point) => (at, point.Slope))])))
         {
-            Description = $"{part.Kind} and its gradient from −{Reach} to {Reach}",
+            Description = $"{part.Kind} and its gradient over one output",
             XTitle = Setting(loss),
         };
         return plot.Write();
@@ -34,7 +35,7 @@ internal static class LossPlots
         _ => $"output, for the target {Target(loss)}",
     };
 
-    private static double Target(Loss loss) => loss.Output is OutputMeaning.Margin or OutputMeaning.Logits ? 1 : 0;
+    private static double Target(Loss loss) => loss.Output is OutputMeaning.Margin or OutputMeaning.Logits or OutputMeaning.Probabilities ? 1 : 0;
 
     private static (double Loss, double Slope) Run(Loss loss, double x)
     {

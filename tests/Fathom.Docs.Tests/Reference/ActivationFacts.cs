@@ -17,8 +17,8 @@ internal static class ActivationFacts
         product of the two is below 1 in size, layer after layer, the gradient vanishes; where it is above 1, it explodes.
 
         The sigmoid shows it best. Its slope σ(1 − σ) is at most 1/4, at 0, and less everywhere else. With a weight w before
-        it, |w|·σ′ of the gradient is left, so a chain of n layers whose weights are at most 1 in size leaves at most (1/4)ⁿ of it: a
-        millionth after ten layers, 10⁻¹² after twenty. Only weights above 4 in size could make up for it, and they would drive
+        it, |w|·σ′ of the gradient is left, so a chain of n such units whose weights are at most 1 in size leaves at most (1/4)ⁿ of it: a
+        millionth after ten of them, 10⁻¹² after twenty. Only weights above 4 in size could make up for it, and they would drive
         the sigmoid to where it is flat. Whatever else is done for a deep network, an activation whose slope is near 1 where its
         inputs lie is the first thing to look for.
 
@@ -55,7 +55,7 @@ internal static class ActivationFacts
         StringBuilder text = new($"Largest slope on the plot: {Fraction(slope)}{(at is { } x ? $", at x = {Number(x)}" : "")}.");
         if (slope < 0.999)
         {
-            text.Append($" A chain of 10 such layers with weights of at most 1 in size leaves at most {Number(Math.Pow(slope, 10))} of a gradient.");
+            text.Append($" A chain of 10 such units with weights of at most 1 in size leaves at most {Number(Math.Pow(slope, 10))} of a gradient.");
         }
         if (part.Value is Activation { Saturation: { } region })
         {

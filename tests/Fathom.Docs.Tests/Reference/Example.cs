@@ -3,6 +3,7 @@ using System.Globalization;
 using Fathom.Formats;
 using Fathom.Formats.ModelFile;
 using Fathom.Graphs;
+using Fathom.Graphs.Blocks;
 using Fathom.Graphs.Initializers;
 using Fathom.Graphs.Ops;
 using Fathom.Training.Schedules;
@@ -35,9 +36,21 @@ internal static class Example
         [("OpCatalog", "transpose")] = new Transpose([2, 1]),
         [("OpCatalog", "slice")] = new Slice(1, 0, 8),
         [("OpCatalog", "reshape")] = new Reshape([8, 8]),
+        [("OpCatalog", "select")] = new Select(),
+        [("OpCatalog", "scale")] = new Scale(0),
+        [("OpCatalog", "rescaling")] = new Rescaling(1.0 / 255),
+        [("BlockCatalog", "transformer_block")] = new TransformerBlock(4),
+        [("BlockCatalog", "recurrent")] = new Recurrent(64, Layers: 2, Bidirectional: true),
+        [("BlockCatalog", "residual")] = new Residual(ResidualScale.Rezero),
         [("ScheduleCatalog", "multi_step")] = new MultiStepSchedule([10, 20]),
         [("ScheduleCatalog", "warmup")] = new WarmupSchedule(Steps: 100, Then: new CosineSchedule()),
         [("ScheduleCatalog", "plateau")] = new PlateauSchedule(Patience: 3),
+        [("ScheduleCatalog", "keras_exponential_decay")] = new KerasExponentialDecay(100, 0.9),
+        [("ScheduleCatalog", "keras_inverse_time_decay")] = new KerasInverseTimeDecay(100),
+        [("ScheduleCatalog", "keras_polynomial_decay")] = new KerasPolynomialDecay(400),
+        [("ScheduleCatalog", "keras_piecewise_constant_decay")] = new KerasPiecewiseConstantDecay([200, 400], [1, 0.5, 0.1]),
+        [("ScheduleCatalog", "keras_cosine_decay")] = new KerasCosineDecay(400, WarmupSteps: 100),
+        [("ScheduleCatalog", "keras_cosine_decay_restarts")] = new KerasCosineDecayRestarts(100),
         [("InitializerCatalog", "constant")] = new ConstantInitializer(0.1),
     };
 
@@ -51,19 +64,17 @@ internal static class Example
     /// <summary>The part as YAML, without what stands around it.</summary>
     public static string Yaml(Part part) => YamlWords.Component(part.Kind, Of(part), part.Value);
 
-    /// <summary>Types of inputs that an op takes: the fewest, and the plainest.</summary>
-    /// <param name="op">The op.</param>
-    /// <param name="least">How many inputs at least.</param>
-    public static TensorType[] Inputs(Op op, int least)
+    /// <summary>Types of inputs for the example of an op or a block: the fewest, and the plainest.</summary>
+    public static TensorType[] Inputs(Part part)
     {
-        for (int count = least; count <= 4; count++)
+        for (int count = Verb.Find(part)?.LeastInputs ?? 1; count <= 4; count++)
         {
             foreach (TensorType candidate in Candidates)
             {
                 TensorType[] types = [.. Enumerable.Repeat(candidate, count)];
                 try
                 {
-                    Node(op, types);
+                    Build(Of(part), types);
                     return types;
                 }
                 catch (GraphException)
@@ -72,18 +83,16 @@ internal static class Example
                 }
             }
         }
-        throw new InvalidOperationException($"The reference knows no input that {op.Kind} takes; add one to Candidates, or an example to Chosen.");
+        throw new InvalidOperationException($"The reference knows no input that {part.Kind} takes; add one to Candidates, or an example to Chosen.");
     }
 
-    /// <summary>Types of inputs for an op's example.</summary>
-    public static TensorType[] Inputs(Part part) => Inputs((Op)Of(part), Verb.Find(part)?.LeastInputs ?? 1);
-
-    /// <summary>A layer of the op on such inputs.</summary>
-    public static Node Node(Op op, TensorType[] types)
+    /// <summary>A network of the op or the block alone, and its output.</summary>
+    public static (Graph Graph, Value Output) Build(object value, TensorType[] types)
     {
         GraphBuilder builder = new();
         Value[] inputs = [.. types.Select((type, index) => builder.Input(InputName(index), type))];
-        return builder.Layer(op, null, inputs).Node;
+        Value output = value is Block block ? builder.Block(block, null, inputs) : builder.Layer((Op)value, null, inputs);
+        return (builder.Build(output), output);
     }
 
     public static string InputName(int index) => ((char)('a' + index)).ToString();

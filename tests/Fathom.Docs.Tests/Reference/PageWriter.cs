@@ -86,22 +86,25 @@ internal sealed class PageWriter
 
     private void WriteShapes(Part part)
     {
-        if (Example.Of(part) is not Op op)
+        if (Example.Of(part) is not (Op or Block))
         {
             return;
         }
-        Node node = Example.Node(op, Example.Inputs(part));
-        Node[] parameters = [.. node.Inputs.Select(input => input.Node).Where(input => input.Op is Parameter)];
-        string Shapes(IEnumerable<TensorType> types) => string.Join(", ", types.Select(type => type.ToString()));
-        text.Append(CultureInfo.InvariantCulture,
-            $"Shapes in the example: {Shapes(node.Inputs.Where(input => input.Node.Op is not Parameter).Select(input => input.Type))} → {Shapes(node.Outputs)}");
+        TensorType[] types = Example.Inputs(part);
+        (Graph graph, Value output) = Example.Build(Example.Of(part), types);
+        Node[] parameters = [.. graph.Parameters];
+        TensorType[] results = Example.Of(part) is Block ? [output.Type] : [.. output.Node.Outputs];
+        text.Append(CultureInfo.InvariantCulture, $"Shapes in the example: {string.Join<TensorType>(", ", types)} → {string.Join<TensorType>(", ", results)}");
         if (parameters.Length > 0)
         {
             text.Append("; parameters: ").AppendJoin(", ", parameters.Select(parameter =>
-                $"`{parameter.Name[(node.Name.Length + 1)..]}` {parameter.Outputs[0].Shape} from `{((Parameter)parameter.Op).Initializer.Kind}`"));
+                $"`{WithoutLayer(parameter.Name)}` {parameter.Outputs[0].Shape} from `{((Parameter)parameter.Op).Initializer.Kind}`"));
         }
         text.Append(".\n\n");
     }
+
+    /// <summary>dense_1.weight is weight.</summary>
+    private static string WithoutLayer(string parameter) => parameter[(parameter.IndexOf('.', StringComparison.Ordinal) + 1)..];
 
     private void WriteSettings(Part part)
     {
@@ -127,7 +130,7 @@ internal sealed class PageWriter
     {
         object example = Example.Of(part);
         text.Append(CultureInfo.InvariantCulture, $"```yaml\n{ModelFileExample.Excerpt(part)}\n```\n");
-        string code = example is Op ? Verb.Find(part)?.Call() ?? $"a.Then({Example.Construction(example)})" : Example.Construction(example);
+        string code = example is Op or Block ? Verb.Find(part)?.Call() ?? $"a.Then({Example.Construction(example)})" : Example.Construction(example);
         text.Append(CultureInfo.InvariantCulture, $"```csharp\n{code}\n```\n\n");
     }
 }

@@ -27,7 +27,8 @@ internal sealed class Verb
 
     /// <summary>How many values the call needs, the one that it is made on included.</summary>
     public int LeastInputs => method.GetParameters().Count(parameter =>
-        (parameter.ParameterType == typeof(NetworkCursor) || parameter.ParameterType == typeof(ReadOnlySpan<NetworkCursor>)) && !parameter.HasDefaultValue);
+        !parameter.HasDefaultValue
+        && (parameter.ParameterType == typeof(NetworkCursor) || parameter.ParameterType == typeof(ReadOnlySpan<NetworkCursor>) || parameter.ParameterType == typeof(Func<NetworkCursor, NetworkCursor>)));
 
     /// <summary>The call that makes the part's example, such as <c>a.LeakyRelu(0.1)</c>.</summary>
     public string Call()
@@ -40,6 +41,8 @@ internal sealed class Verb
         {
             string? text = parameter.ParameterType == typeof(NetworkCursor) && !parameter.HasDefaultValue ? Example.InputName(++others)
                 : parameter.ParameterType == typeof(ReadOnlySpan<NetworkCursor>) ? $"[{Example.InputName(++others)}]"
+                : parameter.ParameterType == typeof(Func<NetworkCursor, NetworkCursor>) ? "x => x.Dense(64).Relu()"
+                : parameter.ParameterType == example.GetType() ? Whole(settings)
                 : Argument(parameter, settings);
             if (text is null)
             {
@@ -53,6 +56,13 @@ internal sealed class Verb
             throw new InvalidOperationException($"The verb {method.Name} has no parameter for the setting {left.Name} of {example.GetType().Name}.");
         }
         return $"{Example.InputName(0)}.{method.Name}({string.Join(", ", arguments)})";
+    }
+
+    /// <summary>All settings at once, as the record.</summary>
+    private string Whole(Dictionary<string, RecordSetting> settings)
+    {
+        settings.Clear();
+        return Example.Construction(example);
     }
 
     /// <summary>The value that the example has for a parameter, taken out of the settings; null where it is the parameter's default.</summary>

@@ -170,7 +170,7 @@ public sealed class ModelFileReaderTests
     [InlineData("just words", "m.yaml:1:1: a model file consists of keys and values; it starts with 'fathom: 1'")]
     [InlineData("input: 3", "m.yaml:1:1: key 'fathom': the key is missing; allowed: 1")]
     [InlineData("fathom: 2", "m.yaml:1:9: key 'fathom': this is version 2 of the format, which is newer than this program; allowed: 1")]
-    [InlineData("fathom: 1\nlayer: [relu]", "m.yaml:2:1: key 'layer': no such key, nearest is 'layers'; allowed: fathom, name, data, seed, input, layers, output, loss, optimizer, schedule, clip, batch, epochs")]
+    [InlineData("fathom: 1\nlayer: [relu]", "m.yaml:2:1: key 'layer': no such key, nearest is 'layers'; allowed: fathom, name, data, seed, input, layers, output, initialization, loss, class_weights, optimizer, schedule, clip, regularization, batch, accumulate, epochs, metrics, pretraining")]
     [InlineData("fathom: 1\nlayers: [relu]", "m.yaml:1:1: key 'input': the key is missing; allowed: the shape of a sample, such as 64 or [28, 28, 1]")]
     [InlineData("fathom: 1\ninput: abc", "m.yaml:2:8: key 'input': 'abc' is not a whole number; allowed: the shape of a sample, such as 64 or [28, 28, 1]")]
     [InlineData("fathom: 1\ninput: [4, 0]", "m.yaml:2:12: key 'input': 0 is out of range; allowed: extents of 1 or more")]
@@ -181,11 +181,11 @@ public sealed class ModelFileReaderTests
     public void WrongFileIsOneClearLine(string text, string message) => AssertError(message, text);
 
     [Xunit.Theory]
-    [InlineData("optimizer: sgd", "m.yaml:1:1: key 'loss': the key is missing; allowed: binary_cross_entropy, cross_entropy, hinge, huber, kl_divergence, mae, mse, nll")]
+    [InlineData("optimizer: sgd", "m.yaml:1:1: key 'loss': the key is missing; allowed: binary_cross_entropy, cross_entropy, hinge, huber, kl_divergence, mae, margin, mse, nll")]
     [InlineData("loss: mse\noptimizer: {sgd: {learning_rate: -0.1}}", "m.yaml:5:34: key 'learning_rate': -0.1 is out of range; allowed: greater than 0 and finite")]
     [InlineData("loss: mse\noptimizer: {sgd: {momentum: 2}}", "m.yaml:5:29: key 'momentum': 2 is out of range; allowed: at least 0 and below 1")]
     [InlineData("loss: mse\noptimizer: {sgd: {lr: 2}}", "m.yaml:5:19: key 'lr': no such setting of sgd; allowed: learning_rate, momentum, dampening, weight_decay, nesterov")]
-    [InlineData("loss: mse\noptimizer: {sgd: {}, adam: {}}", "m.yaml:5:12: key 'optimizer': one name with its settings is expected here, 2 keys are given; allowed: adadelta, adagrad, adam, adamax, adamw, keras_adagrad, keras_adam, keras_rmsprop, keras_sgd, nadam, radam, rmsprop, sgd")]
+    [InlineData("loss: mse\noptimizer: {sgd: {}, adam: {}}", "m.yaml:5:12: key 'optimizer': one name with its settings is expected here, 2 keys are given; allowed: adadelta, adagrad, adam, adamax, adamw, keras_adadelta, keras_adagrad, keras_adam, keras_adamax, keras_adamw, keras_lion, keras_nadam, keras_rmsprop, keras_sgd, lamb, lars, lion, nadam, radam, rmsprop, sgd, stable_adamw")]
     [InlineData("loss: {cross_entropy: {from_logits: maybe}}\noptimizer: sgd", "m.yaml:4:37: key 'from_logits': 'maybe' is not true or false; allowed: true, false")]
     [InlineData("loss: mse\noptimizer: sgd\nclip: {global_norm: 0}", "m.yaml:6:21: key 'max_norm': 0 is out of range; allowed: greater than 0")]
     [InlineData("loss: mse\noptimizer: sgd\nschedule: {exponential: 2}", "m.yaml:6:25: key 'gamma': 2 is out of range; allowed: greater than 0 and at most 1")]
