@@ -69,14 +69,23 @@ internal static class ResultJson
         };
     }
 
-    private static JsonObject Training(RunOutcome outcome) => new()
+    private static JsonObject Training(RunOutcome outcome)
     {
-        [MetricName(outcome.Validation.MetricKind)] = FindingJson.Number(outcome.Validation.Metric),
-        ["loss"] = FindingJson.Number(outcome.Validation.Loss),
-        ["epochs"] = outcome.Epochs,
-        ["steps"] = outcome.Steps,
-        ["status"] = outcome.Status,
-    };
+        JsonObject training = new()
+        {
+            [MetricName(outcome.Validation.MetricKind)] = FindingJson.Number(outcome.Validation.Metric),
+            ["loss"] = FindingJson.Number(outcome.Validation.Loss),
+            ["epochs"] = outcome.Epochs,
+            ["steps"] = outcome.Steps,
+            ["status"] = outcome.Status,
+        };
+        if (outcome.Validation.Metrics.Count > 0)
+        {
+            training["metrics"] = new JsonObject(outcome.Validation.Metrics.DistinctBy(metric => metric.Metric.Name)
+                .Select(metric => KeyValuePair.Create(metric.Metric.Name, FindingJson.Number(metric.Value))));
+        }
+        return training;
+    }
 
     private static JsonObject Repair(DoctorReport report)
     {

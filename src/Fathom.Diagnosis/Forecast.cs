@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Fathom.Diagnosis.Monitoring;
 using Fathom.Diagnosis.Rules;
 using Fathom.Graphs;
+using Fathom.Graphs.Ops;
 using Fathom.Theory;
 using static Fathom.Diagnosis.Figures;
 
@@ -12,6 +13,9 @@ public static class Forecast
 {
     /// <summary>Decades of the gradient's norm from the last to the first layer; the threshold of FTH001 and FTH002.</summary>
     public const double Decades = 3;
+
+    /// <summary>Below the square of the least number of float; theory, which integrates over a width above 0, has such values for 0.</summary>
+    private const double Nothing = 1e-90;
 
     /// <summary>A finding at step −1 if the gradient is expected to vanish or explode over depth; else null.</summary>
     public static Finding? Of(PropagationPrediction prediction)
@@ -49,12 +53,53 @@ public static class Forecast
         };
     }
 
-    /// <summary>Layers with weights at which theory expects no gradient at all, by depth.</summary>
+    /// <summary>
+    /// Layers with weights at which theory expects no gradient at all, now or after the first steps, by depth. What starts at
+    /// 0 and learns, such as ReZero's scale or the last layer of Fixup's branches, holds the gradient back for one step only.
+    /// </summary>
     private static string[] Unreached(PropagationPrediction prediction)
     {
         HashSet<Node> reached = new(prediction.Depth.Layers.Select(layer => layer.Layer), ReferenceEqualityComparer.Instance);
-        return [.. TrainingMonitor.WeightLayers(prediction.Graph).Where(layer => !reached.Contains(layer)).Select(layer => layer.Name)];
+        Node[] unreached = [.. TrainingMonitor.WeightLayers(prediction.Graph).Where(layer => !reached.Contains(layer))];
+        if (unreached.Length == 0)
+        {
+            return [];
+        }
+        HashSet<Value> awake = AfterFirstSteps(prediction);
+        return [.. unreached.Where(layer => !(awake.Contains(layer.Output) && Differ(layer))).Select(layer => layer.Name)];
+
+        // Units that start alike and read inputs that are all alike stay alike.
+        bool Differ(Node layer) => layer.Parameters.Any(IsRandom) || layer.DataInputs.All(input => prediction.Forward(input).Variance > Nothing);
     }
+
+    /// <summary>
+    /// The values that a gradient reaches once every factor that starts at 0 and gets a gradient has moved: one that learns, whose
+    /// other factor is not 0 too.
+    /// </summary>
+    private static HashSet<Value> AfterFirstSteps(PropagationPrediction prediction)
+    {
+        HashSet<Value> awake = [];
+        foreach (NodePrediction item in prediction.Nodes.Reverse())
+        {
+            Node node = item.Node;
+            bool live = Enumerable.Range(0, node.Outputs.Length).Any(output => IsReached(new Value(node, output)) || awake.Contains(new Value(node, output)));
+            bool moves = live && node.Parameters.FirstOrDefault() is { } factor && IsZero(factor) && node.DataInputs.All(input => prediction.Forward(input).SecondMoment > Nothing);
+            for (int i = 0; i < node.Inputs.Length; i++)
+            {
+                if (IsReached(node.Inputs[i]) || moves || (live && item.GradientFactors.ElementAtOrDefault(i) > 0))
+                {
+                    awake.Add(node.Inputs[i]);
+                }
+            }
+        }
+        return awake;
+
+        bool IsReached(Value value) => double.IsFinite(prediction.RelativeGradient(value));
+    }
+
+    private static bool IsZero(Node parameter) => parameter.Op is Parameter { Trainable: true, Initializer.Mean: 0 } && !IsRandom(parameter);
+
+    private static bool IsRandom(Node parameter) => parameter.Op is Parameter { Initializer: { } initializer } op && initializer.Variance(op.Fans) > 0;
 
     private static Finding NoGradient(string[] layers)
     {

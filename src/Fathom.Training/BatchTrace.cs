@@ -74,7 +74,7 @@ public sealed record BatchTrace
             Readings = readings.ToDictionary(pair => pair.Key, pair => Copy(plan, pair.Value)),
             ParameterGradients = graph.ParameterGradients.ToDictionary(pair => pair.Key, pair => Copy(plan, pair.Value)),
             NewStatistics = training ? Statistics(model.Graph, store) : new Dictionary<string, TracedTensor>(),
-            StateGradients = graph.StateGradients.ToDictionary(pair => pair.Key.Name, pair => Copy(plan, pair.Value)),
+            StateGradients = layers.Where(graph.StateGradients.ContainsKey).ToDictionary(layer => layer.Name, layer => Copy(plan, graph.StateGradients[layer])),
             InputGradient = Gradient(plan, graph, graph.Input),
         };
     }

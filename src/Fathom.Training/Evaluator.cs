@@ -3,6 +3,7 @@ using Fathom.Graphs.Ops;
 using Fathom.Training.Data;
 using Fathom.Training.Execution;
 using Fathom.Training.Losses;
+using Fathom.Training.Metrics;
 
 namespace Fathom.Training;
 
@@ -10,7 +11,11 @@ namespace Fathom.Training;
 /// <param name="Loss">Mean loss.</param>
 /// <param name="Metric">Accuracy (share) or R².</param>
 /// <param name="MetricKind">Which of the two.</param>
-public readonly record struct Evaluation(double Loss, double Metric, MetricKind MetricKind);
+public readonly record struct Evaluation(double Loss, double Metric, MetricKind MetricKind)
+{
+    /// <summary>The plan's further metrics, in its order.</summary>
+    public ValueList<MetricValue> Metrics { get; init; }
+}
 
 /// <summary>Units of a layer that are 0 for every sample looked at.</summary>
 /// <param name="Layer">The elementwise layer.</param>
@@ -31,6 +36,8 @@ internal sealed class Evaluator(TrainingSession session) : IDisposable
         Loss loss = session.Model.Plan.Loss;
         BatchFeed feed = new(session.Graph, data, loss, session.ClassWeights);
         Score score = new(data, loss);
+        ValueList<Metric> metrics = session.Model.Plan.Metrics;
+        MetricScore[] scores = [.. metrics.Select(metric => metric.Start(data, loss))];
         double total = 0;
         double weights = 0;
         foreach (int[] rows in Batches(data.Count))
@@ -39,9 +46,17 @@ internal sealed class Evaluator(TrainingSession session) : IDisposable
             double weight = feed.Weight(rows);
             total += weight == 0 ? 0 : weight * plan.Real(session.Graph.Loss).Span[0];
             weights += weight;
-            score.Add(rows, plan.Real(session.Graph.Prediction).Span);
+            Span<float> predictions = plan.Real(session.Graph.Prediction).Span;
+            score.Add(rows, predictions);
+            foreach (MetricScore further in scores)
+            {
+                further.Add(rows, predictions);
+            }
         }
-        return new Evaluation(total / weights, score.Result, score.Kind);
+        return new Evaluation(total / weights, score.Result, score.Kind)
+        {
+            Metrics = [.. metrics.Zip(scores, (metric, further) => new MetricValue(metric, further.Result))],
+        };
     }
 
     public IReadOnlyList<UnitActivity> MeasureUnits(DataSet data, int samples)

@@ -1,6 +1,7 @@
 using Fathom.Training.Clipping;
 using Fathom.Training.Initialization;
 using Fathom.Training.Losses;
+using Fathom.Training.Metrics;
 using Fathom.Training.Optimizers;
 using Fathom.Training.Pretraining;
 using Fathom.Training.Regularization;
@@ -30,6 +31,9 @@ public sealed record TrainingPlan
 
     /// <summary>Penalties, noise and bounds beside the loss, applied in this order.</summary>
     public ValueList<Regularizer> Regularization { get; init; }
+
+    /// <summary>What is reported beside the loss and the main metric (accuracy for labels, R² for values).</summary>
+    public ValueList<Metric> Metrics { get; init; }
 
     /// <summary>A <see cref="BatchSize"/> that takes all training data in each step.</summary>
     public const int FullBatch = int.MaxValue;
@@ -67,6 +71,10 @@ public sealed record TrainingPlan
         foreach (Regularizer regularizer in Regularization)
         {
             regularizer.Validate();
+        }
+        foreach (Metric metric in Metrics)
+        {
+            metric.Validate();
         }
         Initialization?.Validate();
         Pretraining?.Validate();

@@ -57,6 +57,10 @@ public sealed class TrainingSession : IDisposable
         Graph = TrainingGraph.Build(model.Graph, model.Plan.Loss, classWeights: ClassWeights);
         feed = new BatchFeed(Graph, data.Training, model.Plan.Loss, ClassWeights);
         evaluator = new Evaluator(this);
+        foreach (Metrics.Metric metric in model.Plan.Metrics)
+        {
+            metric.Check(data.Training);
+        }
         order = new BatchOrder(data.Training.Count, Math.Min(model.Plan.BatchSize, data.Training.Count), model.Plan.Seed);
         Parameters = new ParameterStore<float>(Graph.Graph);
         Parameters.Initialize(model.Plan.Seed);

@@ -50,6 +50,26 @@ public sealed class RemedyTests
     }
 
     [Fact]
+    public void ConvolutionsAreMendedAsDenseLayersAre()
+    {
+        Graph graph = Network.Input(8, 8, 2).Conv2d(6, 3, padding: Padding.Same, channelsLast: true, name: "c1").Relu("r1")
+            .Conv2d(6, 3, padding: Padding.Same, channelsLast: true, name: "c2").Relu("r2")
+            .Conv2d(6, 3, padding: Padding.Same, channelsLast: true, name: "c3").Relu("r3").Conv2d(3, 3, 2, channelsLast: true, name: "c4").Tanh("t4")
+            .GlobalAvgPool(channelsLast: true).Dense(10, name: "out").Build();
+        ModelDefinition model = SickNetworks.Vanishing() with { Graph = graph };
+
+        Graph initialized = Apply(new MatchedInitialization(), model, "initialization").Graph;
+        Assert.Equal([VarianceScaling.HeNormal, VarianceScaling.HeNormal, VarianceScaling.HeNormal, VarianceScaling.XavierNormal, VarianceScaling.XavierNormal], Weights(initialized));
+        Assert.Equal(["delta_orthogonal", "delta_orthogonal", "delta_orthogonal", "orthogonal", "orthogonal"], Weights(Apply(new OrthogonalInitialization(), model, "orthogonal").Graph).Select(item => item.Kind));
+        Graph normalized = Apply(new BatchNormalization(), model, "batch norm").Graph;
+        Assert.Equal(["c1_norm", "c2_norm", "c3_norm", "c4_norm"], normalized.Nodes.Where(node => node.Op is BatchNorm { ChannelsLast: true }).Select(node => node.Name));
+        Assert.Equal(["r2_skip", "r3_skip"], Apply(new ResidualConnections(), model, "residual").Graph.Nodes.Where(node => node.Op is Add).Select(node => node.Name));
+
+        static IEnumerable<Initializer> Weights(Graph graph) =>
+            graph.Parameters.Where(node => node.Name.EndsWith("weight", StringComparison.Ordinal)).Select(node => ((Parameter)node.Op).Initializer);
+    }
+
+    [Fact]
     public void InitializationFollowsTheActivation()
     {
         ModelDefinition relu = Apply(new ActivationSwap(), SickNetworks.Vanishing(), "relu");

@@ -27,6 +27,8 @@ public sealed class ModelReaderTests : IDisposable
     [InlineData("[{dense: 2}, softmax]", "{cross_entropy: {from_logits: false}}", null)]
     [InlineData("[{dense: 2}]", "cross_entropy", null)]
     [InlineData("[{dense: 1}]", "{binary_cross_entropy: {from_logits: false}}", "dense_1 (dense) gives any numbers, but the loss binary_cross_entropy takes probabilities: end in a sigmoid, or set from_logits: true")]
+    [InlineData("[{dense: 3}]", "margin", "dense_1 (dense) gives any numbers, but the loss margin takes lengths of capsules from 0 to 1: end in capsule_length")]
+    [InlineData("[{reshape: [2, 2]}, {capsule: {capsules: 3, size: 2}}, capsule_length]", "margin", null)]
     public void OutputAndLossThatDoNotFitAreWarnedOf(string layers, string loss, string? warning)
     {
         string path = Write("w.yaml", $"fathom: 1\ninput: 4\nlayers: {layers}\nloss: {loss}\noptimizer: sgd\n");

@@ -1,6 +1,7 @@
 using Fathom.Graphs;
 using Fathom.Graphs.Initializers;
 using Fathom.Graphs.Ops;
+using Fathom.Testing;
 
 namespace Fathom.Graph.Tests;
 
@@ -146,6 +147,27 @@ public sealed class GraphBuilderTests
         Assert.Equal(["input", "w", "a.bias", "a", "b.bias", "b"], graph.Nodes.Select(node => node.Name));
         Assert.Same(graph["a"].Inputs[1].Node, graph["b"].Inputs[1].Node);
         Assert.Equal(16 + 4 + 4, graph.ParameterCount);
+    }
+
+    /// <summary>W·tanh(W·x + b) + b: the gradients of both uses add up.</summary>
+    [Fact]
+    public void TheGradientOfASharedParameterIsTheSumOverItsUses()
+    {
+        Dictionary<string, double[]> inputs = new() { ["x"] = [0.3, -1.2, 0.7], ["w"] = [0.2, -0.5, 1.1, 0.4, 0.9, -0.3, 0.8, 0.1, -0.7], ["b"] = [0.1, -0.2, 0.3] };
+        Dictionary<string, double[]> upstream = new() { ["y"] = [1, -2, 0.5] };
+        Dictionary<string, string> tied = new() { ["weight"] = "w", ["bias"] = "b" };
+        Assert.Null(GradientCheck.Mismatch(Make, inputs, upstream));
+
+        GraphRun<double> Make(IReadOnlyDictionary<string, double[]> given)
+        {
+            GraphRun<double> run = new();
+            Value x = run.Real("x", [1, 3], given["x"]);
+            run.Real("w", [3, 3], given["w"]);
+            run.Real("b", [3], given["b"]);
+            Value first = run.Builder.Layer(new Dense(3), "first", [x], null, tied);
+            run.Output("y", run.Builder.Layer(new Dense(3), "second", [run.Builder.Add("tanh", new Tanh(), [first])], null, tied), upstream["y"]);
+            return run;
+        }
     }
 
     [Fact]

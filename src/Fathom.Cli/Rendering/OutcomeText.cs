@@ -2,6 +2,7 @@ using Fathom.Diagnosis;
 using Fathom.Runs;
 using Fathom.Training;
 using Fathom.Training.Losses;
+using Fathom.Training.Metrics;
 
 namespace Fathom.Cli.Rendering;
 
@@ -15,6 +16,13 @@ internal static class OutcomeText
 
     public static string MetricName(MetricKind kind) => kind == MetricKind.Accuracy ? "accuracy" : "R²";
 
+    public static string Metric(MetricValue metric) =>
+        double.IsNaN(metric.Value) ? "–" : metric.Metric.IsShare ? Figures.Percent(metric.Value) : Figures.Number(metric.Value);
+
+    /// <summary>The main metric and the plan's further ones, with their names.</summary>
+    public static string Metrics(Evaluation evaluation) => string.Join("  ",
+        [$"{MetricName(evaluation.MetricKind)} {Metric(evaluation)}", .. evaluation.Metrics.Select(metric => $"{metric.Metric.Name} {Metric(metric)}")]);
+
     /// <summary>The summary at the end of a run.</summary>
     public static void Write(Terminal terminal, RunOutcome outcome)
     {
@@ -27,9 +35,11 @@ internal static class OutcomeText
         };
         terminal.Line();
         terminal.Line($"{how} after {outcome.Steps} steps ({outcome.Epochs} epochs) in {Figures.Number(outcome.Seconds)} s", outcome.Status == RunStatus.Completed ? Tone.Heading : Tone.Warning);
-        TextTable table = new("", "loss", MetricName(outcome.Validation.MetricKind));
-        table.Add(Tone.Plain, "training", Figures.Number(outcome.Training.Loss), Metric(outcome.Training));
-        table.Add(Tone.Plain, "validation", Figures.Number(outcome.Validation.Loss), Metric(outcome.Validation));
+        TextTable table = new(["", "loss", MetricName(outcome.Validation.MetricKind), .. outcome.Validation.Metrics.Select(metric => metric.Metric.Name)]);
+        foreach ((string split, Evaluation evaluation) in new[] { ("training", outcome.Training), ("validation", outcome.Validation) })
+        {
+            table.Add(Tone.Plain, [split, Figures.Number(evaluation.Loss), Metric(evaluation), .. evaluation.Metrics.Select(Metric)]);
+        }
         table.Write(terminal);
         WriteGradient(terminal, outcome);
         terminal.Line(outcome.Findings.Length == 0 ? "no findings" : $"{outcome.Findings.Length} finding{(outcome.Findings.Length == 1 ? "" : "s")}: " +

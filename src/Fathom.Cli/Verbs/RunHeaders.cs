@@ -42,6 +42,7 @@ internal static class RunHeaders
         ["batch"] = plan.BatchSize == TrainingPlan.FullBatch ? "full" : plan.BatchSize,
         ["accumulate"] = plan.Accumulate,
         ["epochs"] = plan.Epochs,
+        ["metrics"] = plan.Metrics.Count == 0 ? null : new JsonArray([.. plan.Metrics.Select(metric => (JsonNode)metric.Name)]),
         ["seed"] = plan.Seed,
     };
 

@@ -91,7 +91,7 @@ internal sealed class TrainingJob : IDisposable
         run.EpochEnded = (epoch, validation) =>
         {
             Save();
-            string metric = $"{OutcomeText.MetricName(validation.MetricKind)} {OutcomeText.Metric(validation)}";
+            string metric = OutcomeText.Metrics(validation);
             detail = metric;
             if (!terminal.Interactive)
             {

@@ -30,13 +30,13 @@ public sealed class BatchNormalization : Remedy
         return model with
         {
             Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => targets.Contains(node)
-                ? rewriter.Builder.Layer(new BatchNorm(), HiddenLayers.FreeName(rewriter, model.Graph, node.Name + "_norm"), [rewriter.Copy(node)])
+                ? rewriter.Builder.Layer(new BatchNorm(ChannelsLast: node.Op is ConvolutionOp { ChannelsLast: true }), HiddenLayers.FreeName(rewriter, model.Graph, node.Name + "_norm"), [rewriter.Copy(node)])
                 : null),
         };
     }
 
-    /// <summary>Dense layers that an activation reads directly.</summary>
+    /// <summary>Dense layers and convolutions that an activation reads directly.</summary>
     private static HashSet<Node> Targets(Graph graph) => new(
-        graph.Nodes.Where(node => node.Op is Dense && HiddenLayers.Readers(graph, node).ToArray() is [{ Op: Activation and not Linear } reader] && HiddenLayers.Activations(graph).Contains(reader)),
+        graph.Nodes.Where(node => HiddenLayers.IsWeighted(node) && HiddenLayers.Readers(graph, node).ToArray() is [{ Op: Activation and not Linear } reader] && HiddenLayers.Activations(graph).Contains(reader)),
         ReferenceEqualityComparer.Instance);
 }

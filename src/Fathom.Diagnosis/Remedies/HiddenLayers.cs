@@ -6,12 +6,16 @@ namespace Fathom.Diagnosis.Remedies;
 /// <summary>What remedies look for in a graph.</summary>
 internal static class HiddenLayers
 {
-    /// <summary>Elementwise functions between layers; not the one that makes the output.</summary>
+    /// <summary>Elementwise functions between layers; not the one that makes the output, nor one that makes a gate.</summary>
     public static IEnumerable<Node> Activations(Graph graph)
     {
-        HashSet<Node> output = OutputChain(graph);
-        return graph.Nodes.Where(node => node.Op is Activation and not Linear && !output.Contains(node));
+        HashSet<Node> others = OutputChain(graph);
+        others.UnionWith(graph.Nodes.Where(node => node.Op is GatedSum).Select(node => node.Inputs[0].Node)); // a gate must stay between 0 and 1
+        return graph.Nodes.Where(node => node.Op is Activation and not Linear && !others.Contains(node));
     }
+
+    /// <summary>Dense layers and convolutions: what is drawn, and what may be normalized or skipped.</summary>
+    public static bool IsWeighted(Node node) => node.Op is Dense or ConvolutionOp;
 
     /// <summary>A name that neither the new graph has taken nor the old one will bring along.</summary>
     /// <param name="rewriter">The rewrite under way.</param>

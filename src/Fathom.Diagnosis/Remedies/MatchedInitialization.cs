@@ -55,7 +55,7 @@ public sealed class MatchedInitialization : Remedy
         LayerReaders readers = new(model.Graph);
         return model with
         {
-            Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => node.Op is Dense
+            Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => HiddenLayers.IsWeighted(node)
                 ? rewriter.Copy(node, initializer: (slot, _) => slot == "weight" ? For(readers.ActivationAfter(node)?.Op) : ConstantInitializer.Zeros)
                 : null),
         };

@@ -6,7 +6,8 @@ using Fathom.Training;
 namespace Fathom.Diagnosis.Remedies;
 
 /// <summary>
-/// Orthogonal weights, whose singular values are all equal, at a gain that makes up for the activation (Saxe et al. 2013).
+/// Orthogonal weights, whose singular values are all equal, at a gain that makes up for the activation (Saxe et al. 2013); of
+/// convolutions at the kernel's centre (Xiao et al. 2018).
 /// </summary>
 public sealed class OrthogonalInitialization : Remedy
 {
@@ -18,8 +19,8 @@ public sealed class OrthogonalInitialization : Remedy
 
     public override IEnumerable<Prescription> Propose(ModelDefinition model, IReadOnlyList<Finding> findings)
     {
-        bool already = model.Graph.Parameters.Any(node => ((Parameter)node.Op).Initializer is Orthogonal);
-        if (!already && model.Graph.Nodes.Any(node => node.Op is Dense))
+        bool already = model.Graph.Parameters.Any(node => ((Parameter)node.Op).Initializer is Orthogonal or DeltaOrthogonal);
+        if (!already && model.Graph.Nodes.Any(HiddenLayers.IsWeighted))
         {
             yield return new Prescription(this, "orthogonal initialization", Rewrite);
         }
@@ -31,9 +32,17 @@ public sealed class OrthogonalInitialization : Remedy
         double Gain(Node layer) => (readers.ActivationAfter(layer)?.Op as Activation)?.RecommendedWeightGain ?? 1;
         return model with
         {
-            Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => node.Op is Dense
-                ? rewriter.Copy(node, initializer: (slot, _) => slot == "weight" ? new Orthogonal(Gain(node)) : ConstantInitializer.Zeros)
+            Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => HiddenLayers.IsWeighted(node)
+                ? rewriter.Copy(node, initializer: (slot, _) => slot == "weight" ? For(node, Gain(node)) : ConstantInitializer.Zeros)
                 : null),
         };
+    }
+
+    /// <summary>For a convolution a kernel that is orthogonal at its centre, unless it has fewer outputs than inputs.</summary>
+    private static Initializer For(Node layer, double gain)
+    {
+        DeltaOrthogonal kernel = new(gain);
+        bool fits = layer.Op is ConvolutionOp && kernel.Requirement(layer.Inputs[1].Shape) is null;
+        return fits ? kernel : new Orthogonal(gain);
     }
 }

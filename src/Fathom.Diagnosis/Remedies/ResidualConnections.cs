@@ -15,7 +15,7 @@ public sealed class ResidualConnections : Remedy
 
     public override IEnumerable<Prescription> Propose(ModelDefinition model, IReadOnlyList<Finding> findings)
     {
-        bool already = model.Graph.Nodes.Any(node => node.Op is Add);
+        bool already = model.Graph.Nodes.Any(node => node.Op is Add or GatedSum);
         if (!already && Blocks(model.Graph).Count >= 2)
         {
             yield return new Prescription(this, "residual connection around each block", Rewrite);
@@ -40,11 +40,11 @@ public sealed class ResidualConnections : Remedy
         foreach (Node activation in HiddenLayers.Activations(graph))
         {
             Node node = activation;
-            while (node.Op is not Dense && node.DataInputs.Take(2).ToArray() is [{ } before] && HiddenLayers.Readers(graph, before.Node).Count() == 1)
+            while (!HiddenLayers.IsWeighted(node) && node.DataInputs.Take(2).ToArray() is [{ } before] && HiddenLayers.Readers(graph, before.Node).Count() == 1)
             {
                 node = before.Node;
             }
-            if (node.Op is Dense && node.Inputs[0].Node.Op is not Input && node.Inputs[0].Shape.Equals(activation.Outputs[0].Shape))
+            if (HiddenLayers.IsWeighted(node) && node.Inputs[0].Node.Op is not Input && node.Inputs[0].Shape.Equals(activation.Outputs[0].Shape))
             {
                 blocks[activation] = node.Inputs[0];
             }

@@ -5,6 +5,7 @@ using Fathom.Training;
 using Fathom.Training.Clipping;
 using Fathom.Training.Initialization;
 using Fathom.Training.Losses;
+using Fathom.Training.Metrics;
 using Fathom.Training.Optimizers;
 using Fathom.Training.Pretraining;
 using Fathom.Training.Regularization;
@@ -23,7 +24,7 @@ public sealed class ModelFileReader
     internal const string FullBatch = "full";
 
     private static readonly string[] Keys =
-        ["fathom", "name", "data", "seed", "input", "layers", "output", "initialization", "loss", "class_weights", "optimizer", "schedule", "clip", "regularization", "batch", "accumulate", "epochs", "pretraining"];
+        ["fathom", "name", "data", "seed", "input", "layers", "output", "initialization", "loss", "class_weights", "optimizer", "schedule", "clip", "regularization", "batch", "accumulate", "epochs", "metrics", "pretraining"];
 
     private readonly string file;
     private readonly YamlText source;
@@ -128,11 +129,33 @@ public sealed class ModelFileReader
             Schedule = schedule?.Value ?? plan.Schedule,
             ClassWeights = ReadClassWeights(graph, loss.Value),
             Regularization = ReadRegularization(graph),
+            Metrics = ReadMetrics(),
             BatchSize = ReadBatch(plan.BatchSize),
             Accumulate = ReadAccumulate(plan.BatchSize),
             Epochs = Count("epochs", plan.Epochs),
             Seed = root.Find("seed") is { } seed ? (ulong)YamlValue.Read(source, "seed", seed, typeof(ulong))! : plan.Seed,
         };
+    }
+
+    /// <summary>One metric, or a list of them; <c>top_3</c> is short for <c>{top_k: 3}</c>.</summary>
+    private ValueList<Metric> ReadMetrics()
+    {
+        if (root.Find("metrics") is not { } node)
+        {
+            return [];
+        }
+        IEnumerable<YamlNode> nodes = node is YamlSequenceNode list ? list.Children : [node];
+        return [.. nodes.Select(entry =>
+        {
+            if (entry is YamlScalarNode { Value: { } name } && MetricCatalog.ByShortName(name) is { } metric)
+            {
+                Check(new Component<Metric>(name, metric, entry, new Dictionary<string, YamlNode>()), metric.Validate);
+                return metric;
+            }
+            Component<Metric> component = components.Read("metric", entry, MetricCatalog.ByKind);
+            Check(component, component.Value.Validate);
+            return component.Value;
+        })];
     }
 
     /// <summary><c>balanced</c>, or a list with a number for each class.</summary>
@@ -163,8 +186,20 @@ public sealed class ModelFileReader
     }
 
     /// <summary>A number of samples, or <c>full</c> for all training data.</summary>
-    private int ReadBatch(int fallback) =>
-        root.Find("batch") is YamlScalarNode { Value: FullBatch } ? TrainingPlan.FullBatch : Count("batch", fallback);
+    private int ReadBatch(int fallback)
+    {
+        if (root.Find("batch") is not { } node)
+        {
+            return fallback;
+        }
+        if (node is YamlScalarNode { Value: FullBatch })
+        {
+            return TrainingPlan.FullBatch;
+        }
+        return node is YamlScalarNode scalar && int.TryParse(scalar.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _)
+            ? YamlValue.Whole(source, "batch", node, 1)
+            : throw source.KeyError(node, "batch", $"{YamlValue.Describe(node)} is not a whole number", $"a whole number of 1 or more, {FullBatch}");
+    }
 
     private int ReadAccumulate(int fallbackBatch)
     {

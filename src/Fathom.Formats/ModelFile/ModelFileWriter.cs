@@ -6,6 +6,7 @@ using Fathom.Graphs.Ops;
 using Fathom.Training;
 using Fathom.Training.Clipping;
 using Fathom.Training.Losses;
+using Fathom.Training.Metrics;
 using Fathom.Training.Optimizers;
 using Fathom.Training.Pretraining;
 using Fathom.Training.Regularization;
@@ -79,6 +80,11 @@ public static class ModelFileWriter
             text.Append(CultureInfo.InvariantCulture, $"accumulate: {plan.Accumulate}\n");
         }
         text.Append(CultureInfo.InvariantCulture, $"epochs: {plan.Epochs}\n");
+        if (plan.Metrics.Count > 0)
+        {
+            string[] metrics = [.. plan.Metrics.Select(metric => Component(metric, metric.Kind, MetricCatalog.ByKind))];
+            text.Append(CultureInfo.InvariantCulture, $"metrics: [{string.Join(", ", metrics)}]\n");
+        }
         if (plan.Pretraining is { } pretraining)
         {
             text.Append("pretraining: ").Append(Component(pretraining, pretraining.Kind, PretrainingCatalog.ByKind)).Append('\n');

@@ -7,16 +7,18 @@ namespace Fathom.Graphs.Ops;
 /// <summary>Mean of two or more tensors of one shape, element by element.</summary>
 public sealed record Average : Op
 {
+    private static readonly Add Sum = new();
+
     public override string Kind => "average";
 
     /// <summary>Of independent terms; see <see cref="Add"/>.</summary>
     public override MomentRule? Moments => new(Forward, static (scope, _) => 1.0 / ((double)scope.Inputs.Length * scope.Inputs.Length));
 
-    public override ImmutableArray<TensorType> Infer(ShapeScope scope) => new Add().Infer(scope);
+    public override ImmutableArray<TensorType> Infer(ShapeScope scope) => Sum.Infer(scope);
 
     public override void Run<T>(in KernelContext<T> context)
     {
-        new Add().Run(context);
+        Sum.Run(context);
         Elementwise.Map(new Multiple<T>(T.One / T.CreateTruncating(context.Inputs.Length)), context.Output(0), context.Output(0), context.Pool);
     }
 

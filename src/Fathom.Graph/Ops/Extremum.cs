@@ -57,7 +57,7 @@ public sealed record ExtremumGradient : Op
 
     public override void Run<T>(in KernelContext<T> context)
     {
-        (Buffer<T> upstream, Buffer<T> y, Buffer<T> share) = (context.Input(0), context.Input(1), context.Scratch);
+        (Buffer<T> upstream, Buffer<T> y, Buffer<T> share) = (context.Input(0), context.Input(1), context.Scratch.Slice(0, context.Input(1).Length));
         share.Span.Clear();
         for (int i = 2; i < context.Inputs.Length; i++)
         {

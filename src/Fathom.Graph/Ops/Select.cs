@@ -73,7 +73,7 @@ public sealed record SelectGradient(Select Forward, Shape Shape) : Op
     }
 }
 
-/// <summary>The verbs of <see cref="Select"/>.</summary>
+/// <summary>The verb of <see cref="Select"/>.</summary>
 public static class SelectLayer
 {
     /// <param name="network">Where to go on.</param>

@@ -64,7 +64,7 @@ public sealed record RbmPretraining(int Epochs = 10, double LearningRate = 0.1, 
             (this.rule, this.data) = (rule, data);
             Buffer<float> bias = layer.Bias is null ? default : scope.Parameters.Value(scope.Parameters.Find(layer.Bias));
             // An epoch's last batch may have one row more.
-            int rows = Math.Min(scope.Model.Plan.BatchSize + 1, data.Rows);
+            int rows = (int)Math.Min(scope.Model.Plan.BatchSize + 1L, data.Rows);
             machine = new BoltzmannMachine<float>(scope.Parameters.Value(scope.Parameters.Find(layer.Weight)), bias, layer.Inputs, layer.Units, gaussian, rows, scope.Pool);
             batch = new float[rows * data.Width];
             key = new RandomKey(scope.Seed, RandomKey.StreamOf($"{layer.Layer.Name}.pretraining"), 0);

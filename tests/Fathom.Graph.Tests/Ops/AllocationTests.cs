@@ -1,4 +1,5 @@
 using Fathom.Compute;
+using Fathom.Graphs.Blocks;
 using Fathom.Graphs.Initializers;
 using Fathom.Graphs.Ops;
 using Fathom.Training.Execution;
@@ -12,13 +13,16 @@ public sealed class AllocationTests
     public void AStepAllocatesNothing(bool training)
     {
         NetworkCursor x = Network.Input(4, 6).LayerNorm([4, 6]).LayerNorm(affine: false).RmsNorm().GroupNorm(2);
+        NetworkCursor places = x.PositionalEmbedding().SinusoidalPositions().Transpose(2, 1).Transpose(2, 1);
+        NetworkCursor attended = places.MultiHeadAttention(2, mask: places.PaddingMask()).MultiHeadAttention(3, causal: true, qkNorm: QueryKeyNorm.Layer, dropout: 0.1).CrossAttention(places, 1);
+        x = attended.ScaledDotProductAttention(x, places).Slice(1, 0, 2).Concat([x.Mean([1], keepDims: true), x.Max([1], keepDims: true)], axis: 1);
         x = x.Rnn(5).Lstm(4).Gru(6).Gru(6, resetAfter: false).Lstm(6, mask: x.Select(0, -1));
         NetworkCursor functions = x.BatchNorm().Tanh().LeakyRelu().PRelu(perChannel: true).RRelu().Elu().Selu().Gelu().Gelu(approximate: true).Silu().Swish(1.2)
             .Softplus().Softsign().Mish().HardTanh().Relu6().Erf().Linear().Relu().Sigmoid().Dropout(0.2);
         NetworkCursor product = functions.MatMul(functions.Softmax().Multiply(x), transposeB: true);
         NetworkCursor flat = product.Concat([functions.LogSoftmax(1)]).Reshape(8, 5).Flatten().BatchNorm(affine: false);
         NetworkCursor capsules = Images(flat).TailoredTanh().TailoredLeakyRelu().Dense(12).Reshape(3, 4).Squash().Capsule(6, 2).CapsuleLength().Concat([flat]);
-        Graph network = capsules.Dense(12).Maxout(3).Glu().SwiGlu().Goodness().Build();
+        Graph network = Structure(capsules).Dense(12).Maxout(3).Glu().SwiGlu().Goodness().Build();
 
         GraphBuilder builder = new(network);
         Value upstream = builder.Parameter("upstream", Shape.Of(1), ConstantInitializer.Ones, trainable: false);
@@ -50,6 +54,13 @@ public sealed class AllocationTests
             }
             return GC.GetAllocatedBytesForCurrentThread() - before;
         }
+    }
+
+    private static NetworkCursor Structure(NetworkCursor flat)
+    {
+        NetworkCursor x = flat.Dense(7, weightStandardization: WeightStandardization.Scaled).Highway().AlphaDropout(0.1).GaussianDropout(0.1).GaussianNoise(0.1);
+        NetworkCursor y = x.Residual(branch => branch.Dense(9), ResidualScale.Layerscale).Scale(0.9).Rescaling(2, 1).Dense(7);
+        return x.Maximum(y, x.Subtract(y)).Minimum(y).Average(x);
     }
 
     private static NetworkCursor Images(NetworkCursor flat)

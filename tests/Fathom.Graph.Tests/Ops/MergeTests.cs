@@ -48,6 +48,22 @@ public sealed class MergeTests
         Assert.Equal([2, 3, 0], run.Gradients["c"]);
     }
 
+    /// <summary>A plan has one scratch memory, as large as the most that a node asks for.</summary>
+    [Fact]
+    public void ExtremesOfSeveralSizesStandInOneNetwork()
+    {
+        GraphRun<double> run = new();
+        (Value a, Value b) = (run.Real("a", [3], [1, 5, 2]), run.Real("b", [3], [4, 0, 2]));
+        (Value c, Value d) = (run.Real("c", [1], [7]), run.Real("d", [1], [8]));
+        run.Output("y", run.Builder.Add("large", new Maximum(), [a, b]), [1, 1, 1]);
+        run.Output("z", run.Builder.Add("small", new Maximum(), [c, d]), [3]);
+        run.Execute(["a", "b", "c", "d"]);
+        Assert.Equal([0, 1, 0.5], run.Gradients["a"]);
+        Assert.Equal([1, 0, 0.5], run.Gradients["b"]);
+        Assert.Equal(0, Assert.Single(run.Gradients["c"]));
+        Assert.Equal(3, Assert.Single(run.Gradients["d"]));
+    }
+
     [Fact]
     public void ThreadsDoNotChangeABit()
     {

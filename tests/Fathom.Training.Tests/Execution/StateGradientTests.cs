@@ -1,5 +1,6 @@
 using Fathom.Compute;
 using Fathom.Graphs;
+using Fathom.Graphs.Ops;
 using Fathom.Training.Data;
 using Fathom.Training.Execution;
 using Fathom.Training.Losses;

@@ -1,0 +1,79 @@
+using Fathom.Diagnosis.Remedies;
+using Fathom.Graphs;
+using Fathom.Graphs.Blocks;
+using Fathom.Graphs.Initializers;
+using Fathom.Graphs.Ops;
+using Fathom.Theory;
+using Fathom.Training;
+
+namespace Fathom.Diagnosis.Tests;
+
+/// <summary>Diagnosis and remedies on networks of gates, learnt residual scales and shared parameters.</summary>
+public sealed class StructureTests
+{
+    private static readonly Finding Vanishing = new()
+    {
+        Rule = "FTH001", Problem = "", Severity = Severity.Error, Cause = Causes.Vanishing, Layers = [], Step = 0, Confidence = 1,
+        Evidence = System.Collections.Immutable.ImmutableSortedDictionary<string, Evidence>.Empty, Explanation = "",
+    };
+
+    /// <summary>A scale of 0 that learns holds the branch's gradient back for the first step alone.</summary>
+    [Fact]
+    public void ABranchThatStartsAtZeroIsNoVanishingGradient()
+    {
+        NetworkCursor start = Network.Input(64).Dense(32);
+        Assert.Null(Of(start.Repeat(8, block => block.Residual(branch => branch.Dense(32, VarianceScaling.HeNormal).Relu(), ResidualScale.Rezero)).Dense(10)));
+        start = Network.Input(64).Dense(32);
+        Assert.Null(Of(start.Repeat(8, block => block.Residual(branch => branch.Dense(32).Relu().Dense(32, ConstantInitializer.Zeros))).Dense(10, ConstantInitializer.Zeros)));
+    }
+
+    [Fact]
+    public void WeightsThatAreAllZeroStillAre()
+    {
+        NetworkCursor start = Network.Input(64);
+        Assert.Equal(Causes.BadInitialization, Of(start.Repeat(4, block => block.Dense(32, ConstantInitializer.Zeros).Sigmoid()).Dense(10, ConstantInitializer.Zeros))?.Cause);
+        start = Network.Input(64).Dense(32);
+        Assert.Equal(Causes.BadInitialization, Of(start.Repeat(4, block => block.Dense(32, ConstantInitializer.Zeros).Relu()).Dense(10))?.Cause);
+        // A scale that is frozen at 0 never lets anything through.
+        start = Network.Input(64).Dense(32).Relu();
+        Value scaled = start.Builder.Layer(new Scale(0), null, [start.Dense(32).Relu().Value], frozen: _ => true);
+        Value sum = start.Builder.Layer(new Add(), null, [scaled, start.Value]);
+        Assert.Equal(["dense_2"], Forecast.Of(SignalPropagation.Predict(start.Builder.Build(start.Builder.Layer(new Dense(10), null, [sum])), DataMoments.Standardized))?.Layers);
+    }
+
+    [Fact]
+    public void GatesStayGates()
+    {
+        ModelDefinition model = SickNetworks.Vanishing() with { Graph = Network.Input(64).Dense(16).Repeat(4, block => block.Highway(new Sigmoid())).Dense(10).Build() };
+        foreach (Prescription prescription in RemedyCatalog.All.SelectMany(remedy => remedy.Propose(model, [Vanishing])))
+        {
+            Graph mended = prescription.Rewrite(model).Graph;
+            Assert.IsType<Sigmoid>(mended["highway_2.gate.sigmoid"].Op);
+            Assert.Equal("highway_2.gate", mended["highway_2.gate.sigmoid"].Inputs[0].Name);
+        }
+        Assert.Contains(RemedyCatalog.All, remedy => remedy.Propose(model, [Vanishing]).Any());
+        Assert.Empty(new ResidualConnections().Propose(model, [Vanishing]));
+    }
+
+    [Fact]
+    public void RemediesKeepSharedParametersShared()
+    {
+        Dictionary<string, string> tied = new() { ["weight"] = "w", ["bias"] = "b" };
+        ModelDefinition model = SickNetworks.Vanishing(epochs: 1) with
+        {
+            Graph = Network.Input(64).Dense(16).Repeat(6, block => block.Then(new Dense(16), null, null, tied).Sigmoid()).Dense(10).Build(),
+        };
+        int tried = 0;
+        foreach (Prescription prescription in RemedyCatalog.All.SelectMany(remedy => remedy.Propose(model, [Vanishing])))
+        {
+            ModelDefinition mended = prescription.Rewrite(model);
+            Assert.Same(mended.Graph["w"], mended.Graph["dense_3"].Inputs[1].Node);
+            Assert.Same(mended.Graph["w"], mended.Graph["dense_6"].Inputs[1].Node);
+            Assert.True(SickNetworks.Run(mended).Steps > 0, prescription.Name);
+            tried++;
+        }
+        Assert.InRange(tried, 5, 50);
+    }
+
+    private static Finding? Of(NetworkCursor network) => Forecast.Of(SignalPropagation.Predict(network.Build(), DataMoments.Standardized));
+}
