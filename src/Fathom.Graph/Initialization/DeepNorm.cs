@@ -34,9 +34,15 @@ public sealed record DeepNorm(double? Alpha = null, double? Beta = null) : Initi
         (alpha, beta) = (Alpha ?? alpha, Beta ?? beta);
         HashSet<Node> inBranch = [.. branches.SelectMany(branch => branch.Nodes)];
         Dictionary<Node, int> shortcuts = branches.ToDictionary(branch => branch.Add, branch => 1 - branch.Input);
+        // A block may have a factor on its shortcut already.
+        HashSet<Node> scaled = [.. shortcuts.Select(pair => pair.Key.Inputs[pair.Value].Node).Where(node => node.Op is Rescaling && readers.Of(node.Output).Count == 1)];
         return GraphRewriter.Rewrite(graph, (rewriter, node) =>
         {
-            if (shortcuts.TryGetValue(node, out int shortcut))
+            if (node.Op is Rescaling && scaled.Contains(node))
+            {
+                return rewriter.Copy(node, new Rescaling(alpha));
+            }
+            if (shortcuts.TryGetValue(node, out int shortcut) && !scaled.Contains(node.Inputs[shortcut].Node))
             {
                 Value[] inputs = [.. node.Inputs.Select(rewriter.Mapped)];
                 inputs[shortcut] = rewriter.Builder.Layer(new Rescaling(alpha), rewriter.Builder.FreeName($"{node.Name}.alpha"), [inputs[shortcut]]);

@@ -10,7 +10,7 @@ public static class WeightLayers
 
     /// <summary>The weight's node, or null if the layer has none.</summary>
     public static Node? WeightOf(Node layer) =>
-        layer.Op is Dense || layer.Op.Kind.Contains("conv", StringComparison.Ordinal)
+        layer.Op is Dense or ConvolutionOp
             ? layer.Parameters.FirstOrDefault(parameter => parameter.Outputs[0].Shape.Rank >= 2)
             : null;
 

@@ -78,7 +78,7 @@ public sealed record ShiftBiasGradient : Op
         context.Output(0).Span[0] = T.CreateTruncating(Reductions.Sum(context.Input(0), context.Pool));
 }
 
-/// <summary>The verb of <see cref="Ops.Shift"/>.</summary>
+/// <summary>The verb of <see cref="Shift"/>.</summary>
 public static class ShiftLayer
 {
     /// <param name="network">Where to go on.</param>

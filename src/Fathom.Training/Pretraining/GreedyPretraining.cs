@@ -75,7 +75,7 @@ internal static class GreedyPretraining
             error = sum / data.Rows / data.Width;
             if (!double.IsFinite(error))
             {
-                throw new TrainingException($"pretraining {rule.Kind}: the reconstruction error of {layer.Layer.Name} is no longer a number in epoch {epoch + 1}; lower learning_rate");
+                throw new TrainingException($"pretraining {rule.Kind}: the reconstruction error of {layer.Layer.Name} is no longer a number in epoch {epoch + 1}; lower the learning rate, or look for values in the data that are none");
             }
             first = epoch == 0 ? error : first;
             if (epoch + 1 < rule.Epochs)

@@ -29,6 +29,17 @@ public sealed class LsuvTests
     }
 
     [Fact]
+    public void ConvolutionsAreScaledToo()
+    {
+        Graph graph = Network.Input(64).Reshape([1, 8, 8]).Then(new Conv2d(6, 3)).Then(new Sigmoid()).Then(new Conv2d(6, 3, Padding: Padding.Same)).Relu().Flatten().Dense(10).Build();
+        using TrainingSession session = new(Model(graph), Digits, WorkerPool.Single);
+        Assert.True(session.Prepare());
+        double[] variances = Variances(session);
+        Assert.Equal(3, variances.Length);
+        Assert.All(variances, variance => Assert.InRange(variance, 0.9, 1.1));
+    }
+
+    [Fact]
     public void WeightsStayOrthogonalAndBiasesZero()
     {
         using TrainingSession session = new(Model(Network.Input(64).Dense(20, bias: Graphs.Initializers.ConstantInitializer.Ones).Tanh().Dense(10).Build()), Digits, WorkerPool.Single);
@@ -96,7 +107,7 @@ public sealed class LsuvTests
     /// <summary>Of each dense layer's output over the session's first batch.</summary>
     private static double[] Variances(TrainingSession session)
     {
-        Node[] layers = [.. session.Model.Graph.Nodes.Where(node => node.Op is Dense)];
+        Node[] layers = [.. session.Model.Graph.Nodes.Where(node => node.Op is Dense or ConvolutionOp)];
         int[] rows = new BatchOrder(Digits.Training.Count, 64, session.Model.Plan.Seed).Rows(0).ToArray();
         using ExecutionPlan<float> plan = ExecutionPlan<float>.Create(session.Model.Graph, rows.Length, session.Parameters, WorkerPool.Single, [.. layers.Select(layer => layer.Output)]);
         Digits.Training.CopyInputs(rows, plan.Real(session.Graph.Input).Span);
