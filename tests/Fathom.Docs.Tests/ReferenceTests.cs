@@ -18,7 +18,7 @@ public sealed partial class ReferenceTests
     private static readonly string[] Elementary =
     [
         "linear", "matmul", "add", "multiply", "subtract", "average", "maximum", "minimum", "rescaling", "concat", "flatten", "reshape", "transpose", "mean", "max", "sum", "select", "slice",
-        "mse", "mae", "hinge", "nll", "constant", "step", "multi_step", "exponential", "value", "tensor_norm", "normal", "uniform", "zeros", "ones", "dense", "padding_mask", "accuracy",
+        "mse", "mae", "hinge", "nll", "constant", "step", "multi_step", "exponential", "value", "tensor_norm", "normal", "uniform", "zeros", "ones", "dense", "padding_mask", "accuracy", "top_k",
     ];
 
     private static readonly string Folder = Path.Combine(RepositoryFiles.Root, "docs", "reference");
