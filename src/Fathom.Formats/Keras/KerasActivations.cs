@@ -84,8 +84,9 @@ internal static class KerasActivations
         {
             (0, 0, null) => new Relu(),
             (0, 0, 6) => new Relu6(),
+            (0, 0, > 0) => new HardTanh(0, cap.Value),
             (0, _, null) => new LeakyRelu(slope),
-            _ => throw config.Error(string.Create(CultureInfo.InvariantCulture, $"ReLU with max_value {(cap is null ? "null" : cap)}, negative_slope {slope} and threshold {threshold} is not supported; allowed: threshold 0, and either max_value null or max_value 6 with negative_slope 0")),
+            _ => throw config.Error(string.Create(CultureInfo.InvariantCulture, $"ReLU with max_value {(cap is null ? "null" : cap)}, negative_slope {slope} and threshold {threshold} is not supported; allowed: threshold 0, and either max_value null or negative_slope 0")),
         };
     }
 

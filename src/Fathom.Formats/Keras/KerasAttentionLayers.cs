@@ -1,10 +1,11 @@
+using System.Collections.Immutable;
 using Fathom.Graphs;
 using Fathom.Graphs.Initializers;
 using Fathom.Graphs.Ops;
 
 namespace Fathom.Formats.Keras;
 
-/// <summary>Multi-head attention.</summary>
+/// <summary>Multi-head attention, and attention without projections.</summary>
 internal static class KerasAttentionLayers
 {
     /// <summary>Called with query, value, and key (the value where it is left out).</summary>
@@ -36,6 +37,42 @@ internal static class KerasAttentionLayers
                 MultiHeadAttention op = Make(key == width ? 0 : key, value == width ? 0 : value);
                 return (op, Initializers(op, inputs, kernel, heads, keyUnits, width));
             },
+        });
+    }
+
+    /// <summary>
+    /// Attention without projections. Keras does not divide the products by √d, or multiplies them with a learnt number;
+    /// Fathom divides, so the query is multiplied by √d before.
+    /// </summary>
+    public static void ReadAttention(KerasLayer layer)
+    {
+        KerasJson config = layer.Config;
+        if (config.Text("score_mode", "dot") is not "dot" and string mode)
+        {
+            throw config.KeyError("score_mode", $"{ModelFormatException.Quote(mode)} is not supported", "dot");
+        }
+        if (config.Number("dropout", 0) != 0)
+        {
+            throw config.KeyError("dropout", "dropout of attention weights is not supported here", "0, or MultiHeadAttention");
+        }
+        (int[] from, string? mask, bool causal) = ReadCall(layer);
+        if (layer.Mask(layer.IndexOf("query", 0)) is not null)
+        {
+            throw config.Error("a mask on the query, which sets results to 0, is not supported; allowed: a query without a mask");
+        }
+        string query = layer.Emit(new KerasNode($"{layer.Name}_query", new Rescaling(1))
+        {
+            From = [KerasLayer.Input(from[0])],
+            Resolve = inputs => (new Rescaling(Math.Sqrt(Width(inputs[0]))), ImmutableDictionary<string, Initializer>.Empty),
+        });
+        if (config.Flag("use_scale", false))
+        {
+            query = layer.Emit(new KerasNode($"{layer.Name}_scale", new Scale()));
+        }
+        string key = KerasLayer.Input(from[Math.Min(1, from.Length - 1)]);
+        layer.Emit(new KerasNode(layer.Name, new ScaledDotProductAttention(causal, mask is not null))
+        {
+            From = [query, key, KerasLayer.Input(from[^1]), .. mask is null ? [] : new[] { mask }],
         });
     }
 

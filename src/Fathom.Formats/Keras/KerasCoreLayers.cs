@@ -53,15 +53,31 @@ internal static class KerasCoreLayers
 
     public static void ReadActivationLayer(KerasLayer layer) => layer.Emit(KerasActivations.FromClass(layer.ClassName, layer.Config)!);
 
-    /// <summary>Keras has a slope for each element of a sample, which for vectors is one for each index of axis 1.</summary>
+    /// <summary>Keras has a slope for each element of a sample, but for the axes that share one.</summary>
     public static void ReadPRelu(KerasLayer layer)
     {
-        Initializer slope = KerasInitializers.Read(layer.Config, "alpha_initializer") ?? ConstantInitializer.Zeros;
+        KerasJson config = layer.Config;
+        Initializer slope = KerasInitializers.Read(config, "alpha_initializer") ?? ConstantInitializer.Zeros;
         layer.ReadBounds("alpha", $"{layer.Name}.weight");
-        layer.Config.Ignore("shared_axes");
+        HashSet<double> shared = [.. config.Has("shared_axes") ? config.Numbers("shared_axes") : []];
         double initial = slope is ConstantInitializer constant ? constant.Number : 0.25;
-        layer.Emit(new PRelu(PerChannel: true, initial), new Dictionary<string, Initializer> { ["weight"] = slope },
-            inputs => inputs[0].Shape.Rank == 2 ? null : $"PReLU is supported for inputs (N, features) only; {inputs[0].Shape} is given");
+        Dictionary<string, Initializer> initializers = new() { ["weight"] = slope };
+        layer.Emit(new KerasNode(layer.Name, new PRelu(true, initial))
+        {
+            Initializers = initializers,
+            Resolve = inputs =>
+            {
+                int rank = inputs[0].Shape.Rank;
+                int[] own = [.. Enumerable.Range(1, Math.Max(0, rank - 1)).Where(axis => !shared.Contains(axis) && !shared.Contains(axis - rank))];
+                return (own switch
+                {
+                    [] => new PRelu(false, initial),
+                    [1] => new PRelu(true, initial),
+                    [var axis] when axis == rank - 1 => new PRelu(true, initial, ChannelsLast: true),
+                    _ => throw config.KeyError("shared_axes", $"slopes of their own along {own.Length} axes of {inputs[0].Shape} are not supported", "a list of all axes but the channels', such as [1, 2]"),
+                }, initializers);
+            },
+        });
     }
 
     public static void ReadEmbedding(KerasLayer layer)
@@ -106,7 +122,12 @@ internal static class KerasCoreLayers
         layer.RefuseIfSet("noise_shape", "a noise shape");
         if (rate > 0)
         {
-            layer.Emit(new Dropout(rate));
+            layer.Emit(layer.ClassName switch
+            {
+                "AlphaDropout" => new AlphaDropout(rate),
+                "GaussianDropout" => new GaussianDropout(rate),
+                _ => new Dropout(rate),
+            });
         }
     }
 
@@ -119,9 +140,28 @@ internal static class KerasCoreLayers
 
     public static void ReadGaussianNoise(KerasLayer layer)
     {
-        if (layer.Config.Number("stddev") != 0)
+        if (layer.Config.Number("stddev") is not 0 and double deviation)
         {
-            layer.Warn("the noise that this layer adds in training is left out");
+            layer.Emit(new GaussianNoise(deviation));
         }
+    }
+
+    public static void ReadRescaling(KerasLayer layer) => layer.Emit(new Rescaling(layer.Config.Number("scale"), layer.Config.Number("offset", 0)));
+
+    /// <summary>(x − mean)/√variance, or back; Keras takes at least 1e-7 for the root.</summary>
+    public static void ReadNormalization(KerasLayer layer)
+    {
+        KerasJson config = layer.Config;
+        layer.Config.Ignore("axis");
+        if (!config.Has("mean") || !config.Has("variance"))
+        {
+            throw config.Error("its mean and variance are weights, which are not read; allowed: a mean and a variance in the config, or 'standardize: true' with the data");
+        }
+        if (config.Find("mean") is not { ValueKind: JsonValueKind.Number } || config.Find("variance") is not { ValueKind: JsonValueKind.Number })
+        {
+            throw config.KeyError("mean", "a mean and a variance for each feature are not supported", "one number each, or 'standardize: true' with the data");
+        }
+        (double mean, double deviation) = (config.Number("mean"), Math.Max(Math.Sqrt(config.Number("variance")), 1e-7));
+        layer.Emit(config.Flag("invert", false) ? new Rescaling(deviation, mean) : new Rescaling(1 / deviation, -mean / deviation));
     }
 }

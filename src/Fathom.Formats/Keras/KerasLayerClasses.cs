@@ -26,6 +26,10 @@ internal static class KerasLayerClasses
         ["Masking"] = new(KerasCoreLayers.ReadMasking),
         ["TimeDistributed"] = new(KerasCoreLayers.ReadTimeDistributed, PassesMask: true),
         ["Dropout"] = new(KerasCoreLayers.ReadDropout, PassesMask: true),
+        ["AlphaDropout"] = new(KerasCoreLayers.ReadDropout, PassesMask: true),
+        ["GaussianDropout"] = new(KerasCoreLayers.ReadDropout, PassesMask: true),
+        ["Rescaling"] = new(KerasCoreLayers.ReadRescaling),
+        ["Normalization"] = new(KerasCoreLayers.ReadNormalization),
         ["GaussianNoise"] = new(KerasCoreLayers.ReadGaussianNoise, PassesMask: true),
 
         ["Flatten"] = new(KerasShapeLayers.ReadFlatten),
@@ -33,6 +37,10 @@ internal static class KerasLayerClasses
         ["Permute"] = new(KerasShapeLayers.ReadPermute),
         ["RepeatVector"] = new(KerasShapeLayers.ReadRepeatVector),
         ["Add"] = new(static layer => layer.Emit(new Add()), PassesMask: true),
+        ["Subtract"] = new(static layer => layer.Emit(new Subtract()), PassesMask: true),
+        ["Average"] = new(static layer => layer.Emit(new Average()), PassesMask: true),
+        ["Maximum"] = new(static layer => layer.Emit(new Maximum()), PassesMask: true),
+        ["Minimum"] = new(static layer => layer.Emit(new Minimum()), PassesMask: true),
         ["Multiply"] = new(KerasShapeLayers.ReadMultiply, PassesMask: true),
         ["Concatenate"] = new(static layer => layer.Emit(new Concat(layer.Config.Whole("axis", int.MinValue, -1))), PassesMask: true),
         ["Identity"] = new(static _ => { }, PassesMask: true),
@@ -59,6 +67,7 @@ internal static class KerasLayerClasses
         ["LSTM"] = new(KerasRecurrentLayers.Read, UsesMask: true),
         ["GRU"] = new(KerasRecurrentLayers.Read, UsesMask: true),
         ["Bidirectional"] = new(KerasRecurrentLayers.ReadBidirectional, UsesMask: true),
+        ["Attention"] = new(KerasAttentionLayers.ReadAttention, UsesMask: true),
         ["MultiHeadAttention"] = new(KerasAttentionLayers.ReadMultiHead, UsesMask: true),
     }.ToFrozenDictionary();
 

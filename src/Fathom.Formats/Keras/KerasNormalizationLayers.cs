@@ -26,8 +26,7 @@ internal static class KerasNormalizationLayers
         {
             Initializers = initializers,
             Frozen = frozen,
-            Refuses = inputs => axis == 1 || inputs[0].Shape.Rank + axis == 1 ? null
-                : $"key 'axis': {axis} of an input of shape {inputs[0].Shape} is not supported; allowed: the axis after the batch, 1",
+            Resolve = inputs => (op with { ChannelsLast = IsLast(config, axis, inputs[0].Shape) }, initializers),
         });
     }
 
@@ -69,9 +68,11 @@ internal static class KerasNormalizationLayers
         {
             Initializers = initializers,
             Frozen = frozen,
-            Resolve = inputs => (new GroupNorm(groups > 0 ? groups : inputs[0].Shape[1].Size, epsilon, affine), initializers),
-            Refuses = inputs => axis == 1 || inputs[0].Shape.Rank + axis == 1 ? null
-                : $"key 'axis': {axis} of an input of shape {inputs[0].Shape} is not supported; allowed: the axis after the batch, 1",
+            Resolve = inputs =>
+            {
+                bool isLast = IsLast(config, axis, inputs[0].Shape);
+                return (new GroupNorm(groups > 0 ? groups : inputs[0].Shape[isLast ? inputs[0].Shape.Rank - 1 : 1].Size, epsilon, affine, isLast), initializers);
+            },
         });
     }
 
@@ -93,6 +94,14 @@ internal static class KerasNormalizationLayers
         initializers["weight"] = scale && gamma is not null ? gamma : ConstantInitializer.Ones;
         initializers["bias"] = center && beta is not null ? beta : ConstantInitializer.Zeros;
         return (true, !center ? ["bias"] : !scale ? ["weight"] : []);
+    }
+
+    /// <summary>Whether the channels are the last of several axes behind the batch, rather than the first.</summary>
+    private static bool IsLast(KerasJson config, int axis, Shape shape)
+    {
+        int place = axis < 0 ? axis + shape.Rank : axis;
+        return place == 1 ? false : place == shape.Rank - 1 ? true
+            : throw config.KeyError("axis", $"{axis} of an input of shape {shape} is not supported", "the axis after the batch, 1, or the last, -1");
     }
 
     private static int[] Axes(KerasJson config)

@@ -46,7 +46,8 @@ internal static class KerasRecurrentLayers
             "concat" => new Concat(-1),
             "sum" => new Add(),
             "mul" => new Multiply(),
-            _ => throw config.KeyError("merge_mode", $"{ModelFormatException.Quote(mode)} is not supported", "concat, sum, mul"),
+            "ave" => new Average(),
+            _ => throw config.KeyError("merge_mode", $"{ModelFormatException.Quote(mode)} is not supported", "concat, sum, mul, ave"),
         };
         layer.Emit(new KerasNode(layer.Name, merge) { From = both });
         layer.OutputMask = returnsSequences ? layer.Mask(0) : null;

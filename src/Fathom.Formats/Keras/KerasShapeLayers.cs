@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using System.Text.Json;
+using Fathom.Graphs.Initializers;
 using Fathom.Graphs.Ops;
 
 namespace Fathom.Formats.Keras;
@@ -6,12 +8,17 @@ namespace Fathom.Formats.Keras;
 /// <summary>Layers that join and reshape.</summary>
 internal static class KerasShapeLayers
 {
+    /// <summary>Keras moves the channels to the end before it flattens.</summary>
     public static void ReadFlatten(KerasLayer layer)
     {
-        bool channelsFirst = layer.Config.Text("data_format", "channels_last") == "channels_first";
-        // Keras moves the channels to the end before it flattens.
-        layer.Emit(new Flatten(), refuses: inputs => channelsFirst && inputs[0].Shape.Rank > 2
-            ? "key 'data_format': channels_first is not supported; allowed: channels_last" : null);
+        if (!KerasConvolutionLayers.ChannelsLast(layer.Config))
+        {
+            layer.Emit(new KerasNode($"{layer.Name}_channels_last", new Transpose([]))
+            {
+                Resolve = inputs => (new Transpose([.. Enumerable.Range(2, Math.Max(0, inputs[0].Shape.Rank - 2)), 1]), ImmutableDictionary<string, Initializer>.Empty),
+            });
+        }
+        layer.Emit(new Flatten());
     }
 
     public static void ReadReshape(KerasLayer layer)

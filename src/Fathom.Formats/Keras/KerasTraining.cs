@@ -74,7 +74,7 @@ internal static class KerasLosses
     internal static readonly string[] Supported =
     [
         "sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy", "mean_squared_error", "mse",
-        "mean_absolute_error", "mae", "huber", "hinge",
+        "mean_absolute_error", "mae", "huber", "hinge", "kl_divergence",
     ];
 
     public static Loss Read(KerasJson compiled, Graph graph)
@@ -126,6 +126,7 @@ internal static class KerasLosses
             "meanabsoluteerror" or "mae" => new MeanAbsoluteError(),
             "huber" or "huberloss" => new Huber(config?.Positive("delta", 1) ?? 1),
             "hinge" => new Hinge(),
+            "kldivergence" or "kullbackleiblerdivergence" => new KullbackLeibler(FromProbabilities: true),
             _ => throw compiled.KeyError("loss", $"{Spelling.Unknown("loss", name, Supported)}: {ModelFormatException.Quote(name)}", Spelling.List(Supported)),
         };
         return smoothing == 0 || loss is CrossEntropy ? loss

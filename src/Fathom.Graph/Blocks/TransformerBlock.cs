@@ -32,12 +32,14 @@ public enum FeedForwardActivation
 
 /// <summary>
 /// A transformer's encoder block: self-attention, then two dense layers, each with a residual connection and a
-/// normalization. With <paramref name="Causal"/> it is the block of a decoder without a source. Vaswani et al. (2017),
-/// section 3. Inputs: x (N, T, E), then a mask (N, T) if <paramref name="Masked"/>, 1 for places that count. Output: (N, T, E).
-/// Nodes under the block's name are those of PyTorch's TransformerEncoderLayer: <c>norm1</c>, <c>self_attn</c>,
-/// <c>dropout1</c>, <c>residual1</c>, <c>norm2</c>, <c>linear1</c>, <c>activation</c>, <c>dropout</c>, <c>linear2</c>,
-/// <c>dropout2</c>, <c>residual2</c>, in this order for pre-norm and with each norm behind its sum for post-norm.
-/// A network of pre-norm blocks wants one more normalization behind the last.
+/// normalization. Pre-norm: h = x + attention(norm(x)), y = h + W₂·φ(W₁·norm(h)); post-norm: h = norm(x +
+/// attention(x)), y = norm(h + W₂·φ(W₁·h)). With <paramref name="Causal"/> it is the block of a decoder without a
+/// source. Vaswani et al. (2017), section 3. Inputs: x (N, T, E), then a mask (N, T) if <paramref name="Masked"/>, 1
+/// for places that count. Output: (N, T, E). Nodes under the block's name are those of PyTorch's
+/// TransformerEncoderLayer: <c>norm1</c>, <c>self_attn</c>, <c>dropout1</c>, <c>residual1</c>, <c>norm2</c>,
+/// <c>linear1</c>, <c>activation</c>, <c>dropout</c>, <c>linear2</c>, <c>dropout2</c>, <c>residual2</c>, in this
+/// order for pre-norm and with each norm behind its sum for post-norm. A network of pre-norm blocks wants one more
+/// normalization behind the last.
 /// </summary>
 /// <param name="Heads">Heads of the attention; must divide E.</param>
 /// <param name="FeedForward">Width between the dense layers; 0 for 4·E.</param>

@@ -4,8 +4,8 @@ using Fathom.Compute;
 namespace Fathom.Graphs.Ops;
 
 /// <summary>
-/// In training y = x + σ·ε with a standard normal ε for each element; evaluation is the identity. Bishop (1995): small
-/// noise on the inputs acts like a penalty on slopes.
+/// In training, adds a normally distributed number of mean 0 to each element; evaluation is the identity. y = x +
+/// σ·z, z standard normal. Bishop (1995): small noise on the inputs acts like a penalty on slopes.
 /// </summary>
 /// <param name="StandardDeviation">Standard deviation of the noise: 0 or more.</param>
 public sealed record GaussianNoise(double StandardDeviation = 0.1) : Op

@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace Fathom.Graphs.Ops;
 
 /// <summary>
-/// x·σ(x), the sigmoid linear unit, also known as swish with β = 1 (<see cref="Swish"/>). Elfwing et al. (2018).
+/// x·σ(x), the sigmoid linear unit, also known as swish with β = 1 (<see cref="Fathom.Graphs.Ops.Swish"/>). Elfwing et al. (2018).
 /// </summary>
 public sealed record Silu : Activation
 {

@@ -4,9 +4,10 @@ using Fathom.Graphs.Ops;
 namespace Fathom.Training.Losses;
 
 /// <summary>
-/// The margin loss t·max(0, m⁺ − x)² + λ·(1 − t)·max(0, x − m⁻)² for capsule lengths x, as <c>capsule_length</c> gives them,
-/// one for each class, against t = 1 for the right class and 0 for the others. Summed over the classes, averaged over the
-/// batch. Sabour, Frosst and Hinton (2017), equation 4.
+/// The margin loss for capsule lengths, as <c>capsule_length</c> gives them, one for each class: the right class is
+/// to be longer than <paramref name="PositiveMargin"/>, the others shorter than <paramref name="NegativeMargin"/>.
+/// With targets t of 1 and 0 that is t·max(0, m⁺ − x)² + λ·(1 − t)·max(0, x − m⁻)². Summed over the classes, averaged
+/// over the batch. Sabour, Frosst and Hinton (2017), equation 4.
 /// </summary>
 /// <param name="PositiveMargin">m⁺, from 0 to 1 and not below <paramref name="NegativeMargin"/>.</param>
 /// <param name="NegativeMargin">m⁻, from 0 to 1.</param>
