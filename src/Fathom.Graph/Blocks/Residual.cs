@@ -19,10 +19,10 @@ public enum ResidualScale
 }
 
 /// <summary>
-/// Residual connection y = x + scale·F(x) around layers F. He et al. (2016). Inputs: F(x), x. Where they differ in shape, x goes through a
-/// projection without a bias: a dense layer where the last axes differ, and for images a 1×1 convolution, whose stride brings
-/// their height and width down to F(x)'s. Nodes: <c>scale</c> and <c>projection</c> where they are wanted, and the sum
-/// under the block's own name. Output: y of F(x)'s shape.
+/// Residual connection y = x + scale·F(x) around layers F. He et al. (2016). Inputs: F(x), x. Where they differ in shape,
+/// x goes through a projection without a bias: a dense layer where the last axes differ, and for images a 1×1
+/// convolution, whose stride brings their height and width down to F(x)'s. Nodes: <c>scale</c> and <c>projection</c>
+/// where they are wanted, and the sum under the block's own name. Output: y of F(x)'s shape.
 /// </summary>
 /// <param name="Scale">How the branch is scaled.</param>
 /// <param name="InitialScale">What the learnt scale starts with; none for the number that its paper takes.</param>
