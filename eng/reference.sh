@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 dotnet test -c Release tests/Fathom.Training.Tests --nologo --filter ReferenceSuiteTests --logger "console;verbosity=detailed" \
-    | grep -E "not covered|reference:|expected|Failed|Passed!" | sed 's/^ *//'
+    | grep -E "not covered|differs:|reference:|expected|Failed|Passed!" | sed 's/^ *//'

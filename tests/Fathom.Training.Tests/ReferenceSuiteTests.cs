@@ -18,6 +18,10 @@ public sealed class ReferenceSuiteTests(ITestOutputHelper output)
         {
             output.WriteLine($"not covered: {op.Key} ({op.Count()} cases)");
         }
+        foreach (string failure in failures)
+        {
+            output.WriteLine($"differs: {failure}");
+        }
         output.WriteLine($"reference: {cases.Count} cases, {passed} passed, {notCovered.Count} not covered");
         Assert.Empty(failures);
         Assert.Equal(cases.Count, passed + notCovered.Count);

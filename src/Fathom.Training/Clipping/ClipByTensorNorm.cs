@@ -4,7 +4,7 @@ namespace Fathom.Training.Clipping;
 
 /// <summary>Scales each parameter's gradient by min(1, max / (norm + 1e-6)), norm over that parameter alone.</summary>
 /// <param name="MaxNorm">Greater than 0.</param>
-/// <param name="NormType">p of the norm; 1 or more, 2 is the usual one.</param>
+/// <param name="NormType">p of the norm; greater than 0, 2 is the usual one, infinity the largest magnitude.</param>
 public sealed record ClipByTensorNorm(double MaxNorm = 1, double NormType = 2) : GradientClipping
 {
     public override string Kind => "tensor_norm";
@@ -24,6 +24,6 @@ public sealed record ClipByTensorNorm(double MaxNorm = 1, double NormType = 2) :
     public override void Validate()
     {
         Require(MaxNorm > 0, "max_norm", MaxNorm, "greater than 0");
-        Require(NormType >= 1, "norm_type", NormType, "1 or more");
+        Require(NormType > 0, "norm_type", NormType, "greater than 0");
     }
 }

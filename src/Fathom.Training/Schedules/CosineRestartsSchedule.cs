@@ -6,7 +6,7 @@ namespace Fathom.Training.Schedules;
 /// </summary>
 /// <param name="Epochs">Epochs of the first fall; greater than 0.</param>
 /// <param name="Multiplier">Length of each fall relative to the one before; 1 or more.</param>
-/// <param name="Floor">Lowest factor; from 0 to 1.</param>
+/// <param name="Floor">Factor at the end of the fall; 0 or more, above 1 for a rise.</param>
 public sealed record CosineRestartsSchedule(double Epochs = 10, double Multiplier = 1, double Floor = 0) : Schedule
 {
     public override string Kind => "cosine_restarts";
@@ -34,6 +34,6 @@ public sealed record CosineRestartsSchedule(double Epochs = 10, double Multiplie
     {
         Require(Epochs > 0 && !double.IsInfinity(Epochs), "epochs", Epochs, "greater than 0 and finite");
         Require(Multiplier >= 1 && !double.IsInfinity(Multiplier), "multiplier", Multiplier, "1 or more and finite");
-        RequireFloor(Floor);
+        Require(Floor >= 0 && double.IsFinite(Floor), "floor", Floor, "0 or more and finite");
     }
 }

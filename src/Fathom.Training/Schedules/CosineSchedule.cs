@@ -5,7 +5,7 @@ namespace Fathom.Training.Schedules;
 /// rises again after it. Loshchilov and Hutter 2017, equation 5.
 /// </summary>
 /// <param name="Epochs">Epochs of the fall; 0 for the whole run.</param>
-/// <param name="Floor">Lowest factor; from 0 to 1.</param>
+/// <param name="Floor">Factor at the end of the fall; 0 or more, above 1 for a rise.</param>
 public sealed record CosineSchedule(double Epochs = 0, double Floor = 0) : Schedule
 {
     public override string Kind => "cosine";
@@ -19,6 +19,6 @@ public sealed record CosineSchedule(double Epochs = 0, double Floor = 0) : Sched
     public override void Validate()
     {
         Require(Epochs >= 0 && !double.IsInfinity(Epochs), "epochs", Epochs, "0 or more and finite");
-        RequireFloor(Floor);
+        Require(Floor >= 0 && double.IsFinite(Floor), "floor", Floor, "0 or more and finite");
     }
 }

@@ -3,8 +3,8 @@ using System.Collections.Immutable;
 namespace Fathom.Training.Schedules;
 
 /// <summary>Times gamma at the start of each of the given epochs.</summary>
-/// <param name="Milestones">Epochs, counted from 0, in rising order.</param>
-/// <param name="Gamma">Factor of each fall; greater than 0, at most 1.</param>
+/// <param name="Milestones">Epochs of 0 or more, counted from 0, in any order; one that stands twice counts twice.</param>
+/// <param name="Gamma">Factor at each of them; greater than 0, above 1 for a rise.</param>
 public sealed record MultiStepSchedule(ImmutableArray<int> Milestones, double Gamma = 0.1) : Schedule
 {
     public override string Kind => "multi_step";
@@ -22,11 +22,11 @@ public sealed record MultiStepSchedule(ImmutableArray<int> Milestones, double Ga
 
     public override void Validate()
     {
-        for (int i = 0; i < Milestones.Length; i++)
+        foreach (int milestone in Milestones)
         {
-            Require(Milestones[i] >= (i == 0 ? 0 : Milestones[i - 1]), "milestones", Milestones[i], "epochs of 0 or more in rising order");
+            Require(milestone >= 0, "milestones", milestone, "epochs of 0 or more");
         }
-        RequireFactor("gamma", Gamma);
+        RequireGrowth("gamma", Gamma);
     }
 
     public bool Equals(MultiStepSchedule? other) =>

@@ -28,6 +28,9 @@ public abstract record Schedule
         }
     }
 
+    /// <summary>A factor of repeated falls, or of rises: a learning-rate range test (Smith 2017) lets the rate grow from step to step.</summary>
+    protected void RequireGrowth(string setting, double value) => Require(value > 0 && double.IsFinite(value), setting, value, "greater than 0 and finite");
+
     protected void RequireFactor(string setting, double value) => Require(value > 0 && value <= 1, setting, value, "greater than 0 and at most 1");
 
     protected void RequireFloor(double value) => Require(value >= 0 && value <= 1, "floor", value, "from 0 to 1");

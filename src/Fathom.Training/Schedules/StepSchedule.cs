@@ -2,7 +2,7 @@ namespace Fathom.Training.Schedules;
 
 /// <summary>Times gamma after every so many epochs.</summary>
 /// <param name="Epochs">Epochs between two falls; 1 or more.</param>
-/// <param name="Gamma">Factor of each fall; greater than 0, at most 1.</param>
+/// <param name="Gamma">Factor after each of them; greater than 0, above 1 for a rise.</param>
 public sealed record StepSchedule(int Epochs = 10, double Gamma = 0.1) : Schedule
 {
     public override string Kind => "step";
@@ -12,6 +12,6 @@ public sealed record StepSchedule(int Epochs = 10, double Gamma = 0.1) : Schedul
     public override void Validate()
     {
         Require(Epochs >= 1, "epochs", Epochs, "1 or more");
-        RequireFactor("gamma", Gamma);
+        RequireGrowth("gamma", Gamma);
     }
 }

@@ -188,7 +188,7 @@ public sealed class ModelFileReaderTests
     [InlineData("loss: mse\noptimizer: {sgd: {}, adam: {}}", "m.yaml:5:12: key 'optimizer': one name with its settings is expected here, 2 keys are given; allowed: adadelta, adagrad, adam, adamax, adamw, keras_adadelta, keras_adagrad, keras_adam, keras_adamax, keras_adamw, keras_lion, keras_nadam, keras_rmsprop, keras_sgd, lamb, lars, lion, nadam, radam, rmsprop, sgd, stable_adamw")]
     [InlineData("loss: {cross_entropy: {from_logits: maybe}}\noptimizer: sgd", "m.yaml:4:37: key 'from_logits': 'maybe' is not true or false; allowed: true, false")]
     [InlineData("loss: mse\noptimizer: sgd\nclip: {global_norm: 0}", "m.yaml:6:21: key 'max_norm': 0 is out of range; allowed: greater than 0")]
-    [InlineData("loss: mse\noptimizer: sgd\nschedule: {exponential: 2}", "m.yaml:6:25: key 'gamma': 2 is out of range; allowed: greater than 0 and at most 1")]
+    [InlineData("loss: mse\noptimizer: sgd\nschedule: {exponential: 0}", "m.yaml:6:25: key 'gamma': 0 is out of range; allowed: greater than 0 and finite")]
     [InlineData("loss: mse\noptimizer: sgd\nbatch: 0", "m.yaml:6:8: key 'batch': 0 is out of range; allowed: 1 or more")]
     [InlineData("loss: mse\noptimizer: sgd\nepochs: 0", "m.yaml:6:9: key 'epochs': 0 is out of range; allowed: 1 or more")]
     [InlineData("loss: mse\noptimizer: sgd\nseed: -1", "m.yaml:6:7: key 'seed': '-1' is not a whole number of 0 or more; allowed: a whole number")]

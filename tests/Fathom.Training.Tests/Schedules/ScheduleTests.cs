@@ -64,16 +64,31 @@ public sealed class ScheduleTests
     public void SettingsOutOfRangeAreNamed()
     {
         AssertRefused("schedule step: epochs is 0; it must be 1 or more", new StepSchedule(0));
-        AssertRefused("schedule multi_step: milestones is 3; it must be epochs of 0 or more in rising order", new MultiStepSchedule([5, 3]));
-        AssertRefused("schedule exponential: gamma is 0; it must be greater than 0 and at most 1", new ExponentialSchedule(0));
-        AssertRefused("schedule cosine: floor is 2; it must be from 0 to 1", new CosineSchedule(Floor: 2));
+        AssertRefused("schedule multi_step: milestones is -3; it must be epochs of 0 or more", new MultiStepSchedule([5, -3]));
+        AssertRefused("schedule exponential: gamma is 0; it must be greater than 0 and finite", new ExponentialSchedule(0));
+        AssertRefused("schedule cosine: floor is -1; it must be 0 or more and finite", new CosineSchedule(Floor: -1));
         AssertRefused("schedule one_cycle: rising_share is 0.6; it must be greater than 0 and at most 0.5", new OneCycleSchedule(0.6, ThreePhase: true));
-        AssertRefused("schedule step: gamma is -1; it must be greater than 0 and at most 1", new WarmupSchedule(Then: new StepSchedule(Gamma: -1)));
+        AssertRefused("schedule step: gamma is -1; it must be greater than 0 and finite", new WarmupSchedule(Then: new StepSchedule(Gamma: -1)));
         foreach (Schedule schedule in ScheduleCatalog.ByKind.Values)
         {
             schedule.Validate();
             Assert.Equal(schedule, ScheduleCatalog.ByKind[schedule.Kind]);
         }
+    }
+
+    /// <summary>PyTorch takes each of these, and a learning-rate range test needs a rate that grows.</summary>
+    [Fact]
+    public void ARateMayGrowAndMilestonesStandInAnyOrder()
+    {
+        Schedule[] growing = [new StepSchedule(3, 1.5), new ExponentialSchedule(1.05), new CosineSchedule(10, 2), new CosineRestartsSchedule(10, 2, 2)];
+        Assert.All(growing, schedule =>
+        {
+            schedule.Validate();
+            Assert.True(schedule.Factor(5, 1, 20) > 1);
+        });
+        MultiStepSchedule milestones = new([20, 5, 40, 5], 0.5);
+        milestones.Validate();
+        Assert.Equal([1, 0.25, 0.25, 0.125, 0.0625], new[] { 4L, 5, 19, 20, 40 }.Select(step => milestones.Factor(step, 1, 50)));
     }
 
     [Fact]

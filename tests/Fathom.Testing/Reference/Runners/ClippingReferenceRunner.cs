@@ -12,7 +12,7 @@ public sealed class ClippingReferenceRunner : ReferenceRunner
     public override IReadOnlyList<string> Run(ReferenceCase reference)
     {
         int count = reference.Inputs.Count(name => name[0] == 'g');
-        double normType = reference.Number("norm_type", 2);
+        double normType = reference.TextAttribute("norm_type") == "inf" ? double.PositiveInfinity : reference.Number("norm_type", 2);
         using ParameterStore<float> store = ParameterTensors.Store<float>([.. Enumerable.Range(0, count).Select(i => reference.Tensor($"g{i}").Shape.ToArray())]);
         float[] norms = new float[count];
         for (int i = 0; i < count; i++)

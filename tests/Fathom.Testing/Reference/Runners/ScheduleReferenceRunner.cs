@@ -14,7 +14,7 @@ public sealed class ScheduleReferenceRunner : ReferenceRunner
     public override IReadOnlyList<string> Run(ReferenceCase reference)
     {
         int count = (int)reference.Number("count");
-        long total = (long)reference.Number("total_steps", count);
+        long total = (long)reference.Number("total_steps", reference.Number("epochs", 1) * reference.Number("steps_per_epoch", count));
         double rate = reference.Number("base_lr", reference.Number("max_lr"));
         double[] metric = reference.Inputs.Contains("metric") ? reference.Tensor("metric").ToDoubles() : [];
         Schedule schedule = ScheduleOf(reference, rate);
@@ -29,9 +29,10 @@ public sealed class ScheduleReferenceRunner : ReferenceRunner
         return reference.Mismatch("lr", rates) is { } mismatch ? [mismatch] : [];
     }
 
+    /// <summary>The schedule of a case; an attribute that it leaves out has PyTorch's default.</summary>
     private static Schedule ScheduleOf(ReferenceCase reference, double rate)
     {
-        double gamma = reference.Number("gamma");
+        double gamma = reference.Number("gamma", 0.1);
         double floor = reference.Number("eta_min", 0) / rate;
         return reference.Op switch
         {
@@ -42,9 +43,9 @@ public sealed class ScheduleReferenceRunner : ReferenceRunner
             "cosine_annealing_warm_restarts" => new CosineRestartsSchedule(reference.Number("T_0"), reference.Number("T_mult", 1), floor),
             "one_cycle_lr" => new OneCycleSchedule(reference.Number("pct_start"), reference.Number("div_factor"), reference.Number("final_div_factor"),
                 reference.TextAttribute("anneal_strategy") == "linear" ? Annealing.Linear : Annealing.Cosine, reference.Flag("three_phase")),
-            "linear_warmup" => new WarmupSchedule((long)reference.Number("total_iters"), reference.Number("start_factor"), reference.Number("end_factor", 1)),
-            _ => new PlateauSchedule(reference.Number("factor"), (int)reference.Number("patience"),
-                reference.TextAttribute("mode") == "max" ? Better.Larger : Better.Smaller, reference.Number("threshold"),
+            "linear_warmup" => new WarmupSchedule((long)reference.Number("total_iters", 5), reference.Number("start_factor", 1.0 / 3), reference.Number("end_factor", 1)),
+            _ => new PlateauSchedule(reference.Number("factor", 0.1), (int)reference.Number("patience", 10),
+                reference.TextAttribute("mode") == "max" ? Better.Larger : Better.Smaller, reference.Number("threshold", 1e-4),
                 reference.TextAttribute("threshold_mode") != "abs", (int)reference.Number("cooldown", 0),
                 reference.Number("min_lr", 0) / rate, reference.Number("eps", 1e-8) / rate),
         };
