@@ -16,7 +16,7 @@ internal sealed record TraceBatchFile(int Samples, float[] Input, float[] Target
     {
         SafeTensorsFile file = SafeTensorsFile.Open(path);
         Value input = model.Graph.Inputs.First().Output;
-        SafeTensor x = file.Tensor(file.Contains("x") ? "x" : file.Contains(input.Name) ? input.Name : "x");
+        SafeTensor x = file.Tensor(InputName(file, input.Name));
         int samples = x.Shape.Length == 0 ? 0 : x.Shape[0];
         if (samples < 1)
         {
@@ -24,6 +24,13 @@ internal sealed record TraceBatchFile(int Samples, float[] Input, float[] Target
         }
         RequireShape(path, x, input.Shape.Bind(samples));
         return new TraceBatchFile(samples, x.ToSingles(), ReadTarget(path, file.Tensor("target"), model, samples));
+    }
+
+    /// <summary>x, or the tensor named as the model's input, or the only one beside the target, such as tokens.</summary>
+    private static string InputName(SafeTensorsFile file, string input)
+    {
+        string[] others = [.. file.Names.Where(name => name != "target")];
+        return file.Contains("x") ? "x" : file.Contains(input) ? input : others is [string only] ? only : "x";
     }
 
     private static float[] ReadTarget(string path, SafeTensor target, ModelDefinition model, int samples)
@@ -57,10 +64,19 @@ internal sealed record TraceBatchFile(int Samples, float[] Input, float[] Target
 
     private static float[] Classes(string path, SafeTensor target, int classes)
     {
-        long[] indices = target.ToInt64s();
+        long[] indices = target.DType is SafeTensorType.F16 or SafeTensorType.BF16 or SafeTensorType.F32 or SafeTensorType.F64 ? WholeNumbers(path, target) : target.ToInt64s();
         int wrong = Array.FindIndex(indices, index => index < 0 || index >= classes);
         return wrong < 0 ? [.. indices.Select(index => (float)index)]
             : throw new SafeTensorsException($"{path}: target {wrong} is class {indices[wrong]}; the output has the classes 0 to {classes - 1}");
+    }
+
+    /// <summary>Classes that another tool stored as real numbers.</summary>
+    private static long[] WholeNumbers(string path, SafeTensor target)
+    {
+        double[] values = target.ToDoubles();
+        int wrong = Array.FindIndex(values, value => value != Math.Truncate(value) || Math.Abs(value) > int.MaxValue);
+        return wrong < 0 ? [.. values.Select(value => (long)value)]
+            : throw new SafeTensorsException(FormattableString.Invariant($"{path}: target {wrong} is {values[wrong]}, but the loss takes classes: whole numbers from 0 on"));
     }
 
     private static void RequireShape(string path, SafeTensor tensor, int[] shape)

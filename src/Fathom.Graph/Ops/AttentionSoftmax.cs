@@ -53,7 +53,9 @@ internal unsafe struct AttentionSoftmax<T> : IVectorKernel<T> where T : unmanage
             {
                 Row<V>(row, seen);
             }
-            new Span<T>(row + (any ? seen : 0), keys - (any ? seen : 0)).Clear();
+            // A score that is no number makes its whole row NaN, hidden places too, as PyTorch's softmax over −∞ does.
+            bool lost = any && T.IsNaN(row[0]);
+            new Span<T>(row + (any ? seen : 0), keys - (any ? seen : 0)).Fill(lost ? T.NaN : T.Zero);
         }
     }
 

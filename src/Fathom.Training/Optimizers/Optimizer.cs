@@ -133,8 +133,10 @@ public readonly ref struct UpdateScope<T> where T : unmanaged, IBinaryFloatingPo
     /// <summary>average = decay · average + (1 − decay) · x². Overwrites <see cref="Scratch"/>.</summary>
     public void AverageSquares(Span<T> average, ReadOnlySpan<T> x, double decay)
     {
-        TensorPrimitives.Multiply(x, x, Scratch);
-        Average(average, Scratch, decay);
+        // (1 − decay)·x·x from the left, as in PyTorch: x² alone is infinite from 2e19 on, and an infinite average never falls again.
+        TensorPrimitives.Multiply(x, T.CreateTruncating(1 - decay), Scratch);
+        TensorPrimitives.Multiply(Scratch, x, Scratch);
+        TensorPrimitives.MultiplyAdd(average, T.CreateTruncating(decay), Scratch, average);
     }
 
     /// <summary><see cref="Scratch"/> = √x · factor + epsilon.</summary>

@@ -53,6 +53,19 @@ public sealed class AttentionTests
     public void GradientsOfTheHeadsAreTheDerivatives(MultiHeadAttention op, int[] extents) =>
         Check(op, Reals(op, extents), op.Masked ? [("mask", [extents[0], extents.Length > 3 ? extents[3] : extents[1]])] : [], [.. extents[..3]]);
 
+    /// <summary>As PyTorch's softmax over scores with −∞ in hidden places, so that a lost row shows wherever it is looked at.</summary>
+    [Fact]
+    public void ARowWithAScoreThatIsNoNumberIsLostInHiddenPlacesToo()
+    {
+        GraphRun<float> run = new();
+        Value q = run.Real("q", [3, 1], [1, float.NaN, 1]);
+        Value k = run.Real("k", [3, 1], [1, 2, 3]);
+        run.Output("a", new Value(run.Builder.Add("op", new ScaledDotProductAttention(Causal: true), [q, k, k]).Node, 1));
+        run.Execute([]);
+        Assert.Equal([false, false, false, true, true, true, false, false, false], run.Results["a"].Select(float.IsNaN));
+        Assert.Equal([1f, 0, 0], run.Results["a"][..3]);
+    }
+
     [Fact]
     public void WhoSeesNothingGetsNothing()
     {

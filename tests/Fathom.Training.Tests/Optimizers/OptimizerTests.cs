@@ -7,6 +7,20 @@ namespace Fathom.Training.Tests.Optimizers;
 
 public sealed class OptimizerTests
 {
+    /// <summary>x² of 1e20 is infinite in float32, a thousandth of it is not; PyTorch's Adam moves on.</summary>
+    [Fact]
+    public void AHugeGradientDoesNotStopAParameterForGood()
+    {
+        foreach (Optimizer optimizer in (Optimizer[])[new Adam(0.1), new Adam(0.1, Amsgrad: true), new AdamW(0.1, WeightDecay: 0), new KerasAdam(0.1)])
+        {
+            using ParameterStore<float> store = ParameterTensors.Store<float>([[1]]);
+            using OptimizerState<float> state = new(store, optimizer);
+            store.Gradient(store.Slices[0]).Span[0] = 1e20f;
+            state.Step(optimizer, 0.1, 1, new UpdateSize[1], WorkerPool.Single);
+            Assert.Equal(-0.1, store.Value(store.Slices[0]).Span[0], 1e-6);
+        }
+    }
+
     [Fact]
     public void KerasRmsPropHasEpsilonWithinTheRootAndTheRateWithinTheMomentum()
     {
