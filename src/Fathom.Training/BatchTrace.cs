@@ -27,7 +27,7 @@ public sealed record BatchTrace
     /// </summary>
     public required IReadOnlyDictionary<string, TracedTensor> Readings { get; init; }
 
-    /// <summary>Gradients of the trainable parameters by name.</summary>
+    /// <summary>Gradients of the trainable parameters by name, each in the shape in which its weights came.</summary>
     public required IReadOnlyDictionary<string, TracedTensor> ParameterGradients { get; init; }
 
     /// <summary>
@@ -72,7 +72,7 @@ public sealed record BatchTrace
             Loss = plan.Real(graph.Loss).Span[0],
             Layers = [.. layers.Select(layer => new TracedLayer(layer, Copy(plan, layer.Output), Gradient(plan, graph, layer.Output)!))],
             Readings = readings.ToDictionary(pair => pair.Key, pair => Copy(plan, pair.Value)),
-            ParameterGradients = graph.ParameterGradients.ToDictionary(pair => pair.Key, pair => Copy(plan, pair.Value)),
+            ParameterGradients = graph.ParameterGradients.ToDictionary(pair => pair.Key, pair => Copy(plan, pair.Value) with { Shape = weights[pair.Key].Shape }),
             NewStatistics = training ? Statistics(model.Graph, store) : new Dictionary<string, TracedTensor>(),
             StateGradients = layers.Where(graph.StateGradients.ContainsKey).ToDictionary(layer => layer.Name, layer => Copy(plan, graph.StateGradients[layer])),
             InputGradient = Gradient(plan, graph, graph.Input),
@@ -114,7 +114,7 @@ public sealed record BatchTrace
     {
         string[] missing = [.. store.Slices.Where(slice => !weights.ContainsKey(slice.Name)).Select(slice => $"{slice.Name} {slice.Shape}")];
         string[] unknown = [.. weights.Keys.Where(name => !store.Has(name))];
-        string[] misfits = [.. store.Slices.Where(slice => weights.TryGetValue(slice.Name, out TracedTensor? tensor) && !tensor.Shape.AsSpan().SequenceEqual(slice.Shape.Bind(1)))
+        string[] misfits = [.. store.Slices.Where(slice => weights.TryGetValue(slice.Name, out TracedTensor? tensor) && !Fits(tensor.Shape, slice))
             .Select(slice => $"{slice.Name} is ({string.Join(", ", weights[slice.Name].Shape)}), the network's is {slice.Shape}")];
         string[] problems = [.. Listed("missing", missing), .. Listed("unknown", unknown), .. Listed("of another shape", misfits)];
         if (problems.Length > 0)
@@ -126,6 +126,10 @@ public sealed record BatchTrace
             weights[slice.Name].Elements.CopyTo(store.Value(slice).Span);
         }
     }
+
+    /// <summary>A vector takes as many elements in any shape: PyTorch keeps those of a LayerNorm in the shape of its axes.</summary>
+    private static bool Fits(int[] shape, ParameterSlice slice) => shape.AsSpan().SequenceEqual(slice.Shape.Bind(1))
+        || (slice.Shape.Rank == 1 && shape.Length > 1 && shape.Aggregate(1L, (product, extent) => product * extent) == slice.Length);
 
     private static IEnumerable<string> Listed(string what, string[] names) =>
         names.Length == 0 ? [] : [$"{what}: {string.Join(", ", names.Take(20))}{(names.Length > 20 ? $" and {names.Length - 20} more" : "")}"];

@@ -58,6 +58,21 @@ public sealed class TraceTests : IDisposable
         Assert.Contains("target 0 is 0.5, but the loss takes classes", Run(0.5f).RequireOneLineError());
     }
 
+    /// <summary>In a state_dict they have the shape of the axes that are normalized over, and so has their gradient.</summary>
+    [Fact]
+    public void ParametersOfALayerNormOverSeveralAxesComeInPyTorchsShape()
+    {
+        const string model = "fathom: 1\ninput: [2, 2]\nlayers:\n  - {layer_norm: {normalized_shape: [2, 2]}, name: norm}\nloss: mse\noptimizer: sgd\n";
+        SafeTensorsFile.Write(folder.File("w.safetensors"), [SafeTensorEntry.Of("norm.weight", [2, 2], new float[] { 1, 2, 3, 4 }), SafeTensorEntry.Of("norm.bias", [2, 2], new float[4])]);
+        SafeTensorsFile.Write(folder.File("b.safetensors"), [SafeTensorEntry.Of("x", [1, 2, 2], new float[] { 1, 1, -1, -1 }), SafeTensorEntry.Of("target", [1, 2, 2], new float[4])]);
+        CliRun run = CliRun.Of("trace", folder.Write("m.yaml", model), "--weights", folder.File("w.safetensors"), "--batch", folder.File("b.safetensors"), "--out", folder.File("t.safetensors"));
+
+        Assert.True(run.Status == ExitStatus.Clean, run.Output + run.Error);
+        SafeTensor gradient = SafeTensorsFile.Open(folder.File("t.safetensors")).Tensor("grad.norm.weight");
+        Assert.Equal<int>([2, 2], [.. gradient.Shape]);
+        Assert.All(gradient.ToSingles().Zip([0.5f, 1, 1.5f, 2]), pair => Assert.Equal(pair.Second, pair.First, 1e-4f));
+    }
+
     private static string Shape(ReferenceCase reference, string name) => string.Join(", ", reference.Tensor(name).Shape);
 
     private CliRun Trace(ReferenceCase reference, IReadOnlyList<string> inputs)

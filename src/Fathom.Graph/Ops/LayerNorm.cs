@@ -12,8 +12,10 @@ namespace Fathom.Graphs.Ops;
 /// <param name="NormalizedShape">Extents of the trailing axes to normalize over; empty for the last axis, whatever its extent.</param>
 /// <param name="Eps">Added to the variance; above 0.</param>
 /// <param name="Affine">Whether there are a weight and a bias.</param>
-public sealed record LayerNorm(ImmutableArray<int> NormalizedShape, double Eps = 1e-5, bool Affine = true) : Op
+public sealed record LayerNorm(ImmutableArray<int> NormalizedShape = default, double Eps = 1e-5, bool Affine = true) : Op
 {
+    public ImmutableArray<int> NormalizedShape { get; init; } = NormalizedShape.IsDefault ? [] : NormalizedShape;
+
     public override string Kind => "layer_norm";
 
     public override MomentRule? Moments => RowNorm.Moments(Eps, centered: true, Parameters);

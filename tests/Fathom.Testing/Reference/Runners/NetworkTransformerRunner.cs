@@ -16,7 +16,7 @@ public sealed class NetworkTransformerRunner : ReferenceRunner
     public static string ModelFile(ReferenceCase reference)
     {
         int width = (int)reference.Number("d_model");
-        string norm = string.Create(CultureInfo.InvariantCulture, $"layer_norm: {{normalized_shape: [], eps: {reference.Number("layer_norm_eps")}}}");
+        string norm = string.Create(CultureInfo.InvariantCulture, $"layer_norm: {{eps: {reference.Number("layer_norm_eps")}}}");
         string causal = reference.Flag("is_causal") ? "true" : "false";
         StringBuilder text = new();
         text.Append(CultureInfo.InvariantCulture, $"fathom: 1\ninput: [{reference.Number("length")}, {width}]\nloss: cross_entropy\noptimizer: sgd\nlayers:\n");
