@@ -24,7 +24,7 @@ public sealed class TraceTests : IDisposable
             Assert.True(run.Status == ExitStatus.Clean, run.Output + run.Error);
             SafeTensorsFile result = SafeTensorsFile.Open(folder.File("t.safetensors"));
             string[] names = [.. reference.Outputs, .. reference.GradientInputs.Concat(reference.Activations).Select(name => $"grad.{name}")];
-            Assert.True(names.Length > 10);
+            Assert.NotEmpty(names);
             Assert.Equal([], names.Select(name => reference.Mismatch(name, result.Tensor(name).ToSingles())).OfType<string>());
         }
     }
