@@ -95,7 +95,9 @@ public static class Autodiff
                 }
                 if (arrives && node.Inputs.Any(Needs))
                 {
-                    node.Op.Differentiate(new GradientScope(node, this));
+                    GradientScope scope = new(node, this);
+                    node.Op.Differentiate(scope);
+                    scope.RequireAsked();
                 }
             }
             return new DifferentiatedGraph(builder.Build(graph.Outputs.AsSpan()), gradients);
