@@ -85,5 +85,18 @@ public sealed class StructureTests
         Assert.InRange(tried, 5, 50);
     }
 
+    /// <summary>What reads the last state alone, as every Keras model does that returns no sequences, reads the layer.</summary>
+    [Fact]
+    public void ALayerWhoseLastStateIsReadHasAGradient()
+    {
+        NetworkCursor lstm = Network.Input(8, 8).Lstm(12, name: "l");
+        Graph graph = lstm.Builder.Build(lstm.Builder.Layer(new Dense(10), "d", [new Value(lstm.Value.Node, 1)]));
+        Assert.Null(Forecast.Of(SignalPropagation.Predict(graph, DataMoments.Standardized)));
+        RunOutcome outcome = SickNetworks.Run(SickNetworks.Vanishing(epochs: 1) with { Graph = graph });
+        Assert.Equal(["l", "d"], outcome.Gradients.Select(gradient => gradient.Layer));
+        Assert.All(outcome.Gradients, gradient => Assert.InRange(gradient.LogGradient, -6, 3));
+        Assert.InRange(outcome.Gradients[0].LogExpected, -2, 2);
+    }
+
     private static Finding? Of(NetworkCursor network) => Forecast.Of(SignalPropagation.Predict(network.Build(), DataMoments.Standardized));
 }
