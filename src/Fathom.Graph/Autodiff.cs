@@ -18,6 +18,7 @@ public static class Autodiff
     /// <param name="graph">The forward graph.</param>
     /// <param name="scalar">A value of one element, usually the loss.</param>
     /// <param name="wanted">The values to differentiate by; null for every trainable parameter.</param>
+    /// <exception cref="GraphException">No scalar; or it depends on an output through which no gradient flows back, such as attention weights.</exception>
     public static DifferentiatedGraph Differentiate(Graph graph, Value scalar, IEnumerable<Value>? wanted = null)
     {
         if (scalar.Shape.Rank != 0)
@@ -27,10 +28,13 @@ public static class Autodiff
         wanted ??= graph.Parameters.Where(node => ((Parameter)node.Op).Trainable).Select(node => node.Output);
         Sweep sweep = new(graph, [.. wanted]);
         sweep.Seed(scalar);
-        return sweep.Run();
+        return sweep.Run(strict: true);
     }
 
-    /// <summary>Appends a vector–Jacobian product: the gradient of Σ upstream · value over several values.</summary>
+    /// <summary>
+    /// Appends a vector–Jacobian product: the gradient of Σ upstream · value over several values. What arrives at an output
+    /// through which no gradient flows back counts for nothing.
+    /// </summary>
     /// <param name="graph">The forward graph, in which the upstream gradients are inputs or parameters.</param>
     /// <param name="upstream">The gradient that arrives at each value, of the value's own shape.</param>
     /// <param name="wanted">The values to differentiate by.</param>
@@ -41,7 +45,7 @@ public static class Autodiff
         {
             sweep.Contribute(value.Node, value, gradient);
         }
-        return sweep.Run();
+        return sweep.Run(strict: false);
     }
 
     /// <summary>The state of one backward sweep.</summary>
@@ -83,7 +87,8 @@ public static class Autodiff
             list.Add((reader, gradient));
         }
 
-        public DifferentiatedGraph Run()
+        /// <param name="strict">Whether a gradient that an op has no use for is an error.</param>
+        public DifferentiatedGraph Run(bool strict)
         {
             for (int i = graph.Nodes.Length - 1; i >= 0; i--)
             {
@@ -95,7 +100,12 @@ public static class Autodiff
                 }
                 if (arrives && node.Inputs.Any(Needs))
                 {
-                    node.Op.Differentiate(new GradientScope(node, this));
+                    GradientScope scope = new(node, this);
+                    node.Op.Differentiate(scope);
+                    if (strict)
+                    {
+                        scope.RequireAsked();
+                    }
                 }
             }
             return new DifferentiatedGraph(builder.Build(graph.Outputs.AsSpan()), gradients);

@@ -4,6 +4,7 @@ namespace Fathom.Graphs;
 public sealed class GradientScope
 {
     private readonly Autodiff.Sweep sweep;
+    private readonly HashSet<int> asked = [];
 
     internal GradientScope(Node node, Autodiff.Sweep sweep)
     {
@@ -18,8 +19,15 @@ public sealed class GradientScope
 
     public Value Output(int index) => new(Node, index);
 
-    /// <summary>The gradient that arrives at an output, or null if none does.</summary>
-    public Value? OutputGradient(int index) => sweep.GradientOf(new Value(Node, index));
+    /// <summary>
+    /// The gradient that arrives at an output, or null if none does. An op that does not ask for that of an output beside
+    /// the first says that no gradient flows back through it, and a network whose loss depends on it is refused.
+    /// </summary>
+    public Value? OutputGradient(int index)
+    {
+        asked.Add(index);
+        return sweep.GradientOf(new Value(Node, index));
+    }
 
     /// <summary>The gradient that arrives at output 0.</summary>
     public Value Upstream => OutputGradient(0) ?? throw new GraphException($"{Node.Name} ({Node.Op.Kind}): no gradient arrives at its output");
@@ -32,4 +40,18 @@ public sealed class GradientScope
 
     /// <summary>Says what this node adds to the gradient of an input; contributions of several readers are summed.</summary>
     public void Contribute(int input, Value gradient) => sweep.Contribute(Node, Node.Inputs[input], gradient);
+
+    /// <summary>Refuses to lose a gradient, which would train the network towards something else than its loss.</summary>
+    /// <exception cref="GraphException">A gradient arrives at an output for which the op has none.</exception>
+    internal void RequireAsked()
+    {
+        for (int output = 1; output < Node.Outputs.Length; output++)
+        {
+            if (!asked.Contains(output) && sweep.GradientOf(new Value(Node, output)) is not null)
+            {
+                string reading = Node.Op.Readings.FirstOrDefault(reading => reading.Output == output).Name is { } name ? $" ({name})" : "";
+                throw new GraphException(FormattableString.Invariant($"{Node.Name} ({Node.Op.Kind}): the loss depends on its output {output}{reading}, which can only be read: no gradient flows back through it"));
+            }
+        }
+    }
 }

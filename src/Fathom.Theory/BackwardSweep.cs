@@ -45,6 +45,8 @@ internal sealed class BackwardSweep
         {
             return;
         }
+        // Where only the last state of a sequence is read, that is the layer's gradient, as if it were spread over y.
+        gradients.TryAdd(node.Output, upstream);
         double decorrelation = prediction.Activation is { SlopeMoment: > 0 } activation ? activation.CrossSlope / activation.SlopeMoment : 1;
         for (int i = 0; i < node.Inputs.Length; i++)
         {

@@ -309,7 +309,7 @@ public sealed class TrainingSession : IDisposable
 
     private double RunParts(ReadOnlySpan<int> rows, GradientAccumulator<float> sum)
     {
-        int parts = Math.Min(Model.Plan.Accumulate, rows.Length);
+        int parts = Parts(rows.Length);
         double whole = feed.Weight(rows);
         double loss = 0;
         sum.Clear();
@@ -329,6 +329,16 @@ public sealed class TrainingSession : IDisposable
         }
         sum.CopyTo(Parameters.Gradients);
         return loss;
+    }
+
+    /// <summary>
+    /// A smaller last batch is cut into fewer parts, no larger than those of the others, and into none of a single row,
+    /// which batch normalization could not take, unless all are.
+    /// </summary>
+    private int Parts(int rows)
+    {
+        int each = Model.Plan.MicroBatch(Data.Training.Count);
+        return Math.Clamp((rows + each - 1) / each, 1, Math.Max(1, Math.Min(Model.Plan.Accumulate, each > 1 ? rows / 2 : rows)));
     }
 
     /// <summary>The gradients of parameters are watched as they are added up over all parts.</summary>

@@ -50,9 +50,19 @@ public sealed class StructureTests
             Graph mended = prescription.Rewrite(model).Graph;
             Assert.IsType<Sigmoid>(mended["highway_2.gate.sigmoid"].Op);
             Assert.Equal("highway_2.gate", mended["highway_2.gate.sigmoid"].Inputs[0].Name);
+            Assert.Equal(-2, ((Parameter)mended["highway_2.gate.bias"].Op).Initializer.Mean); // as open as it was
         }
         Assert.Contains(RemedyCatalog.All, remedy => remedy.Propose(model, [Vanishing]).Any());
         Assert.Empty(new ResidualConnections().Propose(model, [Vanishing]));
+    }
+
+    /// <summary>Batch normalization of (N, T, units) is over samples and steps, for each unit, not for each step.</summary>
+    [Fact]
+    public void UnitsAreNormalizedInSequencesToo()
+    {
+        ModelDefinition model = SickNetworks.Vanishing() with { Graph = Network.Input(6, 8).Dense(16, name: "d").Sigmoid().Flatten().Dense(10).Build() };
+        Prescription prescription = Assert.Single(new BatchNormalization().Propose(model, [Vanishing]));
+        Assert.Equal(Shape.Of(16), prescription.Rewrite(model).Graph["d_norm.running_mean"].Outputs[0].Shape);
     }
 
     [Fact]
@@ -73,6 +83,19 @@ public sealed class StructureTests
             tried++;
         }
         Assert.InRange(tried, 5, 50);
+    }
+
+    /// <summary>What reads the last state alone, as every Keras model does that returns no sequences, reads the layer.</summary>
+    [Fact]
+    public void ALayerWhoseLastStateIsReadHasAGradient()
+    {
+        NetworkCursor lstm = Network.Input(8, 8).Lstm(12, name: "l");
+        Graph graph = lstm.Builder.Build(lstm.Builder.Layer(new Dense(10), "d", [new Value(lstm.Value.Node, 1)]));
+        Assert.Null(Forecast.Of(SignalPropagation.Predict(graph, DataMoments.Standardized)));
+        RunOutcome outcome = SickNetworks.Run(SickNetworks.Vanishing(epochs: 1) with { Graph = graph });
+        Assert.Equal(["l", "d"], outcome.Gradients.Select(gradient => gradient.Layer));
+        Assert.All(outcome.Gradients, gradient => Assert.InRange(gradient.LogGradient, -6, 3));
+        Assert.InRange(outcome.Gradients[0].LogExpected, -2, 2);
     }
 
     private static Finding? Of(NetworkCursor network) => Forecast.Of(SignalPropagation.Predict(network.Build(), DataMoments.Standardized));

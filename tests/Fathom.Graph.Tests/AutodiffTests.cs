@@ -54,6 +54,18 @@ public sealed class AutodiffTests
         Assert.Equal("dense_1 has shape (N, 2); only a scalar can be differentiated", error.Message);
     }
 
+    /// <summary>A loss of attention weights would train, without a word, as if they were constants.</summary>
+    [Fact]
+    public void AGradientIsRefusedRatherThanLost()
+    {
+        NetworkCursor network = Network.Input(5, 4).MultiHeadAttention(2, name: "heads");
+        Value weights = new(network.Value.Node, 1);
+        Value target = network.Builder.Input("target", weights.Type);
+        Value loss = network.Builder.Add("loss", new MeanSquaredErrorLoss(), [weights, target]);
+        GraphException error = Assert.Throws<GraphException>(() => Autodiff.Differentiate(network.Builder.Build(loss), loss));
+        Assert.Equal("heads (multi_head_attention): the loss depends on its output 1 (attention), which can only be read: no gradient flows back through it", error.Message);
+    }
+
     [Fact]
     public void ResidualChainAgreesWithDifferences()
     {

@@ -52,6 +52,16 @@ public sealed class SequenceMomentTests
         Assert.Equal(expected.Correlation, sampled.Outputs[0].Correlation, 0.06);
     }
 
+    /// <summary>Layers with outputs that only their backward pass reads, one behind the other: each passes a gradient on.</summary>
+    [Fact]
+    public void AGradientPassesLayersThatKeepMoreThanTheyShow()
+    {
+        Graph network = Network.Input(6, 8).Dense(8, name: "first").Lstm(8).Gru(8).MultiHeadAttention(2, qkNorm: QueryKeyNorm.Rms, dropout: 0.1)
+            .Dropout(0.1).Flatten().Dense(3).Build();
+        PropagationPrediction prediction = SignalPropagation.Predict(network, DataMoments.Standardized);
+        Assert.Contains(prediction.Depth.Layers, layer => layer.Layer.Name == "first");
+    }
+
     private static Moments Of(Parameter parameter)
     {
         double mean = parameter.Initializer.Mean;

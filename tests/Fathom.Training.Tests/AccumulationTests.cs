@@ -68,6 +68,23 @@ public sealed class AccumulationTests
         Assert.NotEqual(single.Step().Loss, session.Step().Loss);
     }
 
+    /// <summary>41 rows are left of 161 in batches of 60 cut into 20: 14 parts of 2 or 3, not 20 of which some have one row.</summary>
+    [Theory]
+    [InlineData(161, 60, 20, 3)]
+    [InlineData(103, 100, 50, 3)]
+    public void ALastBatchIsNotCutIntoSingleRows(int rows, int batch, int parts, int last)
+    {
+        DataSet some = Digits.Training.Subset([.. Enumerable.Range(0, rows)]);
+        Graph network = Network.Input(64).Dense(8, name: "d").BatchNorm().Relu().Dense(10).Build();
+        using TrainingSession session = new(new ModelDefinition("test", network, Plan(batch) with { Accumulate = parts }), new DataSplit(some, some), WorkerPool.Single);
+        for (int i = 0; i < session.StepsPerEpoch; i++)
+        {
+            Assert.True(double.IsFinite(session.Step().Loss));
+        }
+        int probe = session.Probes.ToList().FindIndex(probe => probe.Kind == ProbeKind.Activation && probe.Node.Name == "d");
+        Assert.Equal(last * 8, session.Watch!.Statistics[probe].Count);
+    }
+
     [Fact]
     public void AFullBatchIsOneStepAnEpoch()
     {

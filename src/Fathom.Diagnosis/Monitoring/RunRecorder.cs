@@ -107,9 +107,12 @@ public sealed class RunRecorder : IDisposable
     }
 
     /// <summary>Of a state's gradient one time step is watched.</summary>
-    private static long Elements(Probe probe) => probe is { Kind: ProbeKind.StateGradient, Value: { } states }
-        ? states.Shape.ElementsPerSample / states.Shape[0].Size
-        : probe.Node.Outputs[0].Shape.ElementsPerSample;
+    private static long Elements(Probe probe) => probe switch
+    {
+        { Kind: ProbeKind.StateGradient, Value: { } states } => states.Shape.ElementsPerSample / states.Shape[0].Size,
+        { Kind: ProbeKind.ActivationGradient, Value: { } gradient } => gradient.Shape.ElementsPerSample,
+        _ => probe.Node.Outputs[0].Shape.ElementsPerSample,
+    };
 
     private static TensorRole RoleOf(ProbeKind kind) => kind switch
     {

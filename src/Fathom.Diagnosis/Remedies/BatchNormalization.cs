@@ -30,10 +30,13 @@ public sealed class BatchNormalization : Remedy
         return model with
         {
             Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => targets.Contains(node)
-                ? rewriter.Builder.Layer(new BatchNorm(ChannelsLast: node.Op is ConvolutionOp { ChannelsLast: true }), HiddenLayers.FreeName(rewriter, model.Graph, node.Name + "_norm"), [rewriter.Copy(node)])
+                ? rewriter.Builder.Layer(new BatchNorm(ChannelsLast: HasUnitsLast(node)), HiddenLayers.FreeName(rewriter, model.Graph, node.Name + "_norm"), [rewriter.Copy(node)])
                 : null),
         };
     }
+
+    /// <summary>Whether the units are the last axis and not the second, as those of a dense layer over sequences are.</summary>
+    private static bool HasUnitsLast(Node layer) => layer.Op is ConvolutionOp { ChannelsLast: true } || (layer.Op is Dense && layer.Outputs[0].Shape.Rank > 2);
 
     /// <summary>Dense layers and convolutions that an activation reads directly.</summary>
     private static HashSet<Node> Targets(Graph graph) => new(

@@ -10,12 +10,15 @@ internal static class HiddenLayers
     public static IEnumerable<Node> Activations(Graph graph)
     {
         HashSet<Node> others = OutputChain(graph);
-        others.UnionWith(graph.Nodes.Where(node => node.Op is GatedSum).Select(node => node.Inputs[0].Node)); // a gate must stay between 0 and 1
+        others.UnionWith(Gates(graph)); // a gate must stay between 0 and 1
         return graph.Nodes.Where(node => node.Op is Activation and not Linear && !others.Contains(node));
     }
 
     /// <summary>Dense layers and convolutions: what is drawn, and what may be normalized or skipped.</summary>
     public static bool IsWeighted(Node node) => node.Op is Dense or ConvolutionOp;
+
+    /// <summary>Whether a layer makes a gate, whose bias says which way is open at the start.</summary>
+    public static bool OpensGate(Graph graph, Node layer) => Gates(graph).Any(gate => gate == layer || gate.Inputs[0].Node == layer);
 
     /// <summary>A name that neither the new graph has taken nor the old one will bring along.</summary>
     /// <param name="rewriter">The rewrite under way.</param>
@@ -33,6 +36,8 @@ internal static class HiddenLayers
     }
 
     public static IEnumerable<Node> Readers(Graph graph, Node node) => graph.Nodes.Where(reader => reader.Inputs.Any(input => input.Node == node));
+
+    private static IEnumerable<Node> Gates(Graph graph) => graph.Nodes.Where(node => node.Op is GatedSum).Select(node => node.Inputs[0].Node);
 
     /// <summary>The nodes after the last layer with weights: changing them would change what the network says.</summary>
     private static HashSet<Node> OutputChain(Graph graph)

@@ -56,7 +56,7 @@ public sealed class MatchedInitialization : Remedy
         return model with
         {
             Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => HiddenLayers.IsWeighted(node)
-                ? rewriter.Copy(node, initializer: (slot, _) => slot == "weight" ? For(readers.ActivationAfter(node)?.Op) : ConstantInitializer.Zeros)
+                ? rewriter.Copy(node, initializer: (slot, old) => slot == "weight" ? For(readers.ActivationAfter(node)?.Op) : HiddenLayers.OpensGate(model.Graph, node) ? old : ConstantInitializer.Zeros)
                 : null),
         };
     }

@@ -33,7 +33,7 @@ public sealed class OrthogonalInitialization : Remedy
         return model with
         {
             Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => HiddenLayers.IsWeighted(node)
-                ? rewriter.Copy(node, initializer: (slot, _) => slot == "weight" ? For(node, Gain(node)) : ConstantInitializer.Zeros)
+                ? rewriter.Copy(node, initializer: (slot, old) => slot == "weight" ? For(node, Gain(node)) : HiddenLayers.OpensGate(model.Graph, node) ? old : ConstantInitializer.Zeros)
                 : null),
         };
     }

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using Fathom.Compute;
@@ -12,16 +11,16 @@ namespace Fathom.Graphs.Ops;
 /// the gradient is multiplied.
 /// </summary>
 /// <param name="Rate">Probability of dropping an element: 0 or more, below 1.</param>
-public sealed record AlphaDropout(double Rate = 0.05) : Op
+public sealed record AlphaDropout(double Rate = 0.05) : DropoutOp
 {
     /// <summary>SELU's limit at −∞, −scale·alpha.</summary>
     private const double Limit = -Selu.Scale * Selu.Alpha;
 
     public override string Kind => "alpha_dropout";
 
-    public override MomentRule? Moments => new(Forward, (_, _) => Keep * Factor * Factor);
+    public override double Rate { get; init; } = Rate;
 
-    private double Keep => 1 - Rate;
+    public override MomentRule? Moments => new(Forward, (_, _) => Keep * Factor * Factor);
 
     /// <summary>a = (q + α'²·q·(1 − q))^(−1/2) with q the probability of keeping an element.</summary>
     private double Factor => 1 / Math.Sqrt(Keep * (1 + Limit * Limit * Rate));
@@ -32,36 +31,11 @@ public sealed record AlphaDropout(double Rate = 0.05) : Op
     /// <summary>What a dropped element becomes: a·α' + b.</summary>
     private double Dropped => Factor * Limit * Keep;
 
-    public override ImmutableArray<TensorType> Infer(ShapeScope scope)
-    {
-        if (!(Rate >= 0 && Rate < 1))
-        {
-            throw scope.BadAttribute("rate", Rate, "0 or more and below 1");
-        }
-        scope.RequireCount(1);
-        scope.RequireKind(0, ElementKind.Real);
-        return [scope[0], scope[0]];
-    }
-
-    public override void Run<T>(in KernelContext<T> context)
+    protected override void Drop<T>(in KernelContext<T> context)
     {
         Buffer<T> slopes = context.Output(1);
-        if (!context.Training || Rate == 0)
-        {
-            context.Input(0).Span.CopyTo(context.Output(0));
-            slopes.Span.Fill(T.One);
-            return;
-        }
         RandomFill.Bernoulli(context.Random, Keep, T.CreateTruncating(Factor), slopes);
         Elementwise.Zip(new Pick<T>(T.CreateTruncating(Offset), T.CreateTruncating(Dropped)), context.Input(0), slopes, context.Output(0), context.Pool);
-    }
-
-    public override void Differentiate(GradientScope scope)
-    {
-        if (scope.Needs(0))
-        {
-            scope.Contribute(0, scope.Emit(new Multiply(), "input", scope.Upstream, scope.Output(1)));
-        }
     }
 
     /// <summary>An element is a·x + b with probability q and the dropped value otherwise; two samples have independent masks.</summary>

@@ -82,7 +82,7 @@ internal unsafe struct AttentionSoftmax<T> : IVectorKernel<T> where T : unmanage
     private readonly void Row<V>(T* row, int seen) where V : struct, ISimd<V, T>
     {
         V factor = V.Constant(scale);
-        V largest = V.Broadcast(Largest<V>(row, seen));
+        V largest = V.Broadcast(SoftmaxKernel.Largest<V, T>(row, seen));
         V sum = V.Zero;
         for (int i = 0; i < seen; i += V.Count)
         {
@@ -114,31 +114,5 @@ internal unsafe struct AttentionSoftmax<T> : IVectorKernel<T> where T : unmanage
             V score = VectorKernel.Read<V, T>(weight + i, count) * (VectorKernel.Read<V, T>(gradient + i, count) - total) * factor;
             VectorKernel.Write(score, gradient + i, count);
         }
-    }
-
-    /// <summary>The maximum of a row; NaN if any element is.</summary>
-    private static T Largest<V>(T* row, int length) where V : struct, ISimd<V, T>
-    {
-        T largest = row[0];
-        int i = 0;
-        if (length >= V.Count)
-        {
-            V lanes = V.Load(row);
-            for (i = V.Count; i <= length - V.Count; i += V.Count)
-            {
-                lanes = V.Max(lanes, V.Load(row + i));
-            }
-            T* spill = stackalloc T[V.Count];
-            lanes.Store(spill);
-            for (int lane = 0; lane < V.Count; lane++)
-            {
-                largest = T.Max(largest, spill[lane]);
-            }
-        }
-        for (; i < length; i++)
-        {
-            largest = T.Max(largest, row[i]);
-        }
-        return largest;
     }
 }

@@ -4,24 +4,15 @@ using Fathom.Compute;
 namespace Fathom.Graphs.Ops;
 
 /// <summary>
-/// In training each element is set to 0 with probability <paramref name="Rate"/> and the others are divided by 1 − rate,
-/// so that evaluation is the identity (inverted dropout). Srivastava et al. (2014). Outputs: y, and the mask of 0 and
-/// 1/(1 − rate), which the gradient is multiplied by; in evaluation the mask is 1.
+/// What the kinds of dropout share. Input: x. Outputs: y, and the factor of each element, by which the gradient is multiplied;
+/// in evaluation y is x and the factors are 1.
 /// </summary>
-/// <param name="Rate">Probability of dropping an element: 0 or more, below 1.</param>
-public sealed record Dropout(double Rate = 0.5) : Op
+public abstract record DropoutOp : Op
 {
-    public override string Kind => "dropout";
+    /// <summary>Probability of dropping an element, or what it stands for: 0 or more, below 1.</summary>
+    public abstract double Rate { get; init; }
 
-    private double Keep => 1 - Rate;
-
-    /// <summary>
-    /// The mean stays, the second moment grows by 1/keep; E[u1·u2] of two samples stays, as their masks are
-    /// independent. Schoenholz et al. (2017), section 5: dropout destroys the critical point.
-    /// </summary>
-    public override MomentRule? Moments => new(
-        scope => scope.Inputs[0] with { SecondMoment = scope.Inputs[0].SecondMoment / Keep, Correlation = scope.Inputs[0].Correlation * Keep },
-        (_, _) => 1 / Keep);
+    protected double Keep => 1 - Rate;
 
     public override ImmutableArray<TensorType> Infer(ShapeScope scope)
     {
@@ -36,15 +27,13 @@ public sealed record Dropout(double Rate = 0.5) : Op
 
     public override void Run<T>(in KernelContext<T> context)
     {
-        Buffer<T> mask = context.Output(1);
-        if (!context.Training || Rate == 0)
+        if (context.Training && Rate > 0)
         {
-            context.Input(0).Span.CopyTo(context.Output(0));
-            mask.Span.Fill(T.One);
+            Drop(in context);
             return;
         }
-        RandomFill.Bernoulli(context.Random, Keep, T.CreateTruncating(1 / Keep), mask);
-        Elementwise.Zip(default(Product<T>), context.Input(0), mask, context.Output(0), context.Pool);
+        context.Input(0).Span.CopyTo(context.Output(0));
+        context.Output(1).Span.Fill(T.One);
     }
 
     public override void Differentiate(GradientScope scope)
@@ -53,6 +42,37 @@ public sealed record Dropout(double Rate = 0.5) : Op
         {
             scope.Contribute(0, scope.Emit(new Multiply(), "input", scope.Upstream, scope.Output(1)));
         }
+    }
+
+    /// <summary>Draws the factors and computes y, in training and for a rate above 0.</summary>
+    protected abstract void Drop<T>(in KernelContext<T> context) where T : unmanaged, System.Numerics.IBinaryFloatingPointIeee754<T>;
+}
+
+/// <summary>
+/// In training each element is set to 0 with probability <paramref name="Rate"/> and the others are divided by 1 − rate,
+/// so that evaluation is the identity (inverted dropout). Srivastava et al. (2014). Outputs: y, and the mask of 0 and
+/// 1/(1 − rate), which the gradient is multiplied by; in evaluation the mask is 1.
+/// </summary>
+/// <param name="Rate">Probability of dropping an element: 0 or more, below 1.</param>
+public sealed record Dropout(double Rate = 0.5) : DropoutOp
+{
+    public override string Kind => "dropout";
+
+    public override double Rate { get; init; } = Rate;
+
+    /// <summary>
+    /// The mean stays, the second moment grows by 1/keep; E[u1·u2] of two samples stays, as their masks are
+    /// independent. Schoenholz et al. (2017), section 5: dropout destroys the critical point.
+    /// </summary>
+    public override MomentRule? Moments => new(
+        scope => scope.Inputs[0] with { SecondMoment = scope.Inputs[0].SecondMoment / Keep, Correlation = scope.Inputs[0].Correlation * Keep },
+        (_, _) => 1 / Keep);
+
+    protected override void Drop<T>(in KernelContext<T> context)
+    {
+        Buffer<T> mask = context.Output(1);
+        RandomFill.Bernoulli(context.Random, Keep, T.CreateTruncating(1 / Keep), mask);
+        Elementwise.Zip(default(Product<T>), context.Input(0), mask, context.Output(0), context.Pool);
     }
 }
 

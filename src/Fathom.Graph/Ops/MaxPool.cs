@@ -5,7 +5,7 @@ namespace Fathom.Graphs.Ops;
 /// <summary>
 /// What max pools share: y is the largest element of a window; padding counts as −∞, and a NaN in a window is its maximum.
 /// Of equal elements the first is taken, and it alone gets the gradient. Input: x. Outputs: y, and where the maximum was
-/// found, as row · width + column in the plane without its padding.
+/// found, as row · width + column in the plane without its padding; −1 for a window whose dilation steps over the image.
 /// </summary>
 public abstract record MaxPoolOp : Op
 {

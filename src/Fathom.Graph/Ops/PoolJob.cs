@@ -143,7 +143,8 @@ internal unsafe struct PoolJob<T> : IParallelJob where T : unmanaged, IBinaryFlo
             for (int j = 0; j < outWidth; j++)
             {
                 (int left, int right) = Inside(columns, j);
-                int best = top * width + left;
+                // With a dilation a window may step over the whole image: then no element gets the gradient.
+                int best = top < bottom && left < right ? top * width + left : -1;
                 T largest = T.NegativeInfinity;
                 for (int row = top; row < bottom; row += rows.Dilation)
                 {
@@ -176,7 +177,11 @@ internal unsafe struct PoolJob<T> : IParallelJob where T : unmanaged, IBinaryFlo
         Clear(dx);
         for (int i = 0; i < outHeight * outWidth; i++)
         {
-            dx[indices[i * Step] * Step] += dy[i * Step];
+            int at = indices[i * Step];
+            if (at >= 0)
+            {
+                dx[at * Step] += dy[i * Step];
+            }
         }
     }
 

@@ -92,6 +92,32 @@ internal static class SoftmaxKernel
     }
 
     public static int SlicesPerPart(AxisSplit split) => Math.Max(1, PartElements / Math.Max(1, split.Length * split.Inner));
+
+    /// <summary>The maximum of a row; NaN if any element is.</summary>
+    public static unsafe T Largest<V, T>(T* row, int length) where V : struct, ISimd<V, T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        T largest = row[0];
+        int i = 0;
+        if (length >= V.Count)
+        {
+            V lanes = V.Load(row);
+            for (i = V.Count; i <= length - V.Count; i += V.Count)
+            {
+                lanes = V.Max(lanes, V.Load(row + i));
+            }
+            T* spill = stackalloc T[V.Count];
+            lanes.Store(spill);
+            for (int lane = 0; lane < V.Count; lane++)
+            {
+                largest = T.Max(largest, spill[lane]);
+            }
+        }
+        for (; i < length; i++)
+        {
+            largest = T.Max(largest, row[i]);
+        }
+        return largest;
+    }
 }
 
 /// <summary>
@@ -141,7 +167,7 @@ internal unsafe struct SoftmaxForward<T> : IParallelJob, IVectorKernel<T> where 
     private readonly void Row<V>(T* from, T* to) where V : struct, ISimd<V, T>
     {
         int length = split.Length;
-        V largest = V.Broadcast(Largest<V>(from, length));
+        V largest = V.Broadcast(SoftmaxKernel.Largest<V, T>(from, length));
         V sum = V.Zero;
         for (int i = 0; i < length; i += V.Count)
         {
@@ -184,32 +210,6 @@ internal unsafe struct SoftmaxForward<T> : IParallelJob, IVectorKernel<T> where 
                 : VectorKernel.Read<V, T>(to + (long)j * stride, count) / normalizer;
             VectorKernel.Write(result, to + (long)j * stride, count);
         }
-    }
-
-    /// <summary>The maximum of a row; NaN if any element is.</summary>
-    private static T Largest<V>(T* row, int length) where V : struct, ISimd<V, T>
-    {
-        T largest = row[0];
-        int i = 0;
-        if (length >= V.Count)
-        {
-            V lanes = V.Load(row);
-            for (i = V.Count; i <= length - V.Count; i += V.Count)
-            {
-                lanes = V.Max(lanes, V.Load(row + i));
-            }
-            T* spill = stackalloc T[V.Count];
-            lanes.Store(spill);
-            for (int lane = 0; lane < V.Count; lane++)
-            {
-                largest = T.Max(largest, spill[lane]);
-            }
-        }
-        for (; i < length; i++)
-        {
-            largest = T.Max(largest, row[i]);
-        }
-        return largest;
     }
 }
 

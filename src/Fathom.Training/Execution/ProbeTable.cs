@@ -17,7 +17,7 @@ public static class ProbeTable
         foreach (Node node in network.Nodes.Where(node => node.Op is not Source && node.Outputs[0].Kind == ElementKind.Real))
         {
             probes.Add(new Probe(node, node, ProbeKind.Activation, node.Output, depths[node]));
-            if (training.Gradients.TryGetValue(node.Output, out Value gradient))
+            if (GradientOf(node, training) is { } gradient)
             {
                 probes.Add(new Probe(node, node, ProbeKind.ActivationGradient, gradient, depths[node]));
             }
@@ -38,6 +38,22 @@ public static class ProbeTable
             }
         }
         return probes;
+    }
+
+    /// <summary>
+    /// The gradient by a layer's output; if nothing reads that one, by the first that is read, such as the last state of a
+    /// recurrent layer.
+    /// </summary>
+    private static Value? GradientOf(Node node, TrainingGraph training)
+    {
+        for (int output = 0; output < node.Outputs.Length; output++)
+        {
+            if (training.Gradients.TryGetValue(new Value(node, output), out Value gradient))
+            {
+                return gradient;
+            }
+        }
+        return null;
     }
 
     /// <summary>Layers with a weight matrix or kernel on the longest path from the input, the node itself included.</summary>

@@ -16,7 +16,7 @@ internal sealed record ChainLayer(Node Layer, Activation Activation, string Weig
 internal static class DenseChain
 {
     /// <summary>
-    /// The hidden layers in order. The last dense layer is the output layer, which is left to fine-tuning. Dropout and
+    /// The hidden layers in order. The last dense layer is the output layer, which is left to fine-tuning. Dropout, noise and
     /// reshaping in between change nothing here.
     /// </summary>
     /// <exception cref="TrainingException">The network is no such chain; one line that names the node at which it ends.</exception>
@@ -45,7 +45,7 @@ internal static class DenseChain
                     layers.Add(Layer(dense, activation));
                     dense = null;
                     break;
-                case Dropout or { IsView: true }:
+                case DropoutOp or GaussianNoise or { IsView: true }:
                     break;
                 case Softmax or LogSoftmax when next.Output == graph.Output:
                     break;

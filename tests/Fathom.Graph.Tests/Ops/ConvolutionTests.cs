@@ -151,7 +151,7 @@ public sealed class ConvolutionTests
         Assert.False(Padding.TryParse("full", null, out _));
     }
 
-    private static double[] Definition(ConvolutionOp op, int[][] shapes, double[][] inputs)
+    internal static double[] Definition(ConvolutionOp op, int[][] shapes, double[][] inputs)
     {
         (Size2d kernel, Size2d stride, Size2d dilation, Padding padding, int groups) = op switch
         {

@@ -85,6 +85,23 @@ public sealed class PoolTests
         Assert.Equal([2, 5], Run(new MaxPool1d(2, 3, CeilMode: true), [1, 1, 6], [1, 2, 3, 4, 5, 4]));
     }
 
+    /// <summary>Elements −1 and 2 of two: an index taken from them would be written to beyond the plane.</summary>
+    [Fact]
+    public void AWindowThatStepsOverTheImageHasNoMaximum()
+    {
+        foreach (Op op in new Op[] { new MaxPool1d(2, 1, 1, 3), new MaxPool1d(2, 2, Padding.Same, 3) })
+        {
+            GraphRun<double> run = new();
+            Node node = run.Builder.Add("op", op, [run.Real("x", [1, 2, 2], [1, 2, 3, 4])]).Node;
+            run.Output("y", node.Output, [1, 1]);
+            run.Output("indices", new Value(node, 1));
+            run.Execute(["x"]);
+            Assert.Equal([double.NegativeInfinity, double.NegativeInfinity], run.Results["y"]);
+            Assert.Equal([-1, -1], run.Results["indices"]);
+            Assert.Equal([0, 0, 0, 0], run.Gradients["x"]);
+        }
+    }
+
     [Fact]
     public void WrongInputsAreNamed()
     {

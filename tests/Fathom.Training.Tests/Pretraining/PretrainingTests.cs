@@ -51,6 +51,13 @@ public sealed class PretrainingTests
     }
 
     [Fact]
+    public void WhatDisturbsInTrainingOnlyDoesNotBreakTheChain()
+    {
+        Graph network = Network.Input(64).GaussianNoise(0.1).Dense(20).Selu().AlphaDropout().Dense(20).Selu().GaussianDropout(0.1).Dropout(0.1).Dense(10).Build();
+        new AutoencoderPretraining().RequireChain(network);
+    }
+
+    [Fact]
     public void TheOutputLayerKeepsItsStart()
     {
         using TrainingSession plain = new(Model(2, null), Digits, WorkerPool.Single);
