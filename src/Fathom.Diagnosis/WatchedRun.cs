@@ -24,15 +24,30 @@ public sealed record LayerGradient(string Layer, int Depth, double LogGradient, 
 /// <param name="Reverse">Whether the layer reads the sequence from its end, so that time step 1 comes last.</param>
 public sealed record StateGradient(string Layer, ImmutableArray<double> LogGradients, bool Reverse)
 {
-    /// <summary>Norm at the step that is read first over that at the one read last; 0 if none arrives there.</summary>
+    /// <summary>
+    /// Norm at the step that is read first over that at <see cref="LastReached"/>; 0 if none arrives there. Where the loss
+    /// reads one step alone, such as the last of a layer that reads from the end, no gradient arrives at those read later.
+    /// </summary>
     public double Ratio
     {
         get
         {
-            (double first, double last) = Reverse ? (LogGradients[^1], LogGradients[0]) : (LogGradients[0], LogGradients[^1]);
-            return first <= LayerTrace.Floor + 0.5 ? 0 : Math.Pow(10, first - last);
+            double first = LogGradients[Reverse ? ^1 : 0];
+            return LastReached < 0 || !Arrives(first) ? 0 : Math.Pow(10, first - LogGradients[LastReached]);
         }
     }
+
+    /// <summary>Index of the step that is read last of all those at which a gradient arrives; −1 if it arrives at none.</summary>
+    public int LastReached
+    {
+        get
+        {
+            int[] reached = [.. Enumerable.Range(0, LogGradients.Length).Where(step => Arrives(LogGradients[step]))];
+            return reached.Length == 0 ? -1 : reached[Reverse ? 0 : ^1];
+        }
+    }
+
+    private static bool Arrives(double logGradient) => logGradient > LayerTrace.Floor + 0.5;
 }
 
 /// <summary>What came out of a run.</summary>

@@ -47,6 +47,30 @@ public sealed class RecurrentTests : IDisposable
         Assert.Equal([12, 5, 4], SafeTensorsFile.Open(folder.File("t.safetensors")).Tensor("grad.state.lstm.0.reverse").Shape.ToArray());
     }
 
+    /// <summary>Of a layer that reads from the end, only the step that it reads first has a gradient where the last step of the sequence is selected.</summary>
+    [Fact]
+    public void StepsWithoutAGradientAreNotDividedBy()
+    {
+        string model = folder.Write("r.yaml", """
+            fathom: 1
+            data: {source: "adding?length=12&samples=60"}
+            input: [12, 2]
+            layers:
+              - {recurrent: {cell: lstm, units: 4, bidirectional: true}, name: lstm}
+              - select
+              - dense: 1
+            loss: mse
+            optimizer: sgd
+            epochs: 1
+            metrics: [r2]
+            """);
+        CliRun run = CliRun.Of("train", model, "--fail-on", "never");
+        Assert.Contains("lstm.0.reverse: a gradient at t=12 alone", run.Output);
+        // The metric that stands there anyway is not told twice.
+        Assert.Contains("R²", run.Output);
+        Assert.DoesNotContain("r2 ", run.Output);
+    }
+
     [Fact]
     public void CheckAndFixTakeThem()
     {

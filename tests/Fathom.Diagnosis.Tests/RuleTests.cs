@@ -1,4 +1,5 @@
 using Fathom.Graphs;
+using Fathom.Graphs.Blocks;
 using Fathom.Graphs.Initializers;
 using Fathom.Graphs.Ops;
 using Fathom.Runs;
@@ -62,6 +63,28 @@ public sealed class RuleTests
         Assert.True(finding.Evidence["movement_in_whole_run"].Measured < 0.1);
         DoctorReportOf(model, out Repair.DoctorReport report);
         Assert.Contains(report.Trials, trial => trial.Name.StartsWith("learning rate", StringComparison.Ordinal));
+    }
+
+    /// <summary>At a healthy share per step it is the run that is short, and no rate that should be raised.</summary>
+    [Fact]
+    public void AShortRunIsNoLearningRateThatIsTooSmall()
+    {
+        ModelDefinition model = SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 1e-2);
+        model = model with { Plan = model.Plan with { Optimizer = new Adam(2e-3), BatchSize = TrainingPlan.FullBatch, Epochs = 4 } };
+        Assert.DoesNotContain(SickNetworks.Run(model).Findings, finding => finding.Rule == "FTH006");
+    }
+
+    /// <summary>Fixup's zeros let no gradient through in the first steps; that is how it is meant, and says nothing of depth or rate.</summary>
+    [Fact]
+    public void BranchesThatBeginAtZeroAreNoVanishingGradient()
+    {
+        NetworkCursor stem = Network.Input(64).Dense(32, VarianceScaling.HeNormal);
+        Graph graph = new Graphs.Initialization.Fixup().Apply(stem.Repeat(8, net => net.Residual(branch => branch.Dense(32).Relu().Dense(32)).Relu()).Dense(10).Build());
+        List<Finding> found = [];
+        using WatchedRun run = new(new ModelDefinition("fixup", graph, new TrainingPlan { Loss = new Training.Losses.CrossEntropy(), Optimizer = new Sgd(0.05, 0.9), BatchSize = 32, Epochs = 1 }), SickNetworks.Digits);
+        run.Monitor.Found += found.Add;
+        run.Advance();
+        Assert.DoesNotContain(found, finding => finding.Rule is "FTH001" or "FTH006");
     }
 
     [Fact]

@@ -19,9 +19,13 @@ internal static class OutcomeText
     public static string Metric(MetricValue metric) =>
         double.IsNaN(metric.Value) ? "–" : metric.Metric.IsShare ? Figures.Percent(metric.Value) : Figures.Number(metric.Value);
 
+    /// <summary>The plan's metrics, but for one that is the main metric under its own name.</summary>
+    private static IEnumerable<MetricValue> Further(Evaluation evaluation) =>
+        evaluation.Metrics.Where(metric => metric.Metric is not (Accuracy or R2));
+
     /// <summary>The main metric and the plan's further ones, with their names.</summary>
     public static string Metrics(Evaluation evaluation) => string.Join("  ",
-        [$"{MetricName(evaluation.MetricKind)} {Metric(evaluation)}", .. evaluation.Metrics.Select(metric => $"{metric.Metric.Name} {Metric(metric)}")]);
+        [$"{MetricName(evaluation.MetricKind)} {Metric(evaluation)}", .. Further(evaluation).Select(metric => $"{metric.Metric.Name} {Metric(metric)}")]);
 
     /// <summary>The summary at the end of a run.</summary>
     public static void Write(Terminal terminal, RunOutcome outcome)
@@ -35,10 +39,10 @@ internal static class OutcomeText
         };
         terminal.Line();
         terminal.Line($"{how} after {outcome.Steps} steps ({outcome.Epochs} epochs) in {Figures.Number(outcome.Seconds)} s", outcome.Status == RunStatus.Completed ? Tone.Heading : Tone.Warning);
-        TextTable table = new(["", "loss", MetricName(outcome.Validation.MetricKind), .. outcome.Validation.Metrics.Select(metric => metric.Metric.Name)]);
+        TextTable table = new(["", "loss", MetricName(outcome.Validation.MetricKind), .. Further(outcome.Validation).Select(metric => metric.Metric.Name)]);
         foreach ((string split, Evaluation evaluation) in new[] { ("training", outcome.Training), ("validation", outcome.Validation) })
         {
-            table.Add(Tone.Plain, [split, Figures.Number(evaluation.Loss), Metric(evaluation), .. evaluation.Metrics.Select(Metric)]);
+            table.Add(Tone.Plain, [split, Figures.Number(evaluation.Loss), Metric(evaluation), .. Further(evaluation).Select(Metric)]);
         }
         table.Write(terminal);
         WriteGradient(terminal, outcome);
@@ -49,7 +53,7 @@ internal static class OutcomeText
     private static void WriteGradient(Terminal terminal, RunOutcome outcome)
     {
         double[] norms = [.. outcome.Gradients.Select(layer => layer.LogGradient)];
-        if (norms.Length >= 2)
+        if (norms.Length >= 2 && norms.Any(double.IsFinite))
         {
             terminal.Line($"gradient over depth  {Sparkline.Draw(norms, terminal.Unicode)}  {outcome.Gradients[0].Layer} → {outcome.Gradients[^1].Layer}, " +
                 $"first/last {Figures.Number(outcome.GradientRatio)}");
@@ -64,10 +68,11 @@ internal static class OutcomeText
     public static void WriteOverTime(Terminal terminal, StateGradient layer)
     {
         int steps = layer.LogGradients.Length;
-        (int first, int last) = layer.Reverse ? (steps, 1) : (1, steps);
+        (int first, int last) = (layer.Reverse ? steps : 1, layer.LastReached + 1);
+        string what = last == 0 ? "no gradient arrives" : last == first ? $"a gradient at t={first} alone" : $"gradient at t={first} is {Figures.Number(layer.Ratio)} of that at t={last}";
         // Long sequences: evenly spaced steps, both ends among them.
         int shown = Math.Min(steps, 40);
         double[] norms = [.. Enumerable.Range(0, shown).Select(i => layer.LogGradients[(int)Math.Round(i * (steps - 1.0) / Math.Max(1, shown - 1))])];
-        terminal.Line($"gradient over time   {Sparkline.Draw(norms, terminal.Unicode)}  {layer.Layer}: gradient at t={first} is {Figures.Number(layer.Ratio)} of that at t={last}");
+        terminal.Line($"gradient over time   {Sparkline.Draw(norms, terminal.Unicode)}  {layer.Layer}: {what}");
     }
 }

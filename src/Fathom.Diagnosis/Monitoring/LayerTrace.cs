@@ -67,6 +67,9 @@ public sealed class LayerTrace
     /// <summary>‖Δw‖/‖w‖ per step; exactly 0 where every update is lost in rounding.</summary>
     public double RelativeUpdate => LogRelativeUpdate <= Floor + 0.5 ? 0 : Math.Pow(10, LogRelativeUpdate);
 
+    /// <summary>Whether weights that began at 0 have moved, but too little as yet to measure a step against them.</summary>
+    internal bool Settling => settling > 0 && WeightNorm > 0;
+
     /// <summary>Share of the activation's outputs that are saturated; NaN if it cannot saturate.</summary>
     public double Saturated { get; private set; } = double.NaN;
 
@@ -80,6 +83,12 @@ public sealed class LayerTrace
     internal void Add(ReadOnlySpan<TensorStatistics> statistics)
     {
         double gradient = Log(statistics, gradientProbe);
+        if (LogGradient == Floor && gradient > Floor)
+        {
+            // Nothing arrived as long as weights above were still at the 0 they began with, as Fixup has it: these steps
+            // say nothing about how the gradient fares, and a mean over logarithms would not forget them for long.
+            (LogGradient, MeanLogGradient, LogWeightGradient, LogRelativeUpdate, gradients) = (double.NaN, double.NaN, double.NaN, double.NaN, 0);
+        }
         LogGradient = Blend(LogGradient, gradient, NewShare);
         if (!double.IsNaN(gradient))
         {

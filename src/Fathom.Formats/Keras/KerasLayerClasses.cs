@@ -109,8 +109,28 @@ internal static class KerasLayerClasses
 
     private static ModelFormatException Unknown(KerasLayer layer)
     {
-        string nearest = Spelling.Nearest(layer.ClassName, Names) is { } name ? $", nearest is '{name}'" : "";
-        return layer.Config.Error($"layers of the class {ModelFormatException.Quote(layer.ClassName)} are not supported{nearest}; supported: {Spelling.List(Names)}");
+        string nearest = Spelling.Nearest(layer.ClassName, Names) ?? MostAlike(layer.ClassName);
+        return layer.Config.Error($"layers of the class {ModelFormatException.Quote(layer.ClassName)} are not supported, nearest is '{nearest}'; supported: {Spelling.List(Names)}");
+    }
+
+    /// <summary>No misspelling: the class that shares the longest run of letters with this one, as Conv2D does with ConvLSTM2D; of several the one of the nearest spelling.</summary>
+    private static string MostAlike(string name)
+    {
+        string start = name[..Math.Min(name.Length, 64)];
+        return Names.OrderByDescending(known => CommonRun(start, known)).ThenBy(known => Spelling.Distance(start, known)).ThenBy(known => known, StringComparer.Ordinal).First();
+    }
+
+    private static int CommonRun(string a, string b)
+    {
+        int longest = 0;
+        for (int start = 0; start < a.Length; start++)
+        {
+            while (start + longest < a.Length && b.AsSpan().Contains(a.AsSpan(start, longest + 1), StringComparison.OrdinalIgnoreCase))
+            {
+                longest++;
+            }
+        }
+        return longest;
     }
 
     /// <summary>What a call says beside tensors must have been read, or say nothing.</summary>

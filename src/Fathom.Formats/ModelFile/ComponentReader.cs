@@ -91,6 +91,11 @@ internal sealed class ComponentReader(YamlText source)
         {
             throw source.KeyError(node, "low", FormattableString.Invariant($"{uniform.Low} is above high, which is {uniform.High}"), "a number that is not above high");
         }
+        if (component.Value is TruncatedNormalInitializer { } truncated && !truncated.HasMass)
+        {
+            throw source.KeyError(node, "low", FormattableString.Invariant($"nothing can be drawn from {truncated.Low} to {truncated.High} standard deviations"),
+                $"low below high, and a part of them within {TruncatedNormalInitializer.Farthest} standard deviations");
+        }
         return component.Value;
     }
 

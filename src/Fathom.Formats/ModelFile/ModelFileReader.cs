@@ -145,7 +145,14 @@ public sealed class ModelFileReader
             return [];
         }
         IEnumerable<YamlNode> nodes = node is YamlSequenceNode list ? list.Children : [node];
+        HashSet<string> names = [];
         return [.. nodes.Select(entry =>
+        {
+            Metric read = ReadMetric(entry);
+            return names.Add(read.Name) ? read : throw source.KeyError(entry, "metrics", $"{read.Name} is there twice", "each metric once");
+        })];
+
+        Metric ReadMetric(YamlNode entry)
         {
             if (entry is YamlScalarNode { Value: { } name } && MetricCatalog.ByShortName(name) is { } metric)
             {
@@ -155,7 +162,7 @@ public sealed class ModelFileReader
             Component<Metric> component = components.Read("metric", entry, MetricCatalog.ByKind);
             Check(component, component.Value.Validate);
             return component.Value;
-        })];
+        }
     }
 
     /// <summary><c>balanced</c>, or a list with a number for each class.</summary>

@@ -15,9 +15,12 @@ namespace Fathom.Graphs.Ops;
 /// </summary>
 /// <param name="Capsules">Output capsules, such as one for each class.</param>
 /// <param name="Size">Elements of an output capsule's vector.</param>
-/// <param name="Routings">Rounds of routing; 1 averages all votes alike.</param>
+/// <param name="Routings">Rounds of routing, at most 1000; 1 averages all votes alike.</param>
 public sealed record Capsule(int Capsules, int Size, int Routings = 3) : Op
 {
+    /// <summary>The paper needs 3 rounds; each costs as much again, and memory for the way back.</summary>
+    private const int MostRoutings = 1000;
+
     public override string Kind => "capsule";
 
     /// <summary>The standard deviation of the weights is 0.1, since a fan-in says little where routing chooses the votes.</summary>
@@ -31,6 +34,10 @@ public sealed record Capsule(int Capsules, int Size, int Routings = 3) : Op
         RequirePositive(scope, "capsules", Capsules);
         RequirePositive(scope, "size", Size);
         RequirePositive(scope, "routings", Routings);
+        if (Routings > MostRoutings)
+        {
+            throw scope.BadAttribute("routings", Routings, FormattableString.Invariant($"1 to {MostRoutings}"));
+        }
         if (scope.Inputs.Length > 0)
         {
             scope.RequireKind(0, ElementKind.Real);

@@ -15,24 +15,27 @@ internal readonly record struct WindowAxis(int Input, int Output, int Kernel, in
     /// <summary>Elements from the first of a window to its last.</summary>
     public int Reach => (Kernel - 1) * Dilation + 1;
 
+    /// <summary>Largest kernel, stride, dilation, padding and reach, so that no sum of them overflows.</summary>
+    public const int Most = 1 << 28;
+
     /// <summary>The number of windows. With <paramref name="ceil"/> one may hang over the end, but must start before it.</summary>
     public static WindowAxis Of(int input, int kernel, int stride, int dilation, bool same, int padding, bool ceil = false)
     {
         int reach = (kernel - 1) * dilation + 1;
         if (same)
         {
-            int outputs = (input + stride - 1) / stride;
-            int total = Math.Max(0, (outputs - 1) * stride + reach - input);
+            int outputs = (input - 1) / stride + 1;
+            int total = (int)Math.Max(0, (outputs - 1L) * stride + reach - input);
             return new WindowAxis(input, outputs, kernel, stride, dilation, total / 2, total - total / 2);
         }
-        int room = input + 2 * padding - reach;
-        int output = room < 0 ? 0 : room / stride + 1;
+        long room = input + 2L * padding - reach;
+        long output = room < 0 ? 0 : room / stride + 1;
         if (ceil && room >= 0)
         {
             output = (room + stride - 1) / stride + 1;
             output -= (output - 1) * stride >= input + padding ? 1 : 0;
         }
-        return new WindowAxis(input, output, kernel, stride, dilation, padding, padding);
+        return new WindowAxis(input, (int)Math.Min(output, int.MaxValue), kernel, stride, dilation, padding, padding);
     }
 }
 
@@ -80,6 +83,7 @@ internal readonly record struct WindowGrid(int Channels, WindowAxis Vertical, Wi
         {
             throw scope.BadAttribute("padding", padding, "valid, same, or 0 or more");
         }
+        RequireSmall(scope, kernel, dilation, padding);
         WindowGrid grid = Of([.. scope.Shape(0).Dims.Select(dim => dim.Size)], kernel, stride, dilation, padding, ceil, channelsLast);
         if (grid.Vertical.Output < 1 || grid.Horizontal.Output < 1)
         {
@@ -106,11 +110,29 @@ internal readonly record struct WindowGrid(int Channels, WindowAxis Vertical, Wi
         return new Shape(channelsLast ? [input[0], .. extents, channels] : [input[0], channels, .. extents]);
     }
 
+    private static string Limit => FormattableString.Invariant($"at most {WindowAxis.Most}");
+
     private static void RequirePositive(ShapeScope scope, string attribute, Size2d size)
     {
         if (!size.Positive)
         {
             throw scope.BadAttribute(attribute, size, "1 or more");
+        }
+        if (Math.Max(size.Height, size.Width) > WindowAxis.Most)
+        {
+            throw scope.BadAttribute(attribute, size, Limit);
+        }
+    }
+
+    private static void RequireSmall(ShapeScope scope, Size2d kernel, Size2d dilation, Padding padding)
+    {
+        if (Math.Max(padding.Height, padding.Width) > WindowAxis.Most)
+        {
+            throw scope.BadAttribute("padding", padding, Limit);
+        }
+        if (Math.Max((kernel.Height - 1L) * dilation.Height, (kernel.Width - 1L) * dilation.Width) >= WindowAxis.Most)
+        {
+            throw scope.BadAttribute("dilation", dilation, FormattableString.Invariant($"such that a window reaches over at most {WindowAxis.Most} elements"));
         }
     }
 }

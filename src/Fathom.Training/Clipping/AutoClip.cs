@@ -8,7 +8,7 @@ namespace Fathom.Training.Clipping;
 /// percentile, g becomes g·min(1, p/‖g‖). Seetharaman et al. 2020, algorithm 1.
 /// </summary>
 /// <param name="Percentile">From 0, which clips at the least norm so far, to 100, which never clips.</param>
-/// <param name="Window">How many of the last norms count; 1 or more. The paper keeps all.</param>
+/// <param name="Window">How many of the last norms count; 1 to 1,000,000, each costs memory and time in every step. The paper keeps all.</param>
 public sealed record AutoClip(double Percentile = 10, int Window = 1000) : GradientClipping
 {
     // The state: number of norms, place of the oldest, then the norms in a ring, then the same in order.
@@ -36,7 +36,7 @@ public sealed record AutoClip(double Percentile = 10, int Window = 1000) : Gradi
     public override void Validate()
     {
         Require(Percentile >= 0 && Percentile <= 100, "percentile", Percentile, "from 0 to 100");
-        Require(Window >= 1, "window", Window, "1 or more");
+        Require(Window is >= 1 and <= 1_000_000, "window", Window, "1 to 1000000");
     }
 
     private void Remember(Span<double> state, double norm)

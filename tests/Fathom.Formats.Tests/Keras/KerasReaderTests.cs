@@ -170,6 +170,8 @@ public sealed class KerasReaderTests
     public void WrongDenseIsOneClearLine(string setting, string message) => AssertError("m.json: " + message, () => Dense(setting));
 
     [Xunit.Theory]
+    [InlineData("\"class_name\": \"ConvLSTM2D\", \"config\": {\"name\": \"d\"}", "layer 'd' (ConvLSTM2D): layers of the class 'ConvLSTM2D' are not supported, nearest is 'Conv2D'; supported: Activation, Add, ")]
+    [InlineData("\"class_name\": \"Conv2DTranspose\", \"config\": {\"name\": \"d\"}", "layer 'd' (Conv2DTranspose): layers of the class 'Conv2DTranspose' are not supported, nearest is 'Conv2D'; supported: Activation, Add, ")]
     [InlineData("\"class_name\": \"Dens\", \"config\": {\"name\": \"d\"}", "layer 'd' (Dens): layers of the class 'Dens' are not supported, nearest is 'Dense'; supported: Activation, Add, ")]
     [InlineData("\"class_name\": \"Dropout\", \"config\": {\"name\": \"d\", \"rate\": 1.0}", "layer 'd' (Dropout): key 'rate': 1 is out of range; allowed: 0 or more and less than 1")]
     [InlineData("\"class_name\": \"ReLU\", \"config\": {\"name\": \"d\", \"max_value\": 1.0, \"negative_slope\": 0.1}", "layer 'd' (ReLU): ReLU with max_value 1, negative_slope 0.1 and threshold 0 is not supported; allowed: threshold 0, and either max_value null or negative_slope 0")]

@@ -88,6 +88,8 @@ public sealed class BlockFileTests
     }
 
     [Xunit.Theory]
+    [InlineData("dense: {units: 2, weight: {truncated_normal: {low: 2, high: -2}}}", "m.yaml:4:31: key 'low': nothing can be drawn from 2 to -2 standard deviations; allowed: low below high, and a part of them within 30 standard deviations")]
+    [InlineData("dense: {units: 2, weight: {truncated_normal: {low: 100, high: 200}}}", "m.yaml:4:31: key 'low': nothing can be drawn from 100 to 200 standard deviations; allowed: low below high, and a part of them within 30 standard deviations")]
     [InlineData("highwy", "m.yaml:4:5: key 'highwy': no such layer, nearest is 'highway'; allowed: ")]
     [InlineData("highway: {gate: 1}", "m.yaml:4:15: key 'gate': no such setting of highway; allowed: activation, gate_bias")]
     [InlineData("highway: {gate_bias: x}", "m.yaml:4:26: key 'gate_bias': 'x' is not a finite number; allowed: a finite number, such as 0.1 or 1e-3")]

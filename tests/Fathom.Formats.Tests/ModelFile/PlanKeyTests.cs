@@ -63,7 +63,9 @@ public sealed class PlanKeyTests
     [InlineData("class_weights: equal", "m.yaml:8:16: key 'class_weights': 'equal' is neither a list nor a known word; allowed: balanced, or a list with a number for each class")]
     [InlineData("class_weights: []", "m.yaml:8:16: key 'class_weights': there is no number in the list; allowed: balanced, or a list with a number for each class")]
     [InlineData("metrics: [top_0]", "m.yaml:8:11: key 'k': 0 is out of range; allowed: 1 or more")]
+    [InlineData("metrics: [f1, top_2, {top_k: 2}]", "m.yaml:8:22: key 'metrics': top_2 is there twice; allowed: each metric once")]
     [InlineData("metrics: [f2]", "m.yaml:8:11: key 'f2': no such metric, nearest is 'f1'; allowed: accuracy, f1, r2, top_k")]
+    [InlineData("clip: {autoclip: {window: 2147483647}}", "m.yaml:8:27: key 'window': 2147483647 is out of range; allowed: 1 to 1000000")]
     [InlineData("clip: {zclip: {alpha: 1}}", "m.yaml:8:23: key 'alpha': 1 is out of range; allowed: at least 0 and below 1")]
     public void AWrongKeyIsNamedWithItsPlace(string line, string message) =>
         Assert.Equal(message, Assert.Throws<ModelFormatException>(() => Read(line)).Message);

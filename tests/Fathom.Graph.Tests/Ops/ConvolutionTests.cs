@@ -133,6 +133,11 @@ public sealed class ConvolutionTests
         Assert.Equal("layer (conv2d): stride is -1; it must be 1 or more", OpRun.ErrorOf(new Conv2d(4, 3, -1), image));
         Assert.Equal("layer (conv2d): padding is [0, -1]; it must be valid, same, or 0 or more", OpRun.ErrorOf(new Conv2d(4, 3, Padding: (0, -1)), image));
         Assert.Equal("layer (conv2d): expected an input that, with its padding, is as large as a window of 9 by 5, given shape (N, 3, 8, 8)", OpRun.ErrorOf(new Conv2d(4, (5, 3), Dilation: 2), image));
+        Assert.Equal("layer (conv2d): dilation is 2147483647; it must be at most 268435456", OpRun.ErrorOf(new Conv2d(4, 3, Dilation: int.MaxValue), image));
+        Assert.Equal("layer (conv2d): dilation is 200000000; it must be such that a window reaches over at most 268435456 elements", OpRun.ErrorOf(new Conv2d(4, 3, Dilation: 200_000_000, Padding: Padding.Same), image));
+        Assert.Equal("layer (conv2d): stride is 2147483647; it must be at most 268435456", OpRun.ErrorOf(new Conv2d(4, 3, int.MaxValue), image));
+        Assert.Equal("layer (conv2d): padding is 2147483647; it must be at most 268435456", OpRun.ErrorOf(new Conv2d(4, 3, Padding: int.MaxValue), image));
+        Assert.Equal("layer (max_pool2d): dilation is 2147483647; it must be at most 268435456", OpRun.ErrorOf(new MaxPool2d(3, Dilation: int.MaxValue), image));
         Assert.Equal("layer (depthwise_conv2d): multiplier is 0; it must be 1 or more", OpRun.ErrorOf(new DepthwiseConv2d(3, 0), image));
     }
 
