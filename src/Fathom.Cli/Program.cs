@@ -11,9 +11,10 @@ if (OperatingSystem.IsWindows() && !Console.IsOutputRedirected)
 }
 return CommandLine.Run(args, Console.Out, Console.Error, interruption.Token, interactive: !Console.IsOutputRedirected);
 
-// The first signal ends the run in good order after the step in hand; a second one ends the process at once.
+// The first signal ends a run in good order after the step in hand; a second one ends the process at once, and so does the
+// first where there is nothing to keep.
 void Stop(PosixSignalContext context)
 {
-    context.Cancel = !interruption.IsCancellationRequested;
+    context.Cancel = CommandLine.EndsInGoodOrder(args) && !interruption.IsCancellationRequested;
     interruption.Cancel();
 }

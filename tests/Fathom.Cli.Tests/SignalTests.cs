@@ -41,6 +41,14 @@ public sealed class SignalTests : IDisposable
         Assert.Equal($"{reader.LastStep + 1}", checkpoint.Metadata["fathom.next_step"]);
     }
 
+    [Xunit.Theory]
+    [InlineData(true, "train", "model.yaml", "--epochs", "3")]
+    [InlineData(true, "fix", "model.yaml")]
+    [InlineData(false, "check", "model.yaml")]
+    [InlineData(false, "trace", "model.yaml")]
+    [InlineData(false)]
+    public void OnlyWhatHasARunToFinishHoldsASignalUp(bool expected, params string[] args) => Assert.Equal(expected, CommandLine.EndsInGoodOrder(args));
+
     [Fact]
     public async Task AKilledRunIsReadableAndGoesOnBitForBit()
     {

@@ -51,6 +51,11 @@ internal static class CheckVerb
     {
         ModelDefinition model = loaded.Model;
         terminal.Line([($"{model.Name}", Tone.Heading), ($"  {model.Graph.ParameterCount} parameters, {model.Plan.Loss.Kind}, {model.Plan.Optimizer.Kind}", Tone.Dim)]);
+        if (model.Plan.Initialization is not null || model.Plan.Pretraining is not null)
+        {
+            string rule = model.Plan.Initialization?.Kind ?? $"pre-training ({model.Plan.Pretraining!.Kind})";
+            terminal.Line($"{rule} changes the weights before step 1, from the data; the figures here are for the weights as they are drawn", Tone.Dim);
+        }
         if (model.Data is not null)
         {
             DataSplit data = ModelArguments.LoadData(loaded);

@@ -10,7 +10,7 @@ namespace Fathom.Training.Clipping;
 /// <param name="Epsilon">Least weight norm, so that units that start at 0 can move; greater than 0.</param>
 public sealed record ClipAdaptively(double Factor = 0.01, double Epsilon = 1e-3) : GradientClipping
 {
-    public override string Kind => "adaptive";
+    public override string Kind => "agc";
 
     public override void Apply<T>(ParameterStore<T> store, double globalNorm, Span<double> state)
     {

@@ -60,8 +60,8 @@ public sealed class ClippingTests
     {
         Assert.Equal("clip global_norm: max_norm is 0; it must be greater than 0", Assert.Throws<TrainingException>(new ClipByGlobalNorm(0).Validate).Message);
         Assert.Equal("clip value: limit is NaN; it must be greater than 0", Assert.Throws<TrainingException>(new ClipByValue(double.NaN).Validate).Message);
-        Assert.Equal("clip adaptive: epsilon is -0.5; it must be greater than 0", Assert.Throws<TrainingException>(new ClipAdaptively(Epsilon: -0.5).Validate).Message);
-        Assert.Equal(["adagc", "adaptive", "autoclip", "global_norm", "tensor_norm", "value", "zclip"], ClippingCatalog.ByKind.Keys.Order());
+        Assert.Equal("clip agc: epsilon is -0.5; it must be greater than 0", Assert.Throws<TrainingException>(new ClipAdaptively(Epsilon: -0.5).Validate).Message);
+        Assert.Equal(["adagc", "agc", "autoclip", "global_norm", "tensor_norm", "value", "zclip"], ClippingCatalog.ByKind.Keys.Order());
         foreach (GradientClipping clipping in ClippingCatalog.ByKind.Values)
         {
             clipping.Validate();
