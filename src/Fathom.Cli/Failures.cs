@@ -25,6 +25,7 @@ internal static class Failures
         UsageException or GraphException or TrainingException or DataException or ModelFormatException or SafeTensorsException => failure.Message,
         IOException or UnauthorizedAccessException => failure.Message,
         OperationCanceledException => "interrupted; nothing was changed",
+        InsufficientMemoryException => $"there is not enough memory for this network and batch: {failure.Message}; make the batch or the layers smaller",
         OutOfMemoryException => "there is not enough memory for this network and batch; make the batch or the layers smaller",
         OverflowException => $"a tensor of this network is larger than 2^31 elements; make the batch or the layers smaller ({failure.Message})",
         _ => $"this is a bug in Fathom, please report it with your command: {failure.GetType().Name}: {failure.Message} (FATHOM_DEBUG=1 shows where)",

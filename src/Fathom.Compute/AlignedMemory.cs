@@ -13,13 +13,14 @@ public sealed unsafe class AlignedMemory<T> : IDisposable where T : unmanaged
     private T* pointer;
 
     /// <exception cref="ArgumentOutOfRangeException">A negative length.</exception>
+    /// <exception cref="InsufficientMemoryException">This block and those in use are more than the process may have.</exception>
     public AlignedMemory(int length)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         Length = length;
-        nuint bytes = (nuint)Math.Max(length, 1) * (nuint)sizeof(T);
-        pointer = (T*)NativeMemory.AlignedAlloc(bytes, Alignment);
-        NativeMemory.Clear(pointer, bytes);
+        NativeMemoryUse.Reserve(Bytes);
+        pointer = (T*)NativeMemory.AlignedAlloc((nuint)Bytes, Alignment);
+        NativeMemory.Clear(pointer, (nuint)Bytes);
     }
 
     ~AlignedMemory() => Free();
@@ -27,6 +28,8 @@ public sealed unsafe class AlignedMemory<T> : IDisposable where T : unmanaged
     public int Length { get; }
 
     public Buffer<T> Buffer => new(pointer, Length);
+
+    private long Bytes => (long)Math.Max(Length, 1) * sizeof(T);
 
     public void Dispose()
     {
@@ -36,7 +39,33 @@ public sealed unsafe class AlignedMemory<T> : IDisposable where T : unmanaged
 
     private void Free()
     {
-        NativeMemory.AlignedFree(pointer);
-        pointer = null;
+        if (pointer != null)
+        {
+            NativeMemory.AlignedFree(pointer);
+            pointer = null;
+            NativeMemoryUse.Release(Bytes);
+        }
     }
+}
+
+/// <summary>
+/// Counts the bytes of all blocks, and refuses one that could not be backed by memory before it is touched: a system that
+/// swaps, or kills, would say less.
+/// </summary>
+internal static class NativeMemoryUse
+{
+    private static long used;
+
+    public static void Reserve(long bytes)
+    {
+        long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        long total = Interlocked.Add(ref used, bytes);
+        if (total > available)
+        {
+            Interlocked.Add(ref used, -bytes);
+            throw new InsufficientMemoryException(FormattableString.Invariant($"{total / 1e9:0.0} GB of memory would be in use, and there are {available / 1e9:0.0}"));
+        }
+    }
+
+    public static void Release(long bytes) => Interlocked.Add(ref used, -bytes);
 }

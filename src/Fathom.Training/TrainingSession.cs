@@ -63,11 +63,11 @@ public sealed class TrainingSession : IDisposable
         }
         order = new BatchOrder(data.Training.Count, Math.Min(model.Plan.BatchSize, data.Training.Count), model.Plan.Seed);
         Parameters = new ParameterStore<float>(Graph.Graph);
-        Parameters.Initialize(model.Plan.Seed);
         regularizers = new RegularizerSet<float>(model.Graph, Parameters, model.Plan.Regularization, model.Plan.Seed);
         withoutGradient = [.. Parameters.Slices.Where(slice => slice.Trainable && !Graph.ParameterGradients.ContainsKey(slice.Name))];
         accumulator = model.Plan.Accumulate > 1 ? new GradientAccumulator<float>(Parameters.Gradients.Length) : null;
         Optimizer = new OptimizerState<float>(Parameters, model.Plan.Optimizer);
+        Parameters.Initialize(model.Plan.Seed);
         updates = new UpdateSize[Parameters.Slices.Count(slice => slice.Trainable)];
         feedback = model.Plan.Schedule.CreateFeedback();
         clippingState = new double[model.Plan.Clipping?.StateLength(Parameters.Slices) ?? 0];

@@ -26,10 +26,10 @@ public sealed class ParameterStore<T> : IDisposable where T : unmanaged, IBinary
     private readonly Dictionary<string, ParameterSlice> byName = [];
     private readonly List<Parameter> ops = [];
 
-    /// <exception cref="TrainingException">The parameters are more than one block can hold, or than this machine's memory.</exception>
+    /// <exception cref="TrainingException">The parameters are more than one block can hold.</exception>
     public ParameterStore(Graph graph)
     {
-        RequireMemory(graph);
+        RequireOneBlock(graph);
         List<ParameterSlice> slices = [];
         int offset = 0;
         foreach (Node node in graph.Parameters)
@@ -76,16 +76,12 @@ public sealed class ParameterStore<T> : IDisposable where T : unmanaged, IBinary
         }
     }
 
-    /// <summary>Says so before the first gigabyte is touched.</summary>
-    private static unsafe void RequireMemory(Graph graph)
+    private static void RequireOneBlock(Graph graph)
     {
         long elements = graph.Parameters.Sum(node => (((Parameter)node.Op).Shape.ElementsPerSample + LineElements - 1) / LineElements * LineElements);
-        long bytes = 2 * elements * sizeof(T);
-        long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        if (elements > int.MaxValue || bytes > available)
+        if (elements > int.MaxValue)
         {
-            string limit = elements > int.MaxValue ? $"at most {int.MaxValue} can be trained" : FormattableString.Invariant($"with their gradients they take {bytes / 1e9:0.#} GB, and there are {available / 1e9:0.#} GB of memory");
-            throw new TrainingException($"the network has {elements} parameters; {limit}");
+            throw new TrainingException($"the network has {elements} parameters; at most {int.MaxValue} can be trained");
         }
     }
 

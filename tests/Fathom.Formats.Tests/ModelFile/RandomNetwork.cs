@@ -59,7 +59,7 @@ internal sealed class RandomNetwork(int seed)
         {
             initializers["weight"] = Pick<Initializer>(VarianceScaling.XavierNormal, VarianceScaling.HeUniform, VarianceScaling.LeCunNormal with { Scale = 1.7 },
                 VarianceScaling.HeNormal with { Distribution = WeightDistribution.TruncatedNormal }, new VarianceScaling(random.NextDouble() + 0.1, FanMode.Out, WeightDistribution.Uniform),
-                new Orthogonal(), new Orthogonal(Math.Sqrt(2)), new NormalInitializer(0, 1e-7), new UniformInitializer(-1d / 3, 1d / 3), new TruncatedNormalInitializer(1, 0.5, 3));
+                new Orthogonal(), new Orthogonal(Math.Sqrt(2)), new NormalInitializer(0, 1e-7), new UniformInitializer(-1d / 3, 1d / 3), new TruncatedNormalInitializer(1, 0.5, -3, 3));
         }
         if (biasAllowed && random.Next(3) == 0)
         {

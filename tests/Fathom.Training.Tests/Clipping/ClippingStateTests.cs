@@ -132,7 +132,7 @@ public sealed class ClippingStateTests
     public void SettingsOutOfRangeAreNamed()
     {
         Assert.Equal("clip autoclip: percentile is 101; it must be from 0 to 100", Assert.Throws<TrainingException>(new AutoClip(101).Validate).Message);
-        Assert.Equal("clip autoclip: window is 0; it must be 1 or more", Assert.Throws<TrainingException>(new AutoClip(Window: 0).Validate).Message);
+        Assert.Equal("clip autoclip: window is 0; it must be 1 to 1000000", Assert.Throws<TrainingException>(new AutoClip(Window: 0).Validate).Message);
         Assert.Equal("clip zclip: warmup is 1; it must be 2 or more", Assert.Throws<TrainingException>(new ZClip(Warmup: 1).Validate).Message);
         Assert.Equal("clip adagc: beta is 1; it must be at least 0 and below 1", Assert.Throws<TrainingException>(new AdaGc(Beta: 1).Validate).Message);
     }

@@ -1,0 +1,21 @@
+using System.Runtime.InteropServices;
+
+namespace Fathom.Compute.Tests;
+
+public sealed class AlignedMemoryTests
+{
+    [Fact]
+    public void MoreThanTheMachineHasIsRefusedUntouchedAndNotCounted()
+    {
+        for (int round = 0; round < 2; round++)
+        {
+            InsufficientMemoryException error = Assert.Throws<InsufficientMemoryException>(() => new AlignedMemory<Page>(int.MaxValue));
+            Assert.Matches(@"^879[0-9]{1}\.[0-9] GB of memory would be in use, and there are [0-9.]+$", error.Message);
+        }
+        using AlignedMemory<Page> small = new(3);
+        Assert.Equal(3, small.Length);
+    }
+
+    [StructLayout(LayoutKind.Sequential, Size = 4096)]
+    private struct Page;
+}
