@@ -1,7 +1,5 @@
 using System.Text;
-using Fathom.Compute;
 using Fathom.Formats.ModelFile;
-using Fathom.Formats.SafeTensors;
 using Fathom.Training;
 
 namespace Fathom.Testing.Reference.Runners;
@@ -9,7 +7,7 @@ namespace Fathom.Testing.Reference.Runners;
 /// <summary>
 /// lstm_classifier, on numbers or on tokens, written as a model file and traced: loss, every activation, every gradient.
 /// </summary>
-public sealed class NetworkLstmRunner : ReferenceRunner
+public sealed class NetworkLstmRunner : NetworkRunner
 {
     public override IReadOnlyCollection<string> Ops { get; } = ["lstm_classifier"];
 
@@ -31,32 +29,5 @@ public sealed class NetworkLstmRunner : ReferenceRunner
         return text.Append("loss: cross_entropy\noptimizer: sgd\n").ToString();
     }
 
-    public override IReadOnlyList<string> Run(ReferenceCase reference)
-    {
-        ModelDefinition model = ModelFileReader.Read($"{reference.Id}.yaml", ModelFile(reference));
-        SafeTensor x = reference.Tensor(reference.Has("vocabulary") ? "tokens" : "x");
-        Dictionary<string, TracedTensor> weights = reference.Inputs.Except(["x", "tokens", "target"]).ToDictionary(name => name,
-            name => new TracedTensor([.. reference.Tensor(name).Shape], reference.Tensor(name).ToSingles()));
-        float[] targets = [.. reference.Tensor("target").ToInt64s().Select(label => (float)label)];
-        float[] input = x.DType == SafeTensorType.I64 ? [.. x.ToInt64s().Select(token => (float)token)] : x.ToSingles();
-        using WorkerPool pool = new(1);
-        BatchTrace trace = BatchTrace.Run(model, weights, x.Shape[0], input, targets, pool, training: true);
-
-        Dictionary<string, float[]> actual = new() { ["loss"] = [(float)trace.Loss] };
-        if (trace.InputGradient is { } gradientOfX)
-        {
-            actual["grad.x"] = gradientOfX.Elements;
-        }
-        foreach (TracedLayer layer in trace.Layers)
-        {
-            actual[$"act.{layer.Layer.Name}"] = layer.Output.Elements;
-            actual[$"grad.act.{layer.Layer.Name}"] = layer.Gradient!.Elements;
-        }
-        foreach ((string name, TracedTensor gradient) in trace.ParameterGradients)
-        {
-            actual[$"grad.{name}"] = gradient.Elements;
-        }
-        return [.. reference.Outputs.Concat(reference.GradientInputs.Concat(reference.Activations).Select(name => $"grad.{name}"))
-            .Select(name => reference.Mismatch(name, actual[name])).OfType<string>()];
-    }
+    protected override ModelDefinition Model(ReferenceCase reference) => ModelFileReader.Read($"{reference.Id}.yaml", ModelFile(reference));
 }

@@ -1,14 +1,12 @@
 using System.Globalization;
 using System.Text;
-using Fathom.Compute;
-using Fathom.Formats;
-using Fathom.Formats.SafeTensors;
+using Fathom.Formats.ModelFile;
 using Fathom.Training;
 
 namespace Fathom.Testing.Reference.Runners;
 
 /// <summary>transformer_block: a pre-norm block, the mean over places and a dense layer; from a model file.</summary>
-public sealed class NetworkTransformerRunner : ReferenceRunner
+public sealed class NetworkTransformerRunner : NetworkRunner
 {
     public override IReadOnlyCollection<string> Ops { get; } = ["transformer_block"];
 
@@ -32,44 +30,5 @@ public sealed class NetworkTransformerRunner : ReferenceRunner
         return text.ToString();
     }
 
-    public override IReadOnlyList<string> Run(ReferenceCase reference)
-    {
-        ModelDefinition model = ReadModel(ModelFile(reference));
-        SafeTensor x = reference.Tensor("x");
-        Dictionary<string, TracedTensor> weights = reference.Inputs.Except(["x", "target"]).ToDictionary(name => name,
-            name => new TracedTensor([.. reference.Tensor(name).Shape], reference.Tensor(name).ToSingles()));
-        using WorkerPool pool = new(1);
-        BatchTrace trace = BatchTrace.Run(model, weights, x.Shape[0], x.ToSingles(), reference.Tensor("target").ToSingles(), pool, training: true);
-
-        Dictionary<string, float[]> actual = new() { ["loss"] = [(float)trace.Loss], ["grad.x"] = trace.InputGradient!.Elements };
-        foreach (TracedLayer layer in trace.Layers)
-        {
-            actual[$"act.{layer.Layer.Name}"] = layer.Output.Elements;
-            actual[$"grad.act.{layer.Layer.Name}"] = layer.Gradient!.Elements;
-        }
-        foreach ((string name, TracedTensor reading) in trace.Readings)
-        {
-            actual[name] = reading.Elements;
-        }
-        foreach ((string name, TracedTensor gradient) in trace.ParameterGradients)
-        {
-            actual[$"grad.{name}"] = gradient.Elements;
-        }
-        return [.. reference.Outputs.Concat(reference.GradientInputs.Concat(reference.Activations).Select(name => $"grad.{name}"))
-            .Select(name => reference.Mismatch(name, actual[name])).OfType<string>()];
-    }
-
-    private static ModelDefinition ReadModel(string text)
-    {
-        string path = Path.Combine(Path.GetTempPath(), $"fathom-{Guid.NewGuid():N}.yaml");
-        try
-        {
-            File.WriteAllText(path, text);
-            return ModelReader.Load(path).Model;
-        }
-        finally
-        {
-            File.Delete(path);
-        }
-    }
+    protected override ModelDefinition Model(ReferenceCase reference) => ModelFileReader.Read($"{reference.Id}.yaml", ModelFile(reference));
 }
