@@ -99,6 +99,9 @@ public sealed class TrainingSession : IDisposable
     /// </summary>
     public ProbeSet<float>? Watch { get; }
 
+    /// <summary>Takes the time of each part of the steps from now on; null for none.</summary>
+    public StepProfile? Profile { get; set; }
+
     /// <summary>The step that comes next, counted from 0.</summary>
     public long NextStep { get; private set; }
 
@@ -142,6 +145,7 @@ public sealed class TrainingSession : IDisposable
         long started = Stopwatch.GetTimestamp();
         TrainingPlan plan = Model.Plan;
         double loss = Backpropagate(order.Rows(NextStep));
+        long clock = Profile is null ? 0 : Stopwatch.GetTimestamp();
         double penalty = Regularize();
         double norm = Optimizer.GradientNorm(Pool);
         double clipped = norm;
@@ -150,11 +154,19 @@ public sealed class TrainingSession : IDisposable
             clipping.Apply(Parameters, norm, clippingState);
             clipped = Optimizer.GradientNorm(Pool);
         }
+        clock = Profile?.Add("gradient norm and clipping", clock) ?? 0;
         double rate = plan.Optimizer.LearningRate * LearningRateScale * (feedback?.Factor ?? 1) * plan.Schedule.Factor(NextStep, StepsPerEpoch, TotalSteps);
         MeasureParameters();
+        clock = Profile?.Add("watch: parameters", clock) ?? 0;
         Optimizer.Step(plan.Optimizer, rate, NextStep + 1, updates, Pool);
         regularizers.Project(NextStep, Pool);
+        clock = Profile?.Add("optimizer", clock) ?? 0;
         RecordUpdates();
+        if (Profile is { } profile)
+        {
+            profile.Add("watch: updates", clock);
+            profile.EndStep();
+        }
         StepResult result = new(NextStep, (int)(NextStep / StepsPerEpoch), loss, rate, norm, clipped, Stopwatch.GetElapsedTime(started).TotalMilliseconds) { Penalty = penalty };
         NextStep++;
         return result;
@@ -302,8 +314,10 @@ public sealed class TrainingSession : IDisposable
     private double Run(ReadOnlySpan<int> rows, long randomStep, ProbeSet<float>? probe)
     {
         ExecutionPlan<float> execution = PlanFor(rows.Length);
+        long clock = Profile is null ? 0 : Stopwatch.GetTimestamp();
         feed.Fill(execution, rows);
-        execution.Run(training: true, Model.Plan.Seed, randomStep, probe);
+        Profile?.Add("batch", clock);
+        execution.Run(training: true, Model.Plan.Seed, randomStep, probe, Profile);
         return execution.Real(Graph.Loss).Span[0];
     }
 
