@@ -158,7 +158,7 @@ public sealed class TrainingSession : IDisposable
         double rate = plan.Optimizer.LearningRate * LearningRateScale * (feedback?.Factor ?? 1) * plan.Schedule.Factor(NextStep, StepsPerEpoch, TotalSteps);
         MeasureParameters();
         clock = Profile?.Add("watch: parameters", clock) ?? 0;
-        Optimizer.Step(plan.Optimizer, rate, NextStep + 1, updates, Pool);
+        Optimizer.Step(plan.Optimizer, rate, NextStep + 1, Watch is null ? [] : updates, Pool);
         regularizers.Project(NextStep, Pool);
         clock = Profile?.Add("optimizer", clock) ?? 0;
         RecordUpdates();
