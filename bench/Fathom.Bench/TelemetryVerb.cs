@@ -71,7 +71,7 @@ internal static class TelemetryVerb
             TensorStatistics statistics = default;
             double best = double.PositiveInfinity;
             int repeats = Math.Max(1, 2_000_000 / length);
-            for (int round = 0; round < 20; round++)
+            for (int round = 0; round < 60; round++) // the first ones are still being compiled
             {
                 long started = Stopwatch.GetTimestamp();
                 for (int i = 0; i < repeats; i++)
