@@ -11,37 +11,65 @@ namespace Fathom.Compute;
 /// counts using AVX2 instructions, 2018; M. Klarqvist, W. Muła, D. Lemire, Efficient computation of positional population
 /// counts, 2021). What lies outside of the window is noted and counted one by one afterwards.
 /// </summary>
-internal static unsafe class ExponentBits
+internal unsafe struct ExponentBits
 {
     /// <summary>Elements of a group.</summary>
     public const int Group = 64;
 
-    /// <summary>The most groups that can be counted at once: a slice for each of 1, 2, 4, 8, 16, 32.</summary>
+    /// <summary>The most groups of one call.</summary>
     public const int MaxGroups = 32;
+
+    /// <summary>Slices for 1, 2, 4 … 128, of the lower and of the upper places of the window.</summary>
+    private const int Slices = 2 * Levels;
+
+    private const int Levels = 8;
+
+    /// <summary>What the slices can count to.</summary>
+    private const int Capacity = (1 << Levels) - 1;
 
     private const int Window = 16;
 
     /// <summary>Powers of two in the window below the largest exponent among the first elements; 3 more lie above.</summary>
     private const int Below = 12;
 
+    private readonly uint* table;
+    private readonly Vector512<byte>* slices;
+    private int lowest;
+    private int counted;
+
+    /// <param name="table">256 counters.</param>
+    /// <param name="memory"><see cref="MemoryBytes"/> that nobody else uses meanwhile; cleared.</param>
+    public ExponentBits(uint* table, byte* memory)
+    {
+        this.table = table;
+        slices = (Vector512<byte>*)(((nuint)memory + 63) & ~(nuint)63);
+    }
+
     public static bool IsSupported => Avx512BW.IsSupported;
 
-    /// <summary>table[exponent] += occurrences, over whole groups.</summary>
+    public static int MemoryBytes => IsSupported ? (Slices + 1) * 64 : 1;
+
+    /// <summary>table[exponent] += occurrences, over whole groups; complete only after <see cref="Flush"/>.</summary>
     /// <param name="x">The elements.</param>
     /// <param name="groups">1 to <see cref="MaxGroups"/>.</param>
-    /// <param name="table">256 counters.</param>
     /// <returns>How many have the exponent 0: zeros and denormals.</returns>
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static uint Count(float* x, int groups, uint* table)
+    public uint Count(float* x, int groups)
     {
         byte* exponents = stackalloc byte[MaxGroups * Group];
         ulong* outside = stackalloc ulong[MaxGroups];
-        Vector512<byte>* slices = stackalloc Vector512<byte>[12];
-        int lowest = Math.Clamp(Largest(x) - Below, 1, 256 - Window); // 0 is never in the window
+        if (counted + groups > Capacity)
+        {
+            Flush();
+        }
+        if (counted == 0)
+        {
+            lowest = Math.Clamp(Largest(x) - Below, 1, 256 - Window); // 0 is never in the window
+        }
+        counted += groups;
         uint zeros = Slice(x, groups, lowest, exponents, outside, slices);
         table[0] += zeros;
-        CountSlices(slices, table + lowest);
         for (int group = 0; group < groups; group++)
         {
             for (ulong left = outside[group]; left != 0; left &= left - 1)
@@ -52,18 +80,54 @@ internal static unsafe class ExponentBits
         return zeros;
     }
 
+    /// <summary>Adds to the table what the slices hold.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Flush()
+    {
+        uint* window = table + lowest;
+        for (int level = 0; level < Levels && counted >> level != 0; level++)
+        {
+            Add(slices[level].AsUInt16(), level, window);
+            Add(slices[Levels + level].AsUInt16(), level, window + 8);
+        }
+        for (int slice = 0; slice < Slices; slice++)
+        {
+            slices[slice] = default;
+        }
+        counted = 0;
+    }
+
+    /// <summary>How often each bit is set in a slice, times what it stands for. Words are shifted, since bytes cannot be.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Add(Vector512<ushort> slice, int level, uint* window)
+    {
+        window[0] += Ones(slice << 7) << level;
+        window[1] += Ones(slice << 6) << level;
+        window[2] += Ones(slice << 5) << level;
+        window[3] += Ones(slice << 4) << level;
+        window[4] += Ones(slice << 3) << level;
+        window[5] += Ones(slice << 2) << level;
+        window[6] += Ones(slice << 1) << level;
+        window[7] += Ones(slice) << level;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Ones(Vector512<ushort> highest) => (uint)BitOperations.PopCount(highest.AsByte().ExtractMostSignificantBits());
+
     // No calls in here, or the JIT would keep the slices in memory.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static uint Slice(float* x, int groups, int lowest, byte* exponents, ulong* outside, Vector512<byte>* slices)
     {
         Vector512<byte> start = Vector512.Create((byte)lowest);
-        Vector512<byte> low1 = default, low2 = default, low4 = default, low8 = default, low16 = default, low32 = default;
-        Vector512<byte> high1 = default, high2 = default, high4 = default, high8 = default, high16 = default, high32 = default;
+        Vector512<byte> low1 = slices[0], low2 = slices[1], low4 = slices[2], low8 = slices[3];
+        Vector512<byte> low16 = slices[4], low32 = slices[5], low64 = slices[6], low128 = slices[7];
+        Vector512<byte> high1 = slices[8], high2 = slices[9], high4 = slices[10], high8 = slices[11];
+        Vector512<byte> high16 = slices[12], high32 = slices[13], high64 = slices[14], high128 = slices[15];
         ulong zeros = 0;
         for (int group = 0; group < groups; group += 4)
         {
-            Vector512<byte> a = default, b = default, c = default, d = default, e = default, f = default, g = default, h = default;
-            OneHot(x, start, exponents, outside, ref zeros, out a, out e);
+            Vector512<byte> b = default, c = default, d = default, f = default, g = default, h = default;
+            OneHot(x, start, exponents, outside, ref zeros, out Vector512<byte> a, out Vector512<byte> e);
             if (group + 1 < groups)
             {
                 OneHot(x + Group, start, exponents + Group, outside + 1, ref zeros, out b, out f);
@@ -76,24 +140,16 @@ internal static unsafe class ExponentBits
             {
                 OneHot(x + 3 * Group, start, exponents + 3 * Group, outside + 3, ref zeros, out d, out h);
             }
-            Add(ref low1, ref low2, ref low4, ref low8, ref low16, ref low32, a, b, c, d);
-            Add(ref high1, ref high2, ref high4, ref high8, ref high16, ref high32, e, f, g, h);
+            Carry(ref low8, ref low16, ref low32, ref low64, ref low128, Add(ref low1, ref low2, ref low4, a, b, c, d));
+            Carry(ref high8, ref high16, ref high32, ref high64, ref high128, Add(ref high1, ref high2, ref high4, e, f, g, h));
             x += 4 * Group;
             exponents += 4 * Group;
             outside += 4;
         }
-        slices[0] = low1;
-        slices[1] = low2;
-        slices[2] = low4;
-        slices[3] = low8;
-        slices[4] = low16;
-        slices[5] = low32;
-        slices[6] = high1;
-        slices[7] = high2;
-        slices[8] = high4;
-        slices[9] = high8;
-        slices[10] = high16;
-        slices[11] = high32;
+        (slices[0], slices[1], slices[2], slices[3]) = (low1, low2, low4, low8);
+        (slices[4], slices[5], slices[6], slices[7]) = (low16, low32, low64, low128);
+        (slices[8], slices[9], slices[10], slices[11]) = (high1, high2, high4, high8);
+        (slices[12], slices[13], slices[14], slices[15]) = (high16, high32, high64, high128);
         return (uint)zeros;
     }
 
@@ -121,10 +177,9 @@ internal static unsafe class ExponentBits
         high = Avx512BW.Shuffle(Vector512.Create(0, 0x8040201008040201ul, 0, 0x8040201008040201ul, 0, 0x8040201008040201ul, 0, 0x8040201008040201ul).AsByte(), place);
     }
 
-    /// <summary>Adds four one-bit numbers at each bit position.</summary>
+    /// <summary>Adds four one-bit numbers at each bit position; gives what carries over into the eights.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Add(ref Vector512<byte> ones, ref Vector512<byte> twos, ref Vector512<byte> fours, ref Vector512<byte> eights, ref Vector512<byte> sixteens, ref Vector512<byte> more,
-        Vector512<byte> a, Vector512<byte> b, Vector512<byte> c, Vector512<byte> d)
+    private static Vector512<byte> Add(ref Vector512<byte> ones, ref Vector512<byte> twos, ref Vector512<byte> fours, Vector512<byte> a, Vector512<byte> b, Vector512<byte> c, Vector512<byte> d)
     {
         Vector512<byte> carryA = Majority(ones, a, b);
         ones = Parity(ones, a, b);
@@ -134,10 +189,20 @@ internal static unsafe class ExponentBits
         twos = Parity(twos, carryA, carryB);
         Vector512<byte> eight = fours & four;
         fours ^= four;
-        Vector512<byte> sixteen = eights & eight;
-        eights ^= eight;
-        more |= sixteens & sixteen;
-        sixteens ^= sixteen;
+        return eight;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Carry(ref Vector512<byte> eights, ref Vector512<byte> sixteens, ref Vector512<byte> s32, ref Vector512<byte> s64, ref Vector512<byte> s128, Vector512<byte> carry)
+    {
+        Vector512<byte> next = eights & carry;
+        eights ^= carry;
+        carry = sixteens & next;
+        sixteens ^= next;
+        next = s32 & carry;
+        s32 ^= carry;
+        s128 ^= s64 & next;
+        s64 ^= next;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -145,28 +210,6 @@ internal static unsafe class ExponentBits
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<byte> Parity(Vector512<byte> a, Vector512<byte> b, Vector512<byte> c) => Avx512F.TernaryLogic(a, b, c, 0x96);
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void CountSlices(Vector512<byte>* slices, uint* window)
-    {
-        for (int bit = 0; bit < 8; bit++)
-        {
-            window[bit] += CountBit(slices, bit);
-            window[8 + bit] += CountBit(slices + 6, bit);
-        }
-    }
-
-    /// <summary>How often a bit was set: each slice stands for a power of two. Words are shifted, since bytes cannot be.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint CountBit(Vector512<byte>* slices, int bit)
-    {
-        int count = 0;
-        for (int slice = 0; slice < 6; slice++)
-        {
-            count += BitOperations.PopCount((slices[slice].AsUInt16() << (7 - bit)).AsByte().ExtractMostSignificantBits()) << slice;
-        }
-        return (uint)count;
-    }
 
     /// <summary>The largest exponent of the first 16 elements but that of infinity and NaN.</summary>
     private static int Largest(float* x)

@@ -104,7 +104,8 @@ public static unsafe class Statistics
         {
             int length = StatisticsKernel<T>.TableLength;
             uint* tables = stackalloc uint[length * StatisticsKernel<T>.TableCount];
-            var kernel = new StatisticsKernel<T> { Below = Below, Above = Above, Inclusive = Inclusive, Bounded = Bounded, Tables = tables };
+            byte* slices = stackalloc byte[ExponentBits.MemoryBytes];
+            var kernel = new StatisticsKernel<T> { Below = Below, Above = Above, Inclusive = Inclusive, Bounded = Bounded, Tables = tables, Exponents = new ExponentBits(tables, slices) };
             int start = part * PartLength;
             WideKernel.Execute(ref kernel, X + start, Math.Min(PartLength, Length - start));
             Moments[part] = kernel.Moments;

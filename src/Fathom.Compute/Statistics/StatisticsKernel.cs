@@ -29,6 +29,9 @@ internal unsafe struct StatisticsKernel<T> : IWideKernel<T> where T : unmanaged,
     public bool Bounded;
     public uint* Tables;
 
+    /// <summary>Counts into <see cref="Tables"/> where it is supported.</summary>
+    public ExponentBits Exponents;
+
     public Moments Moments;
     public long Zeros;
     public long Saturated;
@@ -64,11 +67,15 @@ internal unsafe struct StatisticsKernel<T> : IWideKernel<T> where T : unmanaged,
             }
             Moments.Join(moments);
         }
+        if (WithoutSigns)
+        {
+            Exponents.Flush();
+        }
     }
 
     private Moments WideBlock(float* x, int length)
     {
-        Moments moments = WideStatistics.Measure(x, length, Tables, out long zeros);
+        Moments moments = WideStatistics.Measure(x, length, ref Exponents, Tables, out long zeros);
         Zeros += zeros;
         if (Bounded)
         {

@@ -13,15 +13,16 @@ internal static unsafe class WideStatistics
     public static bool IsSupported => ExponentBits.IsSupported;
 
     /// <summary>
-    /// Moments, zeros and exponents of a block; if it holds a NaN or an infinity, only <paramref name="table"/> is right.
+    /// Moments, zeros and exponents of a block; if it holds a NaN or an infinity, only the exponents are right.
     /// </summary>
     /// <param name="x">The block.</param>
     /// <param name="length">1 to <see cref="MaxLength"/>.</param>
-    /// <param name="table">Counters by exponent; zeros are counted at 0 with the denormals.</param>
+    /// <param name="exponents">Counts the exponents.</param>
+    /// <param name="table">Where they are counted; zeros at 0 with the denormals.</param>
     /// <param name="zeros">Receives the number of zeros.</param>
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static Moments Measure(float* x, int length, uint* table, out long zeros)
+    public static Moments Measure(float* x, int length, ref ExponentBits exponents, uint* table, out long zeros)
     {
         float* padded = stackalloc float[MaxLength];
         int groups = (length + ExponentBits.Group - 1) / ExponentBits.Group;
@@ -33,7 +34,7 @@ internal static unsafe class WideStatistics
             new Span<float>(padded + length, padding).Clear();
             x = padded;
         }
-        uint small = ExponentBits.Count(x, groups, table) - (uint)padding;
+        uint small = exponents.Count(x, groups) - (uint)padding;
         table[0] -= (uint)padding;
         zeros = small == 0 ? 0 : Zeros(x, groups * ExponentBits.Group) - padding;
         double* sums = stackalloc double[2];
