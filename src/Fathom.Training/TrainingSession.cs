@@ -41,6 +41,8 @@ public sealed class TrainingSession : IDisposable
     private readonly RegularizerSet<float> regularizers;
     private readonly ParameterSlice[] withoutGradient;
     private readonly GradientAccumulator<float>? accumulator;
+    private readonly (int Probe, ParameterSlice Slice)[] watchedParameters;
+    private readonly (int Probe, int Length, int Update)[] watchedUpdates;
     private bool prepared;
 
     /// <param name="model">Network and plan.</param>
@@ -73,6 +75,8 @@ public sealed class TrainingSession : IDisposable
         clippingState = new double[model.Plan.Clipping?.StateLength(Parameters.Slices) ?? 0];
         Probes = ProbeTable.For(model.Graph, Graph);
         Watch = watch ? new ProbeSet<float>(Probes) : null;
+        watchedParameters = [.. ProbesOf(ProbeKind.Parameter).Select(probe => (probe, Parameters.Find(Probes[probe].Node.Name)))];
+        watchedUpdates = [.. ProbesOf(ProbeKind.ParameterUpdate).Select(probe => (probe, Parameters.Find(Probes[probe].Node.Name).Length, Optimizer.IndexOf(Probes[probe].Node.Name)))];
     }
 
     public ModelDefinition Model { get; }
@@ -369,35 +373,22 @@ public sealed class TrainingSession : IDisposable
         return regularizers.AddToGradients(NextStep, Pool);
     }
 
+    private IEnumerable<int> ProbesOf(ProbeKind kind) => Enumerable.Range(0, Probes.Count).Where(probe => Watch is not null && Probes[probe].Kind == kind);
+
     private void MeasureParameters()
     {
-        if (Watch is null)
+        foreach ((int probe, ParameterSlice slice) in watchedParameters)
         {
-            return;
-        }
-        for (int i = 0; i < Probes.Count; i++)
-        {
-            if (Probes[i].Kind == ProbeKind.Parameter)
-            {
-                Watch.Measure(i, Parameters.Value(Parameters.Find(Probes[i].Node.Name)), Pool);
-            }
+            Watch!.Measure(probe, Parameters.Value(slice), Pool);
         }
     }
 
     private void RecordUpdates()
     {
-        if (Watch is null)
+        foreach ((int probe, int length, int update) in watchedUpdates)
         {
-            return;
-        }
-        for (int i = 0; i < Probes.Count; i++)
-        {
-            if (Probes[i].Kind == ProbeKind.ParameterUpdate)
-            {
-                ref readonly UpdateSize size = ref updates[Optimizer.IndexOf(Probes[i].Node.Name)];
-                ParameterSlice slice = Parameters.Find(Probes[i].Node.Name);
-                Watch.SetUpdate(i, slice.Length, size.L2, size.MaxAbs, size.Unchanged);
-            }
+            ref readonly UpdateSize size = ref updates[update];
+            Watch!.SetUpdate(probe, length, size.L2, size.MaxAbs, size.Unchanged);
         }
     }
 }
