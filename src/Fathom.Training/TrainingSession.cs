@@ -41,6 +41,8 @@ public sealed class TrainingSession : IDisposable
     private readonly RegularizerSet<float> regularizers;
     private readonly ParameterSlice[] withoutGradient;
     private readonly GradientAccumulator<float>? accumulator;
+    private readonly (int Probe, ParameterSlice Slice)[] watchedParameters;
+    private readonly (int Probe, int Length, int Update)[] watchedUpdates;
     private bool prepared;
 
     /// <param name="model">Network and plan.</param>
@@ -73,6 +75,8 @@ public sealed class TrainingSession : IDisposable
         clippingState = new double[model.Plan.Clipping?.StateLength(Parameters.Slices) ?? 0];
         Probes = ProbeTable.For(model.Graph, Graph);
         Watch = watch ? new ProbeSet<float>(Probes) : null;
+        watchedParameters = [.. ProbesOf(ProbeKind.Parameter).Select(probe => (probe, Parameters.Find(Probes[probe].Node.Name)))];
+        watchedUpdates = [.. ProbesOf(ProbeKind.ParameterUpdate).Select(probe => (probe, Parameters.Find(Probes[probe].Node.Name).Length, Optimizer.IndexOf(Probes[probe].Node.Name)))];
     }
 
     public ModelDefinition Model { get; }
@@ -98,6 +102,9 @@ public sealed class TrainingSession : IDisposable
     /// gradients are of the whole step, those of activations and their gradients of its last micro-batch.
     /// </summary>
     public ProbeSet<float>? Watch { get; }
+
+    /// <summary>Takes the time of each part of the steps from now on; null for none.</summary>
+    public StepProfile? Profile { get; set; }
 
     /// <summary>The step that comes next, counted from 0.</summary>
     public long NextStep { get; private set; }
@@ -142,6 +149,7 @@ public sealed class TrainingSession : IDisposable
         long started = Stopwatch.GetTimestamp();
         TrainingPlan plan = Model.Plan;
         double loss = Backpropagate(order.Rows(NextStep));
+        long clock = Profile is null ? 0 : Stopwatch.GetTimestamp();
         double penalty = Regularize();
         double norm = Optimizer.GradientNorm(Pool);
         double clipped = norm;
@@ -150,11 +158,19 @@ public sealed class TrainingSession : IDisposable
             clipping.Apply(Parameters, norm, clippingState);
             clipped = Optimizer.GradientNorm(Pool);
         }
+        clock = Profile?.Add("gradient norm and clipping", clock) ?? 0;
         double rate = plan.Optimizer.LearningRate * LearningRateScale * (feedback?.Factor ?? 1) * plan.Schedule.Factor(NextStep, StepsPerEpoch, TotalSteps);
         MeasureParameters();
-        Optimizer.Step(plan.Optimizer, rate, NextStep + 1, updates, Pool);
+        clock = Profile?.Add("watch: parameters", clock) ?? 0;
+        Optimizer.Step(plan.Optimizer, rate, NextStep + 1, Watch is null ? [] : updates, Pool);
         regularizers.Project(NextStep, Pool);
+        clock = Profile?.Add("optimizer", clock) ?? 0;
         RecordUpdates();
+        if (Profile is { } profile)
+        {
+            profile.Add("watch: updates", clock);
+            profile.EndStep();
+        }
         StepResult result = new(NextStep, (int)(NextStep / StepsPerEpoch), loss, rate, norm, clipped, Stopwatch.GetElapsedTime(started).TotalMilliseconds) { Penalty = penalty };
         NextStep++;
         return result;
@@ -302,8 +318,10 @@ public sealed class TrainingSession : IDisposable
     private double Run(ReadOnlySpan<int> rows, long randomStep, ProbeSet<float>? probe)
     {
         ExecutionPlan<float> execution = PlanFor(rows.Length);
+        long clock = Profile is null ? 0 : Stopwatch.GetTimestamp();
         feed.Fill(execution, rows);
-        execution.Run(training: true, Model.Plan.Seed, randomStep, probe);
+        Profile?.Add("batch", clock);
+        execution.Run(training: true, Model.Plan.Seed, randomStep, probe, Profile);
         return execution.Real(Graph.Loss).Span[0];
     }
 
@@ -365,35 +383,22 @@ public sealed class TrainingSession : IDisposable
         return regularizers.AddToGradients(NextStep, Pool);
     }
 
+    private IEnumerable<int> ProbesOf(ProbeKind kind) => Enumerable.Range(0, Probes.Count).Where(probe => Watch is not null && Probes[probe].Kind == kind);
+
     private void MeasureParameters()
     {
-        if (Watch is null)
+        foreach ((int probe, ParameterSlice slice) in watchedParameters)
         {
-            return;
-        }
-        for (int i = 0; i < Probes.Count; i++)
-        {
-            if (Probes[i].Kind == ProbeKind.Parameter)
-            {
-                Watch.Measure(i, Parameters.Value(Parameters.Find(Probes[i].Node.Name)), Pool);
-            }
+            Watch!.Measure(probe, Parameters.Value(slice), Pool);
         }
     }
 
     private void RecordUpdates()
     {
-        if (Watch is null)
+        foreach ((int probe, int length, int update) in watchedUpdates)
         {
-            return;
-        }
-        for (int i = 0; i < Probes.Count; i++)
-        {
-            if (Probes[i].Kind == ProbeKind.ParameterUpdate)
-            {
-                ref readonly UpdateSize size = ref updates[Optimizer.IndexOf(Probes[i].Node.Name)];
-                ParameterSlice slice = Parameters.Find(Probes[i].Node.Name);
-                Watch.SetUpdate(i, slice.Length, size.L2, size.MaxAbs, size.Unchanged);
-            }
+            ref readonly UpdateSize size = ref updates[update];
+            Watch!.SetUpdate(probe, length, size.L2, size.MaxAbs, size.Unchanged);
         }
     }
 }

@@ -16,18 +16,22 @@ public static partial class SimdMath
     {
         V one = V.Constant(1);
         V magnitude = Clamp<V, T>(V.Abs(x), 0, 6); // 1 − erf 6 is 2e-17
-        V tail = one - ErfcTail<V, T>(magnitude);
+        V tail = one - ErfcTail<V, T>(magnitude, out _);
         V centre = x * ErfOverX<V, T>(V.Select(V.LessThan(magnitude, one), x * x, one));
         return V.Select(V.LessThan(magnitude, one), centre, V.CopySign(tail, x));
     }
 
     /// <summary>erfc x = 1 − erf x, with full relative accuracy in the upper tail where the hardware fuses a·b + c.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Erfc<V, T>(V x) where V : struct, ISimd<V, T> where T : unmanaged, IFloatingPointIeee754<T>
+    public static V Erfc<V, T>(V x) where V : struct, ISimd<V, T> where T : unmanaged, IFloatingPointIeee754<T> => Erfc<V, T>(x, out _);
+
+    /// <summary>erfc x, and e^(−x²), which it takes on the way.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Erfc<V, T>(V x, out V gauss) where V : struct, ISimd<V, T> where T : unmanaged, IFloatingPointIeee754<T>
     {
         V one = V.Constant(1);
         V magnitude = Clamp<V, T>(V.Abs(x), 0, typeof(T) == typeof(float) ? 11 : 28); // erfc underflows before that
-        V tail = ErfcTail<V, T>(magnitude);
+        V tail = ErfcTail<V, T>(magnitude, out gauss);
         V centre = one - x * ErfOverX<V, T>(V.Select(V.LessThan(magnitude, one), x * x, one));
         V outer = V.Select(V.LessThan(x, V.Zero), V.Constant(2) - tail, tail);
         return V.Select(V.LessThan(magnitude, one), centre, outer);
@@ -68,9 +72,9 @@ public static partial class SimdMath
         return p;
     }
 
-    /// <summary>erfc x for x ≥ 1.</summary>
+    /// <summary>erfc x for x ≥ 1, and e^(−x²) for any x.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V ErfcTail<V, T>(V x) where V : struct, ISimd<V, T> where T : unmanaged, IFloatingPointIeee754<T>
+    private static V ErfcTail<V, T>(V x, out V gauss) where V : struct, ISimd<V, T> where T : unmanaged, IFloatingPointIeee754<T>
     {
         V t = (x - V.Constant(3)) / (x + V.Constant(3));
         V p;
@@ -114,7 +118,8 @@ public static partial class SimdMath
         // A rounded x² would cost e^(−x²) x² units in the last place; the remainder of the square puts them back.
         V square = x * x;
         V remainder = V.Fma(x, x, -square);
-        V gauss = Exp<V, T>(-square);
-        return V.Fma(-remainder, gauss, gauss) * (p / V.Fma(V.Constant(2), x, V.Constant(1)));
+        gauss = Exp<V, T>(-square);
+        gauss = V.Fma(-remainder, gauss, gauss);
+        return gauss * (p / V.Fma(V.Constant(2), x, V.Constant(1)));
     }
 }

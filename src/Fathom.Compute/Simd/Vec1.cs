@@ -13,7 +13,11 @@ public readonly unsafe struct Vec1<T>(T value) : ISimd<Vec1<T>, T>
 
     public static Vec1<T> Zero => default;
 
-    private static Vec1<T> Magic => Constant(typeof(T) == typeof(float) ? FloatBits.RoundingMagic : DoubleBits.RoundingMagic);
+    private static Vec1<T> Magic
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Constant(typeof(T) == typeof(float) ? FloatBits.RoundingMagic : DoubleBits.RoundingMagic);
+    }
 
     private ulong Bits => typeof(T) == typeof(float) ? Unsafe.BitCast<T, uint>(Value) : Unsafe.BitCast<T, ulong>(Value);
 

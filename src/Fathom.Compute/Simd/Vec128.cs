@@ -190,7 +190,11 @@ public readonly unsafe struct Vec128<T>(Vector128<T> lanes) : ISimd<Vec128<T>, T
         }
     }
 
-    private static Vec128<T> Magic => Constant(typeof(T) == typeof(float) ? FloatBits.RoundingMagic : DoubleBits.RoundingMagic);
+    private static Vec128<T> Magic
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Constant(typeof(T) == typeof(float) ? FloatBits.RoundingMagic : DoubleBits.RoundingMagic);
+    }
 
     // 2ⁿ for an integral n within the normal range: n sits in the low bits of n + Magic, and the shift that moves it
     // into the exponent field drops everything above it.

@@ -196,7 +196,11 @@ public readonly unsafe struct Vec512<T>(Vector512<T> lanes) : ISimd<Vec512<T>, T
         }
     }
 
-    private static Vec512<T> Magic => Constant(typeof(T) == typeof(float) ? FloatBits.RoundingMagic : DoubleBits.RoundingMagic);
+    private static Vec512<T> Magic
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Constant(typeof(T) == typeof(float) ? FloatBits.RoundingMagic : DoubleBits.RoundingMagic);
+    }
 
     // 2ⁿ for an integral n within the normal range: n sits in the low bits of n + Magic, and the shift that moves it
     // into the exponent field drops everything above it.

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Fathom.Compute;
@@ -103,7 +104,8 @@ public static unsafe class Statistics
         {
             int length = StatisticsKernel<T>.TableLength;
             uint* tables = stackalloc uint[length * StatisticsKernel<T>.TableCount];
-            var kernel = new StatisticsKernel<T> { Below = Below, Above = Above, Inclusive = Inclusive, Bounded = Bounded, Tables = tables };
+            byte* slices = stackalloc byte[ExponentBits.MemoryBytes];
+            var kernel = new StatisticsKernel<T> { Below = Below, Above = Above, Inclusive = Inclusive, Bounded = Bounded, Tables = tables, Exponents = new ExponentBits(tables, slices) };
             int start = part * PartLength;
             WideKernel.Execute(ref kernel, X + start, Math.Min(PartLength, Length - start));
             Moments[part] = kernel.Moments;
@@ -128,6 +130,10 @@ public static unsafe class Statistics
         private static ReadOnlySpan<uint> JoinTables(uint* tables)
         {
             int signs = StatisticsKernel<T>.TableLength;
+            if (StatisticsKernel<T>.WithoutSigns)
+            {
+                return new ReadOnlySpan<uint>(tables, signs);
+            }
             int bins = signs / 2;
             for (int source = bins; source < signs * StatisticsKernel<T>.TableCount; source += bins)
             {
@@ -139,14 +145,21 @@ public static unsafe class Statistics
             return new ReadOnlySpan<uint>(tables, bins);
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static void AddExponents(ReadOnlySpan<uint> counts, ref ExponentHistogram histogram)
         {
             if (typeof(T) == typeof(float))
             {
                 ref long target = ref histogram[0];
+                ref uint source = ref MemoryMarshal.GetReference(counts);
                 for (int bin = 0; bin < ExponentHistogram.Length; bin += Vector256<uint>.Count)
                 {
-                    (Vector256<ulong> low, Vector256<ulong> high) = Vector256.Widen(Vector256.Create(counts.Slice(bin, Vector256<uint>.Count)));
+                    Vector256<uint> some = Vector256.LoadUnsafe(ref source, (nuint)bin);
+                    if (some == default)
+                    {
+                        continue; // as most are
+                    }
+                    (Vector256<ulong> low, Vector256<ulong> high) = Vector256.Widen(some);
                     ref long next = ref Unsafe.Add(ref target, bin);
                     (Vector256.LoadUnsafe(ref next) + low.AsInt64()).StoreUnsafe(ref next);
                     next = ref Unsafe.Add(ref next, Vector256<long>.Count);

@@ -15,7 +15,7 @@ internal unsafe struct StatisticsKernel<T> : IWideKernel<T> where T : unmanaged,
     /// Elements summed at once. A block that turns out to hold a NaN, an infinity or nothing but a large mean is
     /// measured again, more carefully, while it is still in the first-level cache.
     /// </summary>
-    private const int BlockLength = 2048;
+    private const int BlockLength = WideStatistics.MaxLength;
 
     /// <summary>Elements per turn of the main loop: the widest vector of floats.</summary>
     private const int Stride = 16;
@@ -29,6 +29,9 @@ internal unsafe struct StatisticsKernel<T> : IWideKernel<T> where T : unmanaged,
     public bool Bounded;
     public uint* Tables;
 
+    /// <summary>Counts into <see cref="Tables"/> where it is supported.</summary>
+    public ExponentBits Exponents;
+
     public Moments Moments;
     public long Zeros;
     public long Saturated;
@@ -37,7 +40,10 @@ internal unsafe struct StatisticsKernel<T> : IWideKernel<T> where T : unmanaged,
     public long NegativeInfinity;
 
     /// <summary>Counters in one table.</summary>
-    public static int TableLength => typeof(T) == typeof(float) ? 512 : 4096;
+    public static int TableLength => typeof(T) != typeof(float) ? 4096 : WithoutSigns ? 256 : 512;
+
+    /// <summary>Whether the counters tell exponents apart but not signs.</summary>
+    public static bool WithoutSigns => typeof(T) == typeof(float) && WideStatistics.IsSupported;
 
     /// <summary>Tables that take turns; the larger ones of double must not crowd the cache.</summary>
     public static int TableCount => UsesWindow ? 1 : typeof(T) == typeof(float) ? 4 : 2;
@@ -50,7 +56,7 @@ internal unsafe struct StatisticsKernel<T> : IWideKernel<T> where T : unmanaged,
         for (int start = 0; start < length; start += BlockLength)
         {
             int block = Math.Min(BlockLength, length - start);
-            Moments moments = Block<V, W, TWiden>(x + start, block);
+            Moments moments = typeof(T) == typeof(float) && WideStatistics.IsSupported ? WideBlock((float*)(x + start), block) : Block<V, W, TWiden>(x + start, block);
             if (!double.IsFinite(moments.SumOfSquares))
             {
                 moments = CarefulBlock(x + start, block);
@@ -61,6 +67,21 @@ internal unsafe struct StatisticsKernel<T> : IWideKernel<T> where T : unmanaged,
             }
             Moments.Join(moments);
         }
+        if (WithoutSigns)
+        {
+            Exponents.Flush();
+        }
+    }
+
+    private Moments WideBlock(float* x, int length)
+    {
+        Moments moments = WideStatistics.Measure(x, length, ref Exponents, Tables, out long zeros);
+        Zeros += zeros;
+        if (Bounded)
+        {
+            Saturated += WideStatistics.Saturated(x, length, float.CreateTruncating(Below), float.CreateTruncating(Above), Inclusive);
+        }
+        return moments;
     }
 
     private Moments Block<V, W, TWiden>(T* x, int length)

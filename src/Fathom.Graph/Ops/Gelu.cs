@@ -88,9 +88,8 @@ public sealed record Gelu(bool Approximate = false) : Activation
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public V Invoke<V>(V upstream, V x) where V : struct, ISimd<V, T>
         {
-            V distribution = V.Constant(0.5) * SimdMath.Erfc<V, T>(x * V.Constant(-RootHalf));
-            V density = V.Constant(InverseRootTwoPi) * V.Exp(x * x * V.Constant(-0.5));
-            return upstream * (distribution + Gated<V, T>(x, density));
+            V distribution = V.Constant(0.5) * SimdMath.Erfc<V, T>(x * V.Constant(-RootHalf), out V gauss);
+            return upstream * (distribution + Gated<V, T>(x, V.Constant(InverseRootTwoPi) * gauss));
         }
     }
 

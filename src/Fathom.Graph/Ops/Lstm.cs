@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using Fathom.Compute;
 using Fathom.Graphs.Initializers;
 
@@ -31,7 +32,7 @@ public sealed record Lstm(int Units, bool Bias = true, bool RecurrentBias = true
 
     internal override void RunGradient<T>(in KernelContext<T> context, RecurrentGradient op) => LstmBackward<T>.Run(in context, op);
 
-    internal override int GradientScratch(int samples, int steps) => 0;
+    internal override int GradientScratch(int samples, int steps) => Sequence.Padded(checked(Gates * Units * Units));
 
     /// <summary>h and c before each step and after the last, and the gates' values.</summary>
     internal override IEnumerable<TensorType> Caches(Shape x)
@@ -61,7 +62,8 @@ public static class LstmLayer
 internal unsafe struct LstmForward<T> : IParallelJob, IVectorKernel<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     private T* mask, y, hidden, cell;
-    private Buffer<T> gates, states, cells, recurrent;
+    private Buffer<T> gates, states, cells;
+    private RecurrentPanels<T> recurrent;
     private Sequence sequence;
     private SampleBlocks blocks;
     private WorkerPool pool;
@@ -84,14 +86,13 @@ internal unsafe struct LstmForward<T> : IParallelJob, IVectorKernel<T> where T :
             states = context.Output(3),
             cells = context.Output(4),
             gates = context.Output(5),
-            recurrent = scratch.Take(rows * op.Units),
+            recurrent = RecurrentPanels<T>.OfTransposed(context.Input(inputs.WeightHh), scratch.Take(rows * op.Units), op.Units, rows),
             sequence = sequence,
             blocks = blocks,
             pool = blocks.Inner(context.Pool),
         };
         Buffer<T> bias = RecurrentProjection.Bias(in context, inputs, scratch.Take(rows), rows);
         RecurrentProjection.Forward(in context, op, inputs, sequence, timeMajor, bias, job.gates);
-        RecurrentProjection.Transpose(context.Input(inputs.WeightHh), job.recurrent, rows, op.Units);
         RecurrentProjection.Start(in context, inputs.H0, job.states.Pointer, sequence.Samples * op.Units);
         RecurrentProjection.Start(in context, inputs.C0, job.cells.Pointer, sequence.Samples * op.Units);
         blocks.Run(ref job, context.Pool);
@@ -111,8 +112,7 @@ internal unsafe struct LstmForward<T> : IParallelJob, IVectorKernel<T> where T :
         for (int step = 0; step < sequence.Steps; step++)
         {
             int row = step * sequence.Samples + from;
-            Gemm.Multiply(false, false, count, 4 * units, units, states.Slice(row * units, count * units), units, recurrent, 4 * units,
-                gates.Slice(row * 4 * units, count * 4 * units), 4 * units, accumulate: true, default, pool);
+            recurrent.Multiply(count, states.Slice(row * units, count * units), gates.Slice(row * 4 * units, count * 4 * units), accumulate: true, pool);
             for (int n = from; n < from + count; n++)
             {
                 Step<V>(step, n);
@@ -139,25 +139,51 @@ internal unsafe struct LstmForward<T> : IParallelJob, IVectorKernel<T> where T :
             new Span<T>(h, units).CopyTo(new Span<T>(shown, units));
             return;
         }
-        T* old = cells.Pointer + before;
+        // Function by function over the row, which stays in the first-level cache: all of them in one loop would be more
+        // than the JIT inlines, and each operation a call.
         T* gate = gates.Pointer + 4 * before;
+        VectorKernel.Map<T, V, Logistic>(default, gate, gate, 2 * units);
+        VectorKernel.Map<T, V, HyperbolicTangent>(default, gate + 2 * units, gate + 2 * units, units);
+        VectorKernel.Map<T, V, Logistic>(default, gate + 3 * units, gate + 3 * units, units);
+        Remember<V>(gate, cells.Pointer + before, c);
+        VectorKernel.Map<T, V, HyperbolicTangent>(default, c, h, units);
+        Show<V>(gate + 3 * units, h, shown);
+    }
+
+    /// <summary>c' = f·c + i·g.</summary>
+    private readonly void Remember<V>(T* gate, T* old, T* c) where V : struct, ISimd<V, T>
+    {
+        int units = sequence.Units;
         for (int j = 0; j < units; j += V.Count)
         {
             int count = units - j;
-            V input = SimdMath.Sigmoid<V, T>(VectorKernel.Read<V, T>(gate + j, count));
-            V forget = SimdMath.Sigmoid<V, T>(VectorKernel.Read<V, T>(gate + units + j, count));
-            V candidate = SimdMath.Tanh<V, T>(VectorKernel.Read<V, T>(gate + 2 * units + j, count));
-            V output = SimdMath.Sigmoid<V, T>(VectorKernel.Read<V, T>(gate + 3 * units + j, count));
-            V memory = V.Fma(forget, VectorKernel.Read<V, T>(old + j, count), input * candidate);
-            V state = output * SimdMath.Tanh<V, T>(memory);
-            VectorKernel.Write(input, gate + j, count);
-            VectorKernel.Write(forget, gate + units + j, count);
-            VectorKernel.Write(candidate, gate + 2 * units + j, count);
-            VectorKernel.Write(output, gate + 3 * units + j, count);
-            VectorKernel.Write(memory, c + j, count);
+            V added = VectorKernel.Read<V, T>(gate + j, count) * VectorKernel.Read<V, T>(gate + 2 * units + j, count);
+            VectorKernel.Write(V.Fma(VectorKernel.Read<V, T>(gate + units + j, count), VectorKernel.Read<V, T>(old + j, count), added), c + j, count);
+        }
+    }
+
+    /// <summary>h' = o·tanh c', where h holds tanh c'.</summary>
+    private readonly void Show<V>(T* output, T* h, T* shown) where V : struct, ISimd<V, T>
+    {
+        for (int j = 0; j < sequence.Units; j += V.Count)
+        {
+            int count = sequence.Units - j;
+            V state = VectorKernel.Read<V, T>(output + j, count) * VectorKernel.Read<V, T>(h + j, count);
             VectorKernel.Write(state, h + j, count);
             VectorKernel.Write(state, shown + j, count);
         }
+    }
+
+    private readonly struct Logistic : IUnaryOperator<T>
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public V Invoke<V>(V x) where V : struct, ISimd<V, T> => SimdMath.Sigmoid<V, T>(x);
+    }
+
+    private readonly struct HyperbolicTangent : IUnaryOperator<T>
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public V Invoke<V>(V x) where V : struct, ISimd<V, T> => SimdMath.Tanh<V, T>(x);
     }
 }
 
@@ -166,7 +192,8 @@ internal unsafe struct LstmBackward<T> : IParallelJob, IVectorKernel<T> where T 
 {
     private ArrivingGradient<T> arriving;
     private T* cells, values, memory;
-    private Buffer<T> gates, weight, recurrent;
+    private Buffer<T> gates, recurrent;
+    private RecurrentPanels<T> weight;
     private Sequence sequence;
     private SampleBlocks blocks;
     private WorkerPool pool;
@@ -190,7 +217,7 @@ internal unsafe struct LstmBackward<T> : IParallelJob, IVectorKernel<T> where T 
             values = context.Input(op.CacheInput + 2).Pointer,
             memory = memory.Pointer,
             gates = gates,
-            weight = context.Input(op.WeightHhInput),
+            weight = RecurrentPanels<T>.Of(context.Input(op.WeightHhInput), scratch.Take(4 * units * units), 4 * units, units),
             recurrent = recurrent,
             sequence = sequence,
             blocks = blocks,
@@ -228,8 +255,7 @@ internal unsafe struct LstmBackward<T> : IParallelJob, IVectorKernel<T> where T 
                 Step<V>(step, n);
             }
             int row = step * sequence.Samples + from;
-            Gemm.Multiply(false, false, count, units, 4 * units, gates.Slice(row * 4 * units, count * 4 * units), 4 * units, weight, units,
-                recurrent.Slice(from * units, count * units), units, accumulate: false, default, pool);
+            weight.Multiply(count, gates.Slice(row * 4 * units, count * 4 * units), recurrent.Slice(from * units, count * units), accumulate: false, pool);
             arriving.Pass(step, from, count);
             if (sequence.CutBefore(step))
             {

@@ -48,6 +48,8 @@ internal unsafe struct RowNormForward<T> : IParallelJob, IVectorKernel<T> where 
         }
     }
 
+    // On its own: inlined into its callers it would be more than the JIT inlines, and each operation a call.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private readonly void Row<V>(int row) where V : struct, ISimd<V, T>
     {
         T* from = x + (long)row * rows.Length;

@@ -35,6 +35,22 @@ internal static unsafe class VectorKernel
         }
     }
 
+    /// <summary>y = op(x) over a row, in a loop of its own; y may be x.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void Map<T, V, TOp>(TOp op, T* x, T* y, int length)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> where V : struct, ISimd<V, T> where TOp : struct, IUnaryOperator<T>
+    {
+        int i = 0;
+        for (; i <= length - V.Count; i += V.Count)
+        {
+            op.Invoke(V.Load(x + i)).Store(y + i);
+        }
+        if (i < length)
+        {
+            op.Invoke(V.LoadPartial(x + i, length - i)).StorePartial(y + i, length - i);
+        }
+    }
+
     /// <summary>Loads up to a full vector; lanes from <paramref name="count"/> on are 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Read<V, T>(T* source, int count) where V : struct, ISimd<V, T> where T : unmanaged, IBinaryFloatingPointIeee754<T> =>

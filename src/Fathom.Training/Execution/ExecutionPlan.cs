@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using Fathom.Compute;
 using Fathom.Graphs;
@@ -11,6 +12,8 @@ namespace Fathom.Training.Execution;
 /// </summary>
 public sealed class ExecutionPlan<T> : IDisposable where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
+    private const string WatchPart = "watch: activations and gradients";
+
     private readonly AlignedMemory<T> arena;
     private readonly AlignedMemory<int> indices;
     private readonly AlignedMemory<T> scratch;
@@ -76,8 +79,10 @@ public sealed class ExecutionPlan<T> : IDisposable where T : unmanaged, IBinaryF
     /// <param name="seed">Seed of the run.</param>
     /// <param name="step">Step number, which keys the random numbers.</param>
     /// <param name="probe">Sees each watched tensor directly after it has been written; null for none.</param>
-    public void Run(bool training, ulong seed, long step, ProbeSet<T>? probe = null)
+    /// <param name="profile">Takes the time of every kernel; null for none.</param>
+    public void Run(bool training, ulong seed, long step, ProbeSet<T>? probe = null, StepProfile? profile = null)
     {
+        long clock = profile is null ? 0 : Stopwatch.GetTimestamp();
         foreach (ref readonly Kernel kernel in kernels.AsSpan())
         {
             KernelContext<T> context = new()
@@ -90,13 +95,19 @@ public sealed class ExecutionPlan<T> : IDisposable where T : unmanaged, IBinaryF
                 Scratch = scratch.Buffer,
             };
             kernel.Node.Op.Run(in context);
-            probe?.Observe(kernel.ProbeIds, kernel.Outputs, pool);
+            clock = profile?.Add(kernel.Node.Op.Kind, clock) ?? 0;
+            if (probe is not null)
+            {
+                probe.Observe(kernel.ProbeIds, kernel.Outputs, pool);
+                clock = profile?.Add(WatchPart, clock) ?? 0;
+            }
         }
         Copy(gradientCopies);
         if (training)
         {
             Copy(updates);
         }
+        profile?.Add("copies of gradients and statistics", clock);
         GC.KeepAlive(store);
     }
 

@@ -1,4 +1,7 @@
+using System.Numerics;
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
+using Fathom.Compute;
 
 namespace Fathom.Training.Optimizers;
 
@@ -24,6 +27,11 @@ public sealed record Adam(double LearningRate = 0.001, double Beta1 = 0.9, doubl
     public override void Update<T>(in UpdateScope<T> scope) =>
         Change(scope, scope.DecayedGradient(WeightDecay), Beta1, Beta2, Epsilon, Amsgrad);
 
+    internal override bool NeedsOnePass => !Amsgrad;
+
+    internal override void UpdateInOnePass<T>(in OnePass<T> piece) =>
+        piece.Run(new Rule<T>(Beta1, Beta2, Epsilon, piece.LearningRate, piece.Step, WeightDecay, 0));
+
     public override void Validate()
     {
         base.Validate();
@@ -35,7 +43,7 @@ public sealed record Adam(double LearningRate = 0.001, double Beta1 = 0.9, doubl
 
     /// <summary>Delta = −rate · m̂ / (√v̂ + ε). States: m, v and with AMSGrad the largest v.</summary>
     internal static void Change<T>(in UpdateScope<T> scope, ReadOnlySpan<T> g, double beta1, double beta2, double epsilon, bool amsgrad)
-        where T : unmanaged, System.Numerics.IBinaryFloatingPointIeee754<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         Span<T> m = scope.State(0);
         Span<T> v = scope.State(1);
@@ -49,5 +57,32 @@ public sealed record Adam(double LearningRate = 0.001, double Beta1 = 0.9, doubl
         }
         scope.RootIntoScratch(v, 1 / Math.Sqrt(1 - Math.Pow(beta2, scope.Step)), epsilon);
         scope.QuotientIntoDelta(m, -scope.LearningRate / (1 - Math.Pow(beta1, scope.Step)));
+    }
+
+    /// <summary>The same without AMSGrad, for one vector.</summary>
+    internal readonly struct Rule<T>(double beta1, double beta2, double epsilon, double rate, long step, double decayOfGradient, double decayOfValue) : IUpdateRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        private readonly T keep1 = T.CreateTruncating(beta1), add1 = T.CreateTruncating(1 - beta1);
+        private readonly T keep2 = T.CreateTruncating(beta2), add2 = T.CreateTruncating(1 - beta2);
+        private readonly T rootScale = T.CreateTruncating(1 / Math.Sqrt(1 - Math.Pow(beta2, step)));
+        private readonly T epsilon = T.CreateTruncating(epsilon);
+        private readonly T scale = T.CreateTruncating(-rate / (1 - Math.Pow(beta1, step)));
+        private readonly T gradientDecay = T.CreateTruncating(decayOfGradient);
+        private readonly T valueDecay = T.CreateTruncating(-rate * decayOfValue);
+        private readonly bool decaysGradient = decayOfGradient != 0, decaysValue = decayOfValue != 0; // 0 times an infinite parameter would be NaN
+
+        public static int States => 2;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public V Change<V>(V value, V gradient, ref V first, ref V second) where V : struct, ISimd<V, T>
+        {
+            gradient = decaysGradient ? V.Fma(V.Broadcast(gradientDecay), value, gradient) : gradient;
+            first = V.Fma(V.Broadcast(add1), gradient, first * V.Broadcast(keep1));
+            second = V.Fma(V.Broadcast(add2), gradient * gradient, second * V.Broadcast(keep2));
+            V root = V.Fma(V.Sqrt(second), V.Broadcast(rootScale), V.Broadcast(epsilon));
+            V change = first / root * V.Broadcast(scale);
+            return decaysValue ? V.Fma(V.Broadcast(valueDecay), value, change) : change;
+        }
     }
 }

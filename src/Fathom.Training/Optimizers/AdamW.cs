@@ -24,6 +24,11 @@ public sealed record AdamW(double LearningRate = 0.001, double Beta1 = 0.9, doub
         scope.DecayWeights(WeightDecay);
     }
 
+    internal override bool NeedsOnePass => !Amsgrad;
+
+    internal override void UpdateInOnePass<T>(in OnePass<T> piece) =>
+        piece.Run(new Adam.Rule<T>(Beta1, Beta2, Epsilon, piece.LearningRate, piece.Step, 0, WeightDecay));
+
     public override void Validate()
     {
         base.Validate();

@@ -42,6 +42,16 @@ public abstract record Optimizer
     /// </summary>
     public abstract void Update<T>(in UpdateScope<T> scope) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
+    /// <summary>
+    /// Whether <see cref="UpdateInOnePass"/> does the same as <see cref="Update"/>, up to rounding, and faster; then it is
+    /// used instead.
+    /// </summary>
+    internal virtual bool NeedsOnePass => false;
+
+    /// <summary>The step over a piece with a rule for one vector; see <see cref="IUpdateRule{T}"/>.</summary>
+    internal virtual void UpdateInOnePass<T>(in OnePass<T> piece) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        throw new NotSupportedException($"{Kind} has no rule for one pass");
+
     /// <summary>An error that names the setting, its value and what is allowed.</summary>
     public virtual void Validate() =>
         Require(LearningRate > 0 && !double.IsInfinity(LearningRate), "learning_rate", LearningRate, "greater than 0 and finite");

@@ -71,7 +71,7 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
     /// <param name="optimizer">The rule; of the kind that the state was made for.</param>
     /// <param name="learningRate">Learning rate of this step.</param>
     /// <param name="step">Number of the step, counted from 1.</param>
-    /// <param name="updates">Receives what changed, for each of <see cref="Slices"/>.</param>
+    /// <param name="updates">Receives what changed, for each of <see cref="Slices"/>; empty if nobody wants to know, which saves measuring it.</param>
     /// <param name="pool">The workers.</param>
     public void Step(Optimizer optimizer, double learningRate, long step, Span<UpdateSize> updates, WorkerPool pool)
     {
@@ -80,18 +80,18 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
         {
             throw new TrainingException($"the optimizer state belongs to {Kind} with {states.Length} tensors per parameter, not to {optimizer.Kind} with {optimizer.StateCount}");
         }
-        if (updates.Length != slices.Length)
+        if (updates.Length != slices.Length && !updates.IsEmpty)
         {
             throw new TrainingException($"{updates.Length} update sizes are given for {slices.Length} trainable parameters");
         }
-        StepJob job = new() { State = this, Optimizer = optimizer, LearningRate = learningRate, Step = step, StepNumber = optimizer.NumberForStep(step) };
+        StepJob job = new() { State = this, Optimizer = optimizer, LearningRate = learningRate, Step = step, StepNumber = optimizer.NumberForStep(step), Measures = !updates.IsEmpty };
         if (optimizer.IsTensorwise)
         {
             Gather(job, pool);
         }
         pool.Run(ref job, pieces.Length);
         int piece = 0;
-        for (int i = 0; i < slices.Length; i++)
+        for (int i = 0; i < updates.Length; i++)
         {
             UpdateSum sum = default;
             for (; piece < pieces.Length && pieces[piece].Slice == i; piece++)
@@ -198,9 +198,46 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
         public long Step;
         public double StepNumber;
         public bool Gathers;
+        public bool Measures;
+
+        public readonly void Execute(int part, int worker)
+        {
+            if (Optimizer.NeedsOnePass)
+            {
+                OnePass(part);
+            }
+            else
+            {
+                Update(part);
+            }
+        }
 
         [SkipLocalsInit]
-        public readonly unsafe void Execute(int part, int worker)
+        private readonly unsafe void OnePass(int part)
+        {
+            Piece piece = State.pieces[part];
+            T* delta = stackalloc T[PieceLength];
+            Buffer<T> values = State.store.Values.Slice(piece.Offset, piece.Length);
+            OnePass<T> pass = new()
+            {
+                Values = values.Pointer,
+                Gradient = State.store.Gradients.Slice(piece.Offset, piece.Length).Pointer,
+                States = State.states,
+                Offset = piece.Offset,
+                Length = piece.Length,
+                Delta = Measures ? delta : null,
+                LearningRate = LearningRate,
+                Step = Step,
+            };
+            Optimizer.UpdateInOnePass(in pass);
+            if (Measures)
+            {
+                State.sums[part] = UpdateSum.Apply(values.Pointer, delta, piece.Length);
+            }
+        }
+
+        [SkipLocalsInit]
+        private readonly unsafe void Update(int part)
         {
             Piece piece = State.pieces[part];
             T* delta = stackalloc T[PieceLength];
