@@ -54,4 +54,17 @@ public sealed class CheckTests : IDisposable
         Assert.Equal(ExitStatus.Clean, run.Status);
         Assert.Contains("mean 0 and variance 1", run.Output);
     }
+
+    [Fact]
+    public void WhatTrainingWouldRefuseIsRefusedBefore()
+    {
+        string model = folder.Write("heads.yaml", """
+            fathom: 1
+            input: [8, 8]
+            layers: [{multi_head_attention: {heads: 2}, name: heads}, {flatten: {}, from: "heads:1"}, {dense: 10}]
+            loss: cross_entropy
+            optimizer: sgd
+            """);
+        Assert.Contains("heads (multi_head_attention): the loss depends on its output 1", CliRun.Of("check", model).RequireOneLineError());
+    }
 }

@@ -56,10 +56,14 @@ internal static class CheckVerb
             string rule = model.Plan.Initialization?.Kind ?? $"pre-training ({model.Plan.Pretraining!.Kind})";
             terminal.Line($"{rule} changes the weights before step 1, from the data; the figures here are for the weights as they are drawn", Tone.Dim);
         }
+        if (model.Data is not null || model.Graph.Inputs.Count() == 1)
+        {
+            // What training would refuse, such as a gradient that a layer cannot give, is refused here.
+            TrainingGraph.Build(model.Graph, model.Plan.Loss);
+        }
         if (model.Data is not null)
         {
             DataSplit data = ModelArguments.LoadData(loaded);
-            TrainingGraph.Build(model.Graph, model.Plan.Loss);
             return WatchedRun.Predict(model, data.Training);
         }
         terminal.Line("no data named: inputs are taken to have mean 0 and variance 1", Tone.Dim);

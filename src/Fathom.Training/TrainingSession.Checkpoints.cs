@@ -1,0 +1,96 @@
+using Fathom.Training.Execution;
+using Fathom.Training.Schedules;
+
+namespace Fathom.Training;
+
+/// <summary>What a session writes down to be gone on with, and how it takes it up again.</summary>
+public sealed partial class TrainingSession
+{
+    /// <summary>Everything needed to go on from here: parameters, optimizer state, step.</summary>
+    public Checkpoint Capture()
+    {
+        Dictionary<string, (int[] Shape, float[] Elements)> tensors = [];
+        foreach (ParameterSlice slice in Parameters.Slices)
+        {
+            tensors[slice.Name] = (slice.Shape.Bind(1), Parameters.Value(slice).Span.ToArray());
+        }
+        foreach ((string name, float[] state) in Optimizer.Export())
+        {
+            tensors[name] = ([state.Length], state);
+        }
+        return new Checkpoint(NextStep, LearningRateScale, Model.Plan.Optimizer.Kind, KindOf(Model.Plan.Schedule), tensors, feedback?.Export() ?? [])
+        {
+            ClippingKind = Model.Plan.Clipping?.Kind ?? "",
+            Clipping = [.. clippingState],
+        };
+    }
+
+    /// <exception cref="TrainingException">The checkpoint belongs to another network, optimizer or schedule.</exception>
+    public void Restore(Checkpoint checkpoint)
+    {
+        RequireKind("optimizer", checkpoint.OptimizerKind, Model.Plan.Optimizer.Kind);
+        RequireKind("schedule", checkpoint.ScheduleKind, KindOf(Model.Plan.Schedule));
+        RequireClipping(checkpoint);
+        RequireTensors(checkpoint);
+        Optimizer.Import(checkpoint.Tensors.ToDictionary(pair => pair.Key, pair => pair.Value.Elements));
+        feedback?.Import(checkpoint.Schedule);
+        for (int i = 0; i < clippingState.Length; i++)
+        {
+            clippingState[i] = checkpoint.Clipping[i];
+        }
+        foreach (ParameterSlice slice in Parameters.Slices)
+        {
+            checkpoint.Tensors[slice.Name].Elements.CopyTo(Parameters.Value(slice).Span);
+        }
+        NextStep = checkpoint.NextStep;
+        LearningRateScale = checkpoint.LearningRateScale;
+    }
+
+    private static string KindOf(Schedule schedule) =>
+        schedule is WarmupSchedule { Then: { } then } ? $"{schedule.Kind}+{KindOf(then)}" : schedule.Kind;
+
+    private static void RequireKind(string what, string then, string now)
+    {
+        if (then != now)
+        {
+            throw new TrainingException($"the checkpoint was written with the {what} '{then}', this run has '{now}'; they must be the same for a run to go on");
+        }
+    }
+
+    /// <summary>A rule that remembers nothing may come and go between two runs.</summary>
+    private void RequireClipping(Checkpoint checkpoint)
+    {
+        string kind = Model.Plan.Clipping?.Kind ?? "";
+        if (clippingState.Length > 0 || checkpoint.Clipping.Count > 0)
+        {
+            RequireKind("clipping", Named(checkpoint.ClippingKind), Named(kind));
+        }
+        if (checkpoint.Clipping.Count != clippingState.Length)
+        {
+            throw new TrainingException($"the checkpoint has {checkpoint.Clipping.Count} numbers for the clipping '{Named(kind)}'; it needs {clippingState.Length}");
+        }
+
+        static string Named(string kind) => kind.Length == 0 ? "none" : kind;
+    }
+
+    /// <summary>Every parameter is there with its shape, and nothing that belongs to neither network nor optimizer.</summary>
+    private void RequireTensors(Checkpoint checkpoint)
+    {
+        foreach (ParameterSlice slice in Parameters.Slices)
+        {
+            if (!checkpoint.Tensors.TryGetValue(slice.Name, out (int[] Shape, float[] Elements) tensor))
+            {
+                throw new TrainingException($"the checkpoint has no tensor '{slice.Name}'; it belongs to another network");
+            }
+            if (tensor.Elements.Length != slice.Length)
+            {
+                throw new TrainingException($"the checkpoint's '{slice.Name}' has shape ({string.Join(", ", tensor.Shape)}); the network's has {slice.Shape}");
+            }
+        }
+        HashSet<string> known = [.. Parameters.Slices.Select(slice => slice.Name), .. Optimizer.TensorNames];
+        if (checkpoint.Tensors.Keys.FirstOrDefault(name => !known.Contains(name)) is { } foreign)
+        {
+            throw new TrainingException($"the checkpoint's tensor '{foreign}' belongs neither to this network nor to the state of {Optimizer.Kind}");
+        }
+    }
+}
