@@ -79,7 +79,7 @@ public sealed record Adam(double LearningRate = 0.001, double Beta1 = 0.9, doubl
         {
             gradient = decaysGradient ? V.Fma(V.Broadcast(gradientDecay), value, gradient) : gradient;
             first = V.Fma(V.Broadcast(add1), gradient, first * V.Broadcast(keep1));
-            second = V.Fma(V.Broadcast(add2), gradient * gradient, second * V.Broadcast(keep2));
+            second = V.Fma(V.Broadcast(add2) * gradient, gradient, second * V.Broadcast(keep2)); // from the left: g² alone overflows at 2·10¹⁹
             V root = V.Fma(V.Sqrt(second), V.Broadcast(rootScale), V.Broadcast(epsilon));
             V change = first / root * V.Broadcast(scale);
             return decaysValue ? V.Fma(V.Broadcast(valueDecay), value, change) : change;
