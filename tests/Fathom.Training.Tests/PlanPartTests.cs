@@ -1,6 +1,7 @@
 using Fathom.Compute;
 using Fathom.Graphs;
 using Fathom.Graphs.Ops;
+using Fathom.Testing;
 using Fathom.Training.Clipping;
 using Fathom.Training.Data;
 using Fathom.Training.Losses;
@@ -41,11 +42,7 @@ public sealed class PlanPartTests
         using WorkerPool pool = new(2);
         using TrainingSession session = new(Model(name), Digits, pool);
         Run(session, session.StepsPerEpoch + 5);
-        long workers = pool.AllocatedBytes();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        Run(session, 40);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
-        Assert.Equal(0, pool.AllocatedBytes() - workers);
+        Assert.Equal(0, SteadyAllocation.Bytes(() => Run(session, 40), pool));
     }
 
     [Theory]

@@ -1,4 +1,5 @@
 using Fathom.Compute;
+using Fathom.Testing;
 using Fathom.Graphs.Blocks;
 using Fathom.Graphs.Initializers;
 using Fathom.Graphs.Ops;
@@ -39,20 +40,18 @@ public sealed class AllocationTests
         // and then in step 1, and nothing in thousands of steps after. So warm up until a window is clean, which code that
         // allocates in each step never reaches; then a window three times as long must be clean too.
         int step = 0;
-        for (int window = 0; window < 10 && Allocated(100) != 0; window++)
+        for (int window = 0; window < 10 && SteadyAllocation.Bytes(() => Run(100)) != 0; window++)
         {
         }
-        Assert.Equal(0, Allocated(300));
+        Assert.Equal(0, SteadyAllocation.Bytes(() => Run(300)));
         Assert.All(plan.Real(network.Output).Span.ToArray(), value => Assert.True(float.IsFinite(value)));
 
-        long Allocated(int steps)
+        void Run(int steps)
         {
-            long before = GC.GetAllocatedBytesForCurrentThread();
             for (int i = 0; i < steps; i++)
             {
                 plan.Run(training, 1, step++);
             }
-            return GC.GetAllocatedBytesForCurrentThread() - before;
         }
     }
 

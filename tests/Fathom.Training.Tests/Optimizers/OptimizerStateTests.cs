@@ -1,3 +1,4 @@
+using Fathom.Testing;
 using Fathom.Compute;
 using Fathom.Testing.Reference.Runners;
 using Fathom.Training.Execution;
@@ -36,15 +37,14 @@ public sealed class OptimizerStateTests
             state.Step(optimizer, 0.01, step, updates, pool);
             state.GradientNorm(pool);
         }
-        long workers = pool.AllocatedBytes();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int step = 6; step <= 40; step++)
+        Assert.Equal(0, SteadyAllocation.Bytes(() =>
         {
-            state.Step(optimizer, 0.01, step, updates, pool);
-            state.GradientNorm(pool);
-        }
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
-        Assert.Equal(0, pool.AllocatedBytes() - workers);
+            for (int step = 6; step <= 40; step++)
+            {
+                state.Step(optimizer, 0.01, step, updates, pool);
+                state.GradientNorm(pool);
+            }
+        }, pool));
     }
 
     [Fact]
