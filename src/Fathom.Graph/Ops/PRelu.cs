@@ -102,7 +102,7 @@ public sealed record PReluWeightGradient(bool PerChannel, bool ChannelsLast) : O
     }
 
     public override void Run<T>(in KernelContext<T> context) =>
-        PReluSlopeJob<T>.Run(context.Input(0), context.Input(1), context.Output(0), PRelu.Split(context.InputShape(1), PerChannel, ChannelsLast), context.Pool);
+        ChannelDotJob<T, SlopeTerm<T>>.Run(context.Input(0), context.Input(1), context.Output(0), PRelu.Split(context.InputShape(1), PerChannel, ChannelsLast), context.Pool);
 }
 
 /// <summary>The verb of <see cref="PRelu"/>.</summary>
@@ -173,77 +173,9 @@ internal unsafe struct PReluJob<T> : IParallelJob, IVectorKernel<T> where T : un
     }
 }
 
-/// <summary>Σ dy·min(x, 0) per channel, summed in double over runs of a fixed length.</summary>
-internal unsafe struct PReluSlopeJob<T> : IParallelJob, IVectorKernel<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
+/// <summary>dy·min(x, 0), what an element adds to the gradient of the slope.</summary>
+internal readonly struct SlopeTerm<T> : IBinaryOperator<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    private const int RunLength = 1024;
-
-    private T* upstream, x, result;
-    private AxisSplit split;
-    private int first;
-
-    public static void Run(Buffer<T> upstream, Buffer<T> x, Buffer<T> result, AxisSplit split, WorkerPool pool)
-    {
-        PReluSlopeJob<T> job = new() { upstream = upstream.Pointer, x = x.Pointer, result = result.Pointer, split = split };
-        pool.Run(ref job, ChannelParts.Parts(split));
-    }
-
-    public readonly void Execute(int part, int worker)
-    {
-        PReluSlopeJob<T> mine = this;
-        mine.first = part * ChannelParts.ChannelsPerPart(split);
-        VectorKernel.Run<T, PReluSlopeJob<T>>(ref mine);
-    }
-
-    public readonly void Invoke<V>() where V : struct, ISimd<V, T>
-    {
-        int last = Math.Min(split.Length, first + ChannelParts.ChannelsPerPart(split));
-        if (split.Inner == 1)
-        {
-            for (int channel = first; channel < last; channel += V.Count)
-            {
-                V total = V.Zero;
-                for (int start = 0; start < split.Outer; start += ChannelParts.RowBlock)
-                {
-                    V sum = V.Zero;
-                    for (int n = start; n < Math.Min(split.Outer, start + ChannelParts.RowBlock); n++)
-                    {
-                        sum += Term<V>((long)n * split.Length + channel, last - channel);
-                    }
-                    total += sum;
-                }
-                VectorKernel.Write(total, result + channel, last - channel);
-            }
-            return;
-        }
-        for (int channel = first; channel < last; channel++)
-        {
-            double total = 0;
-            for (int n = 0; n < split.Outer; n++)
-            {
-                long plane = ((long)n * split.Length + channel) * split.Inner;
-                for (int start = 0; start < split.Inner; start += RunLength)
-                {
-                    total += RunSum<V>(plane + start, Math.Min(RunLength, split.Inner - start));
-                }
-            }
-            result[channel] = T.CreateTruncating(total);
-        }
-    }
-
-    private readonly double RunSum<V>(long at, int length) where V : struct, ISimd<V, T>
-    {
-        V sum = V.Zero;
-        for (int i = 0; i < length; i += V.Count)
-        {
-            sum += Term<V>(at + i, length - i);
-        }
-        return double.CreateTruncating(V.Sum(sum));
-    }
-
-    private readonly V Term<V>(long at, int count) where V : struct, ISimd<V, T>
-    {
-        V values = VectorKernel.Read<V, T>(x + at, count);
-        return V.Select(V.GreaterThan(values, V.Zero), V.Zero, values * VectorKernel.Read<V, T>(upstream + at, count));
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Invoke<V>(V upstream, V x) where V : struct, ISimd<V, T> => V.Select(V.GreaterThan(x, V.Zero), V.Zero, x * upstream);
 }

@@ -106,7 +106,7 @@ public sealed record ScaleWeightGradient(int? Axis) : Op
             context.Output(0).Span[0] = T.CreateTruncating(Reductions.Dot(context.Input(0), context.Input(1), context.Pool));
             return;
         }
-        ScaleWeightJob<T>.Run(context.Input(0), context.Input(1), context.Output(0), Scale.Split(context.InputShape(1), Axis), context.Pool);
+        ChannelDotJob<T, Product<T>>.Run(context.Input(0), context.Input(1), context.Output(0), Scale.Split(context.InputShape(1), Axis), context.Pool);
     }
 }
 
@@ -174,75 +174,4 @@ internal readonly struct Multiple<T>(T factor) : IUnaryOperator<T> where T : unm
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public V Invoke<V>(V x) where V : struct, ISimd<V, T> => x * V.Broadcast(factor);
-}
-
-/// <summary>Σ dy·x for each index of an axis, planes summed in double over runs of a fixed length.</summary>
-internal unsafe struct ScaleWeightJob<T> : IParallelJob, IVectorKernel<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
-{
-    private const int RunLength = 1024;
-
-    private T* upstream, x, result;
-    private AxisSplit split;
-    private int first;
-
-    public static void Run(Buffer<T> upstream, Buffer<T> x, Buffer<T> result, AxisSplit split, WorkerPool pool)
-    {
-        ScaleWeightJob<T> job = new() { upstream = upstream.Pointer, x = x.Pointer, result = result.Pointer, split = split };
-        pool.Run(ref job, ChannelParts.Parts(split));
-    }
-
-    public readonly void Execute(int part, int worker)
-    {
-        ScaleWeightJob<T> mine = this;
-        mine.first = part * ChannelParts.ChannelsPerPart(split);
-        VectorKernel.Run<T, ScaleWeightJob<T>>(ref mine);
-    }
-
-    public readonly void Invoke<V>() where V : struct, ISimd<V, T>
-    {
-        int last = Math.Min(split.Length, first + ChannelParts.ChannelsPerPart(split));
-        for (int index = first; index < last; index += split.Inner == 1 ? V.Count : 1)
-        {
-            if (split.Inner == 1)
-            {
-                Columns<V>(index, last - index);
-            }
-            else
-            {
-                result[index] = T.CreateTruncating(Planes<V>(index));
-            }
-        }
-    }
-
-    private readonly void Columns<V>(int index, int count) where V : struct, ISimd<V, T>
-    {
-        V sum = V.Zero;
-        for (int n = 0; n < split.Outer; n++)
-        {
-            long at = (long)n * split.Length + index;
-            sum = V.Fma(VectorKernel.Read<V, T>(upstream + at, count), VectorKernel.Read<V, T>(x + at, count), sum);
-        }
-        VectorKernel.Write(sum, result + index, count);
-    }
-
-    private readonly double Planes<V>(int index) where V : struct, ISimd<V, T>
-    {
-        double total = 0;
-        for (int n = 0; n < split.Outer; n++)
-        {
-            long plane = ((long)n * split.Length + index) * split.Inner;
-            for (int start = 0; start < split.Inner; start += RunLength)
-            {
-                V sum = V.Zero;
-                int length = Math.Min(RunLength, split.Inner - start);
-                for (int i = 0; i < length; i += V.Count)
-                {
-                    long at = plane + start + i;
-                    sum = V.Fma(VectorKernel.Read<V, T>(upstream + at, length - i), VectorKernel.Read<V, T>(x + at, length - i), sum);
-                }
-                total += double.CreateTruncating(V.Sum(sum));
-            }
-        }
-        return total;
-    }
 }
