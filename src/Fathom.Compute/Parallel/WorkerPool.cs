@@ -8,15 +8,21 @@ namespace Fathom.Compute;
 /// <summary>
 /// A fixed set of threads that share out the parts of one job at a time. A hand-over allocates nothing and takes well
 /// under a microsecond while the workers spin; they spin only briefly and then block. The caller takes parts too, and
-/// takes them all if no worker wakes up in time, so a busy neighbour on the machine cannot stall it.
+/// takes them all if no worker wakes up in time. Where a busy neighbour takes the processor from a worker in the middle of
+/// a part, the caller has to wait for it; after that it works alone for a while (see <see cref="Backoff"/>).
 /// </summary>
 public sealed unsafe partial class WorkerPool : IDisposable
 {
+    /// <summary>How often a thread comes back for more, at least, if there are parts enough.</summary>
+    private const int PartsAtOnce = 16;
+
     private static readonly long SpinTicks = Stopwatch.Frequency / 50_000; // 20 µs
+    private static readonly long PatienceTicks = Stopwatch.Frequency / 20_000; // 50 µs
 
     private readonly Thread[] workers;
     private readonly long[] allocated;
     private readonly SemaphoreSlim wake = new(0);
+    private readonly Backoff backoff = new();
     private readonly Lock failureLock = new();
 
     private Shared shared;
@@ -84,9 +90,12 @@ public sealed unsafe partial class WorkerPool : IDisposable
         Enter();
         try
         {
-            if (parts == 1)
+            if (parts == 1 || backoff.Active)
             {
-                job.Execute(0, 0);
+                for (int part = 0; part < parts; part++)
+                {
+                    job.Execute(part, 0);
+                }
             }
             else if (parts > 1)
             {
@@ -190,12 +199,9 @@ public sealed unsafe partial class WorkerPool : IDisposable
         Interlocked.Exchange(ref shared.State, (epoch << 32) | (uint)count);
         WakeSleepers(Math.Min(workers.Length, count - 1));
 
+        long started = Stopwatch.GetTimestamp();
         TakeParts(0);
-        SpinWait spinner = default;
-        while (Volatile.Read(ref shared.Done) != count)
-        {
-            spinner.SpinOnce(-1); // A part is in another thread's hands: let that thread run, but do not sleep.
-        }
+        Await(count, started);
         job = null;
         if (failure is not null)
         {
@@ -203,6 +209,34 @@ public sealed unsafe partial class WorkerPool : IDisposable
             failure = null;
             ExceptionDispatchInfo.Throw(surfaced);
         }
+    }
+
+    /// <summary>
+    /// Waits for the parts in other threads' hands. At first without giving up the processor: whoever got it would keep it
+    /// for longer than a part takes.
+    /// </summary>
+    private void Await(int count, long started)
+    {
+        if (Volatile.Read(ref shared.Done) == count)
+        {
+            return;
+        }
+        long ended = Stopwatch.GetTimestamp();
+        long now = ended;
+        SpinWait spinner = default;
+        while (Volatile.Read(ref shared.Done) != count)
+        {
+            if (now - ended < PatienceTicks)
+            {
+                Thread.SpinWait(1);
+            }
+            else
+            {
+                spinner.SpinOnce(-1); // The other thread may be waiting for this very processor.
+            }
+            now = Stopwatch.GetTimestamp();
+        }
+        backoff.Report(now, waited: now - ended, worked: ended - started);
     }
 
     private bool TakeParts(int worker)
@@ -219,19 +253,23 @@ public sealed unsafe partial class WorkerPool : IDisposable
             void* currentJob = job;
             delegate*<void*, int, int, void> currentInvoke = invoke;
             int part = parts - left;
-            if (Interlocked.CompareExchange(ref shared.State, state - 1, state) != state)
+            int end = part + Math.Max(1, left / (PartsAtOnce * Threads)); // Many parts are small ones: take several.
+            if (Interlocked.CompareExchange(ref shared.State, state - (end - part), state) != state)
             {
                 continue;
             }
-            try
+            taken += end - part;
+            for (; part < end; part++)
             {
-                currentInvoke(currentJob, part, worker);
+                try
+                {
+                    currentInvoke(currentJob, part, worker);
+                }
+                catch (Exception exception)
+                {
+                    KeepFailure(part, exception);
+                }
             }
-            catch (Exception exception)
-            {
-                KeepFailure(part, exception);
-            }
-            taken++;
         }
         if (taken > 0)
         {

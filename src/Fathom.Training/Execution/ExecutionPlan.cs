@@ -44,6 +44,9 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
     /// <summary>Samples per batch.</summary>
     public int Batch { get; }
 
+    /// <summary>The workers that run it.</summary>
+    internal WorkerPool Pool => pool;
+
     /// <summary>Elements of the arena for activations and their gradients.</summary>
     public int ArenaElements => arena.Length;
 
