@@ -95,6 +95,10 @@ public sealed class ExecutionPlan<T> : IDisposable where T : unmanaged, IBinaryF
                 Scratch = scratch.Buffer,
             };
             kernel.Node.Op.Run(in context);
+            if (FlushToZero.BySoftware)
+            {
+                Flush(kernel.Outputs);
+            }
             clock = profile?.Add(kernel.Node.Op.Kind, clock) ?? 0;
             if (probe is not null)
             {
@@ -131,6 +135,14 @@ public sealed class ExecutionPlan<T> : IDisposable where T : unmanaged, IBinaryF
         arena.Dispose();
         indices.Dispose();
         scratch.Dispose();
+    }
+
+    private void Flush(TensorBinding<T>[] outputs)
+    {
+        foreach (TensorBinding<T> output in outputs)
+        {
+            FlushToZero.Apply(output.Real, pool);
+        }
     }
 
     private static void Copy((Buffer<T> From, Buffer<T> To)[] copies)
