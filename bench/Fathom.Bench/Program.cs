@@ -11,6 +11,7 @@ RootCommand root = new("Measures Fathom. Every figure that matters is a ratio of
     GemmVerb.Create(),
     TelemetryVerb.Create(),
     ScalingVerb.Create(),
+    DenormalsVerb.Create(),
 };
 try
 {
