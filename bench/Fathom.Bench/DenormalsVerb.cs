@@ -23,7 +23,7 @@ internal static class DenormalsVerb
         BenchOptions options = new(command);
         command.SetAction(parsed =>
         {
-            IReadOnlyList<Workload> asked = BenchOptions.Workloads(parsed, options);
+            IReadOnlyList<Workload> asked = BenchOptions.Workloads(parsed, options, "W1", "W7");
             foreach ((string id, double scale) in Dying.Where(pair => asked.Any(workload => workload.Id == pair.Workload)))
             {
                 Measure(Workload.Find(id), scale, options, parsed);

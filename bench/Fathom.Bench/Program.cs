@@ -12,6 +12,9 @@ RootCommand root = new("Measures Fathom. Every figure that matters is a ratio of
     TelemetryVerb.Create(),
     ScalingVerb.Create(),
     DenormalsVerb.Create(),
+    MemoryVerb.Create(),
+    DepthVerb.Create(),
+    StartVerb.Create(),
 };
 try
 {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using Fathom.Compute;
 using Fathom.Graphs;
 using Fathom.Graphs.Blocks;
@@ -47,6 +48,9 @@ public sealed record Workload(string Id, string Summary, int Batch, ImmutableArr
 
     public static Workload Find(string id) => All.FirstOrDefault(workload => string.Equals(workload.Id, id, StringComparison.OrdinalIgnoreCase))
         ?? throw new BenchException($"unknown workload '{id}'; known are {string.Join(", ", All.Select(workload => workload.Id))}");
+
+    /// <summary>W2, W7 and W8 with any number of layers.</summary>
+    public static Workload TanhChain(int layers) => Chain(string.Create(CultureInfo.InvariantCulture, $"tanh×{layers}"), layers, "tanh", network => network.Tanh());
 
     /// <summary>Network and plan.</summary>
     /// <param name="weights">Another initializer for the weights of all dense layers; null for their own.</param>

@@ -56,7 +56,7 @@ public sealed partial class TrainingSession : IDisposable
         model.Plan.Pretraining?.RequireChain(model.Graph);
         (Model, Data, Pool) = (model, data, pool);
         ClassWeights = model.Plan.ClassWeights?.For(data.Training, TrainingGraph.Classes(model.Graph));
-        Graph = TrainingGraph.Build(model.Graph, model.Plan.Loss, classWeights: ClassWeights);
+        Graph = TrainingGraph.Build(model.Graph, model.Plan.Loss, classWeights: ClassWeights, recompute: model.Plan.Recompute);
         feed = new BatchFeed(Graph, data.Training, model.Plan.Loss, ClassWeights);
         evaluator = new Evaluator(this);
         foreach (Metrics.Metric metric in model.Plan.Metrics)
@@ -199,6 +199,16 @@ public sealed partial class TrainingSession : IDisposable
 
     /// <summary>For each elementwise layer the number of units that no sample makes other than 0.</summary>
     public IReadOnlyList<UnitActivity> MeasureUnits(DataSet data, int samples = 512) => evaluator.MeasureUnits(data, samples);
+
+    /// <summary>The memory that the steps of full batches need.</summary>
+    public MemoryUse MeasureMemory()
+    {
+        ExecutionPlan<float> plan = PlanFor(order.Rows(0).Length);
+        long block = (long)Parameters.Values.Length * sizeof(float);
+        long scratch = (long)plan.ScratchElements * sizeof(float) + Enumerable.Range(0, Pool.Threads).Sum(worker => (long)Pool.Scratch(worker).Length);
+        return new MemoryUse(block, block, (Model.Plan.Optimizer.StateCount + (accumulator is null ? 0 : 1)) * block,
+            (long)plan.ArenaElements * sizeof(float), (long)plan.PeakAliveElements * sizeof(float), scratch);
+    }
 
     public void Dispose()
     {

@@ -50,6 +50,9 @@ public sealed class ExecutionPlan<T> : IDisposable where T : unmanaged, IBinaryF
     /// <summary>The most elements alive at once, which no plan can go below.</summary>
     public int PeakAliveElements { get; }
 
+    /// <summary>Elements of memory that kernels work with.</summary>
+    public int ScratchElements => scratch.Length;
+
     /// <summary>The nodes in the order in which they run.</summary>
     public IEnumerable<Node> Schedule => kernels.Select(kernel => kernel.Node);
 
