@@ -27,6 +27,7 @@ public sealed unsafe class WorkerPool : IDisposable
     private void* job;
     private delegate*<void*, int, int, void> invoke;
     private int parts;
+    private bool flush;
     private int running;
     private int reportRequest;
     private int reportsPending;
@@ -226,6 +227,7 @@ public sealed unsafe class WorkerPool : IDisposable
         job = pointer;
         invoke = function;
         parts = count;
+        flush = FlushToZero.ByHardware;
         failure = null;
         failedPart = int.MaxValue;
         shared.Done = 0;
@@ -263,6 +265,7 @@ public sealed unsafe class WorkerPool : IDisposable
             }
             void* currentJob = job;
             delegate*<void*, int, int, void> currentInvoke = invoke;
+            bool currentFlush = flush;
             int part = parts - left;
             if (Interlocked.CompareExchange(ref shared.State, state - 1, state) != state)
             {
@@ -270,6 +273,10 @@ public sealed unsafe class WorkerPool : IDisposable
             }
             try
             {
+                if (worker != 0)
+                {
+                    FlushToZero.Follow(currentFlush);
+                }
                 currentInvoke(currentJob, part, worker);
             }
             catch (Exception exception)

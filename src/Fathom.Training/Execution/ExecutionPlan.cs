@@ -50,6 +50,9 @@ public sealed class ExecutionPlan<T> : IDisposable where T : unmanaged, IBinaryF
     /// <summary>The most elements alive at once, which no plan can go below.</summary>
     public int PeakAliveElements { get; }
 
+    /// <summary>Elements of memory that kernels work with.</summary>
+    public int ScratchElements => scratch.Length;
+
     /// <summary>The nodes in the order in which they run.</summary>
     public IEnumerable<Node> Schedule => kernels.Select(kernel => kernel.Node);
 
@@ -95,6 +98,10 @@ public sealed class ExecutionPlan<T> : IDisposable where T : unmanaged, IBinaryF
                 Scratch = scratch.Buffer,
             };
             kernel.Node.Op.Run(in context);
+            if (FlushToZero.BySoftware)
+            {
+                Flush(kernel.Outputs);
+            }
             clock = profile?.Add(kernel.Node.Op.Kind, clock) ?? 0;
             if (probe is not null)
             {
@@ -131,6 +138,14 @@ public sealed class ExecutionPlan<T> : IDisposable where T : unmanaged, IBinaryF
         arena.Dispose();
         indices.Dispose();
         scratch.Dispose();
+    }
+
+    private void Flush(TensorBinding<T>[] outputs)
+    {
+        foreach (TensorBinding<T> output in outputs)
+        {
+            FlushToZero.Apply(output.Real, pool);
+        }
     }
 
     private static void Copy((Buffer<T> From, Buffer<T> To)[] copies)

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Numerics;
 using Fathom.Compute;
 using Fathom.Graphs;
@@ -141,7 +142,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
                 }
                 last[node.Inputs[k]] = Math.Max(use, last.GetValueOrDefault(node.Inputs[k], 0));
             }
-            foreach ((int _, int output) in node.Op.Updates)
+            foreach ((int _, int output) in UpdatesOf(node))
             {
                 last[new Value(node, output)] = int.MaxValue;
             }
@@ -166,8 +167,8 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
             {
                 continue;
             }
-            kernels.Add(new ExecutionPlan<T>.Kernel(node, RandomKey.StreamOf(node.Name), inputs, outputs, []));
-            foreach ((int input, int output) in node.Op.Updates)
+            kernels.Add(new ExecutionPlan<T>.Kernel(node, RandomKey.StreamOf((node.Repeats ?? node).Name), inputs, outputs, []));
+            foreach ((int input, int output) in UpdatesOf(node))
             {
                 updates.Add((outputs[output].Real, inputs[input].Real));
             }
@@ -178,6 +179,9 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
         Kernels = [.. kernels];
         Updates = [.. updates];
     }
+
+    /// <summary>Running statistics see a batch once, however often a node is computed.</summary>
+    private static ImmutableArray<(int Input, int Output)> UpdatesOf(Node node) => node.Repeats is null ? node.Op.Updates : [];
 
     private TensorBinding<T> BindingOf(Value value, TensorBinding<T>[] inputs)
     {
