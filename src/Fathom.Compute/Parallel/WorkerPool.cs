@@ -10,16 +10,12 @@ namespace Fathom.Compute;
 /// under a microsecond while the workers spin; they spin only briefly and then block. The caller takes parts too, and
 /// takes them all if no worker wakes up in time, so a busy neighbour on the machine cannot stall it.
 /// </summary>
-public sealed unsafe class WorkerPool : IDisposable
+public sealed unsafe partial class WorkerPool : IDisposable
 {
     private static readonly long SpinTicks = Stopwatch.Frequency / 50_000; // 20 µs
 
-    [ThreadStatic]
-    private static AlignedMemory<byte>? singleScratch;
-
     private readonly Thread[] workers;
     private readonly long[] allocated;
-    private readonly AlignedMemory<byte>?[] scratch;
     private readonly SemaphoreSlim wake = new(0);
     private readonly Lock failureLock = new();
 
@@ -47,6 +43,11 @@ public sealed unsafe class WorkerPool : IDisposable
         allocated = new long[threads];
         scratch = new AlignedMemory<byte>?[threads];
         workers = new Thread[threads - 1];
+        lanes = new WorkerPool[threads];
+        for (int i = 0; i < threads; i++)
+        {
+            lanes[i] = threads == 1 ? this : new WorkerPool(this, i);
+        }
         for (int i = 0; i < workers.Length; i++)
         {
             int worker = i + 1;
@@ -104,43 +105,6 @@ public sealed unsafe class WorkerPool : IDisposable
         }
     }
 
-    /// <summary>Memory that only this worker touches while a job runs. Its contents do not outlive the part.</summary>
-    public Buffer<byte> Scratch(int worker)
-    {
-        AlignedMemory<byte>? memory = Threads == 1 && this == Single ? singleScratch : scratch[worker];
-        return memory is null ? default : memory.Buffer;
-    }
-
-    /// <summary>
-    /// Makes every worker's scratch at least this large. Call it when a plan is made, so that no step allocates.
-    /// Growing discards the contents. For <see cref="Single"/> it reserves the calling thread's scratch.
-    /// </summary>
-    public void ReserveScratch(int bytesPerWorker)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(bytesPerWorker);
-        if (this == Single)
-        {
-            Grow(ref singleScratch, bytesPerWorker);
-            return;
-        }
-        if (bytesPerWorker <= Scratch(0).Length)
-        {
-            return;
-        }
-        Enter();
-        try
-        {
-            for (int worker = 0; worker < Threads; worker++)
-            {
-                Grow(ref scratch[worker], bytesPerWorker);
-            }
-        }
-        finally
-        {
-            Volatile.Write(ref running, 0);
-        }
-    }
-
     /// <summary>
     /// Managed bytes allocated so far by the workers, each counted on its own thread; the caller is not counted.
     /// A difference of two readings proves (or disproves) that what ran between them allocated nothing.
@@ -179,7 +143,7 @@ public sealed unsafe class WorkerPool : IDisposable
     /// <summary>Ends the workers and frees their scratch.</summary>
     public void Dispose()
     {
-        if (this == Single || stopping)
+        if (this == Single || owner is not null || stopping)
         {
             return;
         }
@@ -194,15 +158,6 @@ public sealed unsafe class WorkerPool : IDisposable
             memory?.Dispose();
         }
         wake.Dispose();
-    }
-
-    private static void Grow(ref AlignedMemory<byte>? memory, int bytes)
-    {
-        if (memory is null || memory.Length < bytes)
-        {
-            memory?.Dispose();
-            memory = new AlignedMemory<byte>(bytes);
-        }
     }
 
 #pragma warning disable CS8500
