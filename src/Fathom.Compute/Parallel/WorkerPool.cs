@@ -29,6 +29,7 @@ public sealed unsafe partial class WorkerPool : IDisposable
     private void* job;
     private delegate*<void*, int, int, void> invoke;
     private int parts;
+    private bool flush;
     private int running;
     private int reportRequest;
     private int reportsPending;
@@ -190,6 +191,7 @@ public sealed unsafe partial class WorkerPool : IDisposable
         job = pointer;
         invoke = function;
         parts = count;
+        flush = FlushToZero.ByHardware;
         failure = null;
         failedPart = int.MaxValue;
         shared.Done = 0;
@@ -252,6 +254,7 @@ public sealed unsafe partial class WorkerPool : IDisposable
             }
             void* currentJob = job;
             delegate*<void*, int, int, void> currentInvoke = invoke;
+            bool currentFlush = flush;
             int part = parts - left;
             int end = part + Math.Max(1, left / (PartsAtOnce * Threads)); // Many parts are small ones: take several.
             if (Interlocked.CompareExchange(ref shared.State, state - (end - part), state) != state)
@@ -259,6 +262,10 @@ public sealed unsafe partial class WorkerPool : IDisposable
                 continue;
             }
             taken += end - part;
+            if (worker != 0)
+            {
+                FlushToZero.Follow(currentFlush);
+            }
             for (; part < end; part++)
             {
                 try

@@ -54,6 +54,13 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
             Scratch = memory,
         };
         kernel.Node.Op.Run(in context);
+        if (run.FlushOutputs)
+        {
+            foreach (TensorBinding<T> output in call.Outputs)
+            {
+                FlushToZero.Apply(output.Real, workers);
+            }
+        }
     }
 
     /// <summary>What ran side by side counts by its share of the threads, so that the parts add up to the time that passed.</summary>
@@ -97,7 +104,7 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
     internal sealed record BoundStage(BoundCall[][] Tasks, int Running, bool TakesAllThreads);
 
     /// <summary>What all kernels of one run are told.</summary>
-    private readonly record struct Circumstances(bool Training, ulong Seed, long Step, ProbeSet<T>? Probe, StepProfile? Profile);
+    private readonly record struct Circumstances(bool Training, ulong Seed, long Step, ProbeSet<T>? Probe, StepProfile? Profile, bool FlushOutputs);
 
     private struct StageJob : IParallelJob
     {

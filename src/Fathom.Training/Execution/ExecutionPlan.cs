@@ -56,6 +56,9 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
     /// </summary>
     public int PeakAliveElements { get; }
 
+    /// <summary>Elements of memory that kernels work with.</summary>
+    public int ScratchElements => scratch.Length;
+
     /// <summary>The nodes in the order in which they run.</summary>
     public IEnumerable<Node> Schedule => kernels.Select(kernel => kernel.Node);
 
@@ -92,7 +95,7 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
     /// <param name="profile">Takes the time of every kernel; null for none.</param>
     public void Run(bool training, ulong seed, long step, ProbeSet<T>? probe = null, StepProfile? profile = null)
     {
-        Circumstances run = new(training, seed, step, probe, profile);
+        Circumstances run = new(training, seed, step, probe, profile, FlushToZero.BySoftware);
         foreach (BoundStage stage in stages)
         {
             if (stage.TakesAllThreads)

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Numerics;
 using Fathom.Compute;
 using Fathom.Graphs;
@@ -163,7 +164,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
                 }
                 last[node.Inputs[k]] = Math.Max(use, last.GetValueOrDefault(node.Inputs[k], 0));
             }
-            foreach ((int _, int output) in node.Op.Updates)
+            foreach ((int _, int output) in UpdatesOf(node))
             {
                 last[new Value(node, output)] = int.MaxValue;
             }
@@ -191,8 +192,8 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
                 continue;
             }
             kernelAt[place] = kernels.Count;
-            kernels.Add(new ExecutionPlan<T>.Kernel(node, RandomKey.StreamOf(node.Name), inputs, outputs, []));
-            foreach ((int input, int output) in node.Op.Updates)
+            kernels.Add(new ExecutionPlan<T>.Kernel(node, RandomKey.StreamOf((node.Repeats ?? node).Name), inputs, outputs, []));
+            foreach ((int input, int output) in UpdatesOf(node))
             {
                 updates.Add((outputs[output].Real, inputs[input].Real));
             }
@@ -205,6 +206,9 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
             [.. stage.Tasks.Select(task => task.Select(call => BindCall(call, kernelAt[call.Kernel])).ToArray())], stage.Running, stage.TakesAllThreads))];
         Updates = [.. updates];
     }
+
+    /// <summary>Running statistics see a batch once, however often a node is computed.</summary>
+    private static ImmutableArray<(int Input, int Output)> UpdatesOf(Node node) => node.Repeats is null ? node.Op.Updates : [];
 
     private TensorBinding<T> BindingOf(Value value, TensorBinding<T>[] inputs)
     {
