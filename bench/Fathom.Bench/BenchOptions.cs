@@ -11,13 +11,13 @@ internal sealed class BenchOptions
     private readonly Option<double> seconds = new("--seconds") { HelpName = "S", DefaultValueFactory = _ => 0.3, Description = "Length of a turn (default 0.3)." };
     private readonly Option<bool> json = new("--json") { Description = "One JSON line for each workload instead of a table." };
 
-    public BenchOptions(Command command, bool withThreads = true)
+    public BenchOptions(Command command, bool withWorkloads = true)
     {
-        command.Options.Add(workloads);
-        if (withThreads)
+        if (withWorkloads)
         {
-            command.Options.Add(threads);
+            command.Options.Add(workloads);
         }
+        command.Options.Add(threads);
         command.Options.Add(rounds);
         command.Options.Add(seconds);
         command.Options.Add(json);

@@ -19,13 +19,15 @@ internal static class DepthVerb
     public static Command Create()
     {
         Command command = new("depth", "A step's time by layer of the MLP 784 → [100 tanh] × n → 10 for n from 100 to 10,000; and the time of graph, backward pass and plan.");
-        BenchOptions options = new(command);
+        BenchOptions options = new(command, withWorkloads: false);
+        Option<int[]> layers = new("--layers") { HelpName = "N", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => Depths, Description = "Numbers of layers (default 100, 300, 1000, 3000 and 10000)." };
+        command.Options.Add(layers);
         command.SetAction(parsed =>
         {
             using WorkerPool pool = new(options.Threads(parsed));
             DataSplit data = Workload.Find("W2").Split();
             double first = 0;
-            foreach (int depth in Depths)
+            foreach (int depth in parsed.GetValue(layers)!)
             {
                 Workload workload = Workload.TanhChain(depth);
                 (double graph, double autodiff, double plan) = Enumerable.Range(0, 3).Select(_ => Make(workload, pool)).MinBy(times => times.Graph + times.Autodiff + times.Plan);

@@ -10,7 +10,7 @@ namespace Fathom.Bench;
 /// <summary><c>memory</c>: what a step's memory is made of, with and without recomputation, beside PyTorch's.</summary>
 internal static class MemoryVerb
 {
-    private const int CountedSteps = 20;
+    private const int MostCounted = 20;
 
     public static Command Create()
     {
@@ -41,8 +41,8 @@ internal static class MemoryVerb
         using BareLane held = new(model, data, pool, "held");
         held.WarmUp(options.Seconds(parsed));
         double grown = ResidentSet.Peak() - before;
-        Steady steady = Steady.Of(held.Session, pool);
         IReadOnlyList<Samples> samples = Samples.Interleave([held, again], options.Rounds(parsed), options.Seconds(parsed));
+        Steady steady = Steady.Of(held.Session, pool, Math.Clamp((int)(1000 / samples[0].Median), 2, MostCounted));
         double torch = python is null ? double.NaN : Torch(workload, python, script, pool.Threads);
         Result result = new(workload, pool.Threads, held.Session.MeasureMemory(), again.Session.MeasureMemory(), grown, torch, steady, samples[1].RatioTo(samples[0]).Median);
         if (options.Json(parsed))
@@ -101,21 +101,23 @@ internal static class MemoryVerb
     /// <summary>What a step takes from the systems below it once it has run for a while: the least of a few windows.</summary>
     private sealed record Steady(double Managed, double Faults)
     {
-        public static Steady Of(TrainingSession session, WorkerPool pool)
+        public static Steady Of(TrainingSession session, WorkerPool pool, int steps)
         {
             (double managed, double faults) = (double.PositiveInfinity, double.PositiveInfinity);
             for (int window = 0; window < 3; window++)
             {
                 long workers = pool.AllocatedBytes();
+                long reading = -ResidentSet.Faults();
                 long faultsBefore = ResidentSet.Faults();
+                reading += faultsBefore; // asking has faults of its own
                 long before = GC.GetAllocatedBytesForCurrentThread();
-                for (int i = 0; i < CountedSteps; i++)
+                for (int i = 0; i < steps; i++)
                 {
                     session.Step();
                 }
                 long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-                faults = Math.Min(faults, (double)(ResidentSet.Faults() - faultsBefore) / CountedSteps);
-                managed = Math.Min(managed, (double)(allocated + pool.AllocatedBytes() - workers) / CountedSteps);
+                faults = Math.Min(faults, Math.Max(0, (double)(ResidentSet.Faults() - faultsBefore - reading) / steps));
+                managed = Math.Min(managed, (double)(allocated + pool.AllocatedBytes() - workers) / steps);
             }
             return new Steady(managed, faults);
         }

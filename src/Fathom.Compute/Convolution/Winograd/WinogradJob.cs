@@ -92,12 +92,10 @@ internal unsafe struct WinogradJob<T> : IParallelJob where T : unmanaged, IFloat
             {
                 int tile = region.FirstTile + strip * Plan.Across;
                 T* from = products + (nint)region.Tiles * panel + (nint)tile * width + channel - panel;
-                for (int i = 0; i < WinogradTransform.Reach; i++, from += WinogradTransform.Reach * region.Position)
-                {
-                    WinogradTransform.Output<T, V>(Plan.Across, from, width, region.Position, line + i * lineRow, WinogradTransform.Tile * V.Count, V.Count);
-                }
                 T* to = packed + strip * WinogradTransform.Tile * row + channel;
-                check += WinogradTransform.LastOutput<T, V>(Plan.Target.Width, line, V.Count, lineRow, bias, to, Plan.Pitch, row);
+                WinogradLines<T> positions = new(from, WinogradTransform.Reach * region.Position, width, region.Position);
+                WinogradTransform.Output<T, V>(WinogradTransform.Reach, Plan.Across, positions, new(line, lineRow, WinogradTransform.Tile * V.Count, V.Count));
+                check += WinogradTransform.LastOutput<T, V>(1, Plan.Target.Width, bias, new(line, 0, V.Count, lineRow), new(to, 0, Plan.Pitch, row));
             }
         }
         if (V.Any(V.IsNaN(check)))
@@ -196,17 +194,17 @@ internal unsafe struct WinogradWeightJob<T> : IParallelJob where T : unmanaged, 
         nint position = Plan.Position(Plan.Patches.Image.Channels, Plan.Pitch);
         for (int target = 0; target < Plan.Pitch; target += V.Count)
         {
-            for (int lane = 0; lane < V.Count; lane++)
+            int lanes = Math.Min(V.Count, Plan.Target.Channels - target);
+            if (lanes < V.Count)
             {
-                T* from = Weight + source * fromSource + (target + lane) * fromTarget;
-                for (int tap = 0; tap < Taps; tap++)
-                {
-                    taps[tap * V.Count + lane] = target + lane < Plan.Target.Channels ? from[Plan.Transposed ? Taps - 1 - tap : tap] : T.Zero;
-                }
+                new Span<T>(taps, Taps * V.Count).Clear();
             }
-            WinogradTransform.Weight<T, V>(3, taps, V.Count, 3 * V.Count, half, V.Count, 3 * V.Count);
+            Packing.Transpose(Taps, lanes, Weight + source * fromSource + target * fromTarget, fromTarget, taps, V.Count);
+            // Rotated is backwards.
+            WinogradLines<T> rows = Plan.Transposed ? new(taps + (Taps - 1) * V.Count, 0, -V.Count, -3 * V.Count) : new(taps, 0, V.Count, 3 * V.Count);
+            WinogradTransform.Weight<T, V>(1, 3, rows, new(half, 0, V.Count, 3 * V.Count));
             T* to = Transformed + (nint)source * Plan.Pitch + target;
-            WinogradTransform.Weight<T, V>(WinogradTransform.Reach, half, 3 * V.Count, V.Count, to, WinogradTransform.Reach * position, position);
+            WinogradTransform.Weight<T, V>(1, WinogradTransform.Reach, new(half, 0, 3 * V.Count, V.Count), new(to, 0, WinogradTransform.Reach * position, position));
         }
     }
 }

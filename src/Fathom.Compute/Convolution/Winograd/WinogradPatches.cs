@@ -8,6 +8,8 @@ namespace Fathom.Compute;
 /// </summary>
 internal readonly struct WinogradPatches
 {
+    private const int PixelsAtOnce = 64;
+
     public required ImageLayout Image { get; init; }
 
     /// <summary>Channels, rounded up to whole vectors.</summary>
@@ -54,7 +56,12 @@ internal readonly struct WinogradPatches
         T* to = packed + (nint)start * row;
         if (Image.Channel != 1)
         {
-            Packing.TransposedPanel(pixels, Image.Channels, from, Image.Channel, to, Pitch);
+            // A few pixels at a time, so that their lines stay until all channels are there.
+            for (int pixel = 0; pixel < pixels; pixel += PixelsAtOnce)
+            {
+                int count = Math.Min(PixelsAtOnce, pixels - pixel);
+                Packing.TransposedPanel(count, Image.Channels, from + pixel, Image.Channel, to + (nint)pixel * Pitch, Pitch);
+            }
             return;
         }
         for (int pixel = 0; pixel < pixels; pixel++, from += Image.Pixel, to += Pitch)
@@ -84,24 +91,17 @@ internal readonly struct WinogradPatches
             {
                 T* from = packed + strip * WinogradTransform.Tile * row + channel;
                 T* to = tiles + (nint)strip * Across * Pitch + channel;
+                WinogradLines<T> columns = new(from, 0, Pitch, row), transformed = new(inside, 0, V.Count, lineRow);
+                WinogradLines<T> rows = new(line, lineRow, WinogradTransform.Tile * V.Count, V.Count), positions = new(to, WinogradTransform.Reach * position, Pitch, position);
                 if (Size == WinogradTransform.Reach)
                 {
-                    WinogradTransform.Input<T, V>(width, from, Pitch, row, inside, V.Count, lineRow);
+                    WinogradTransform.Input<T, V>(1, width, columns, transformed);
+                    WinogradTransform.Input<T, V>(WinogradTransform.Reach, Across, rows, positions);
                 }
                 else
                 {
-                    WinogradTransform.Upstream<T, V>(width, from, Pitch, row, inside, V.Count, lineRow);
-                }
-                for (int i = 0; i < WinogradTransform.Reach; i++, to += WinogradTransform.Reach * position)
-                {
-                    if (Size == WinogradTransform.Reach)
-                    {
-                        WinogradTransform.Input<T, V>(Across, line + i * lineRow, WinogradTransform.Tile * V.Count, V.Count, to, Pitch, position);
-                    }
-                    else
-                    {
-                        WinogradTransform.Upstream<T, V>(Across, line + i * lineRow, WinogradTransform.Tile * V.Count, V.Count, to, Pitch, position);
-                    }
+                    WinogradTransform.Upstream<T, V>(1, width, columns, transformed);
+                    WinogradTransform.Upstream<T, V>(WinogradTransform.Reach, Across, rows, positions);
                 }
             }
         }

@@ -113,8 +113,9 @@ internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unm
             T* to = sums + target;
             for (int source = 0; source < channels; source++, from += width, to += Chunks.Pitch)
             {
-                check += WinogradTransform.WeightGradient<T, V>(WinogradTransform.Reach, from, WinogradTransform.Reach * position, position, half, 3 * V.Count, V.Count);
-                check += WinogradTransform.WeightGradient<T, V>(3, half, V.Count, 3 * V.Count, to, tap, 3 * tap);
+                WinogradLines<T> positions = new(from, 0, WinogradTransform.Reach * position, position);
+                check += WinogradTransform.WeightGradient<T, V>(1, WinogradTransform.Reach, positions, new(half, 0, 3 * V.Count, V.Count));
+                check += WinogradTransform.WeightGradient<T, V>(1, 3, new(half, 0, V.Count, 3 * V.Count), new(to, 0, tap, 3 * tap));
             }
         }
         if (V.Any(V.IsNaN(check)))
