@@ -232,7 +232,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
         GradientCopies = [.. copiedGradients.Select(copy => (Bindings[copy.From].Real, store.Gradient(copy.To)))];
         Kernels = [.. kernels];
         Stages = [.. stages.Stages.Select((stage, number) => new ExecutionPlan<T>.BoundStage(
-            [.. stage.Tasks.Select(task => task.Select(call => BindCall(call, kernelAt[call.Kernel], stage.TakesAllThreads ? number + 1 : number)).ToArray())], stage.Running, stage.TakesAllThreads))];
+            [.. stage.Tasks.Select(task => task.Select(call => BindCall(call, kernelAt[call.Kernel], number)).ToArray())], stage.Running, stage.TakesAllThreads))];
         Updates = [.. updates];
     }
 
@@ -257,11 +257,11 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
         return new TensorBinding<T>(memory, default, shape);
     }
 
-    private ExecutionPlan<T>.BoundCall BindCall(StageCall call, int kernel, int free)
+    private ExecutionPlan<T>.BoundCall BindCall(StageCall call, int kernel, int stage)
     {
         ExecutionPlan<T>.Kernel whole = Kernels[kernel];
         Node node = whole.Node;
-        ParameterSlice[] complete = call.Runs ? [.. CompleteAfter(node, free)] : [];
+        ParameterSlice[] complete = call.Runs ? [.. CompleteAfter(node, stage)] : [];
         return call.Parts == 1
             ? new ExecutionPlan<T>.BoundCall(kernel, whole.Inputs, whole.Outputs, call.Runs, call.Measures, complete)
             : new ExecutionPlan<T>.BoundCall(kernel,
@@ -270,15 +270,12 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
                 call.Runs, call.Measures, complete);
     }
 
-    /// <summary>
-    /// The parameters whose gradients a node computes, if no kernel of the stage <paramref name="free"/> or a later one reads
-    /// the parameter.
-    /// </summary>
-    private IEnumerable<ParameterSlice> CompleteAfter(Node node, int free)
+    /// <summary>The parameters whose gradients a node computes, if no later kernel reads the parameter, nor one at the same time.</summary>
+    private IEnumerable<ParameterSlice> CompleteAfter(Node node, int stage)
     {
         for (int output = 0; output < node.Outputs.Length; output++)
         {
-            if (gradientSlots.TryGetValue(new Value(node, output), out ParameterSlice? slice) && lastUses.GetValueOrDefault(slice.Name, -1) < free)
+            if (gradientSlots.TryGetValue(new Value(node, output), out ParameterSlice? slice) && lastUses.GetValueOrDefault(slice.Name, -1) < stage)
             {
                 yield return slice;
             }
