@@ -15,7 +15,6 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
     private readonly Dictionary<Value, ParameterSlice> gradientSlots = [];
     private readonly List<(Value From, ParameterSlice To)> copiedGradients = [];
     private readonly Dictionary<Value, int> offsets = [];
-    private readonly Dictionary<string, int> lastUses = [];
     private readonly List<Node> schedule = [];
     private readonly StagePlan stages;
 
@@ -109,10 +108,6 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
     private void Place()
     {
         Dictionary<Value, int> lastRead = LastReads(i => Math.Max(stages.StageOf(i), schedule[i].Op.IsView ? stages.MeasuredIn(i) : -1));
-        foreach (Node parameter in schedule.Where(node => node.Op is Parameter))
-        {
-            lastUses[parameter.Name] = wanted.Contains(parameter.Output) ? int.MaxValue : lastRead.GetValueOrDefault(parameter.Output, -1);
-        }
         // Inputs are written before the first node runs, so they get memory that nothing else uses.
         foreach (Node input in schedule.Where(node => node.Op is Input && node.Outputs[0].Kind == ElementKind.Real))
         {
@@ -231,8 +226,8 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
         }
         GradientCopies = [.. copiedGradients.Select(copy => (Bindings[copy.From].Real, store.Gradient(copy.To)))];
         Kernels = [.. kernels];
-        Stages = [.. stages.Stages.Select((stage, number) => new ExecutionPlan<T>.BoundStage(
-            [.. stage.Tasks.Select(task => task.Select(call => BindCall(call, kernelAt[call.Kernel], number)).ToArray())], stage.Running, stage.TakesAllThreads))];
+        Stages = [.. stages.Stages.Select(stage => new ExecutionPlan<T>.BoundStage(
+            [.. stage.Tasks.Select(task => task.Select(call => BindCall(call, kernelAt[call.Kernel])).ToArray())], stage.Running, stage.TakesAllThreads))];
         Updates = [.. updates];
     }
 
@@ -257,29 +252,16 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
         return new TensorBinding<T>(memory, default, shape);
     }
 
-    private ExecutionPlan<T>.BoundCall BindCall(StageCall call, int kernel, int stage)
+    private ExecutionPlan<T>.BoundCall BindCall(StageCall call, int kernel)
     {
         ExecutionPlan<T>.Kernel whole = Kernels[kernel];
         Node node = whole.Node;
-        ParameterSlice[] complete = call.Runs ? [.. CompleteAfter(node, stage)] : [];
         return call.Parts == 1
-            ? new ExecutionPlan<T>.BoundCall(kernel, whole.Inputs, whole.Outputs, call.Runs, call.Measures, complete)
+            ? new ExecutionPlan<T>.BoundCall(kernel, whole.Inputs, whole.Outputs, call.Runs, call.Measures)
             : new ExecutionPlan<T>.BoundCall(kernel,
                 [.. whole.Inputs.Select((binding, i) => SamplesOf(binding, node.Inputs[i].Shape, call))],
                 [.. whole.Outputs.Select((binding, i) => SamplesOf(binding, node.Outputs[i].Shape, call))],
-                call.Runs, call.Measures, complete);
-    }
-
-    /// <summary>The parameters whose gradients a node computes, if no later kernel reads the parameter, nor one at the same time.</summary>
-    private IEnumerable<ParameterSlice> CompleteAfter(Node node, int stage)
-    {
-        for (int output = 0; output < node.Outputs.Length; output++)
-        {
-            if (gradientSlots.TryGetValue(new Value(node, output), out ParameterSlice? slice) && lastUses.GetValueOrDefault(slice.Name, -1) < stage)
-            {
-                yield return slice;
-            }
-        }
+                call.Runs, call.Measures);
     }
 
     /// <summary>The samples of one part; all of a tensor that has no batch axis.</summary>
