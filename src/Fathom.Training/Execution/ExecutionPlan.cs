@@ -108,11 +108,11 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
             }
         }
         pool.LevelScratch();
-        long clock = profile is null ? 0 : Stopwatch.GetTimestamp();
         if (profile is not null)
         {
             Report(profile);
         }
+        long clock = profile is null ? 0 : Stopwatch.GetTimestamp();
         Copy(gradientCopies);
         if (training)
         {
