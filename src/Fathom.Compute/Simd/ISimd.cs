@@ -108,6 +108,9 @@ public unsafe interface ISimd<TSelf, T>
     /// <summary>Sum of all lanes, always in the same order.</summary>
     static abstract T Sum(TSelf a);
 
+    /// <summary>The largest lane; any lane if one is NaN.</summary>
+    static abstract T Largest(TSelf a);
+
     /// <summary>
     /// a·2ⁿ for an integral n with |n| ≤ 252 (float) or 2044 (double), right into the denormals and rounded once.
     /// </summary>

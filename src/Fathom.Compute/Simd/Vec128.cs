@@ -172,6 +172,23 @@ public readonly unsafe struct Vec128<T>(Vector128<T> lanes) : ISimd<Vec128<T>, T
     public static T Sum(Vec128<T> a) => Vector128.Sum(a.Lanes);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Largest(Vec128<T> a) => Largest(a.Lanes);
+
+    // Halves against each other, then neighbours.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static T Largest(Vector128<T> lanes)
+    {
+        if (typeof(T) == typeof(double))
+        {
+            Vector128<double> doubles = lanes.AsDouble();
+            return Vector128.MaxNative(doubles, Vector128.Shuffle(doubles, Vector128.Create(1L, 0L))).As<double, T>().ToScalar();
+        }
+        Vector128<float> singles = lanes.AsSingle();
+        singles = Vector128.MaxNative(singles, Vector128.Shuffle(singles, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.MaxNative(singles, Vector128.Shuffle(singles, Vector128.Create(1, 0, 3, 2))).As<float, T>().ToScalar();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec128<T> Scale(Vec128<T> a, Vec128<T> n)
     {
         // Two factors, because 2ⁿ alone may lie beyond the range although a·2ⁿ does not.

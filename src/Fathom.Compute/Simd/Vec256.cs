@@ -172,6 +172,9 @@ public readonly unsafe struct Vec256<T>(Vector256<T> lanes) : ISimd<Vec256<T>, T
     public static T Sum(Vec256<T> a) => Vector256.Sum(a.Lanes);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Largest(Vec256<T> a) => Vec128<T>.Largest(Vector128.MaxNative(a.Lanes.GetLower(), a.Lanes.GetUpper()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec256<T> Scale(Vec256<T> a, Vec256<T> n)
     {
         // Two factors, because 2ⁿ alone may lie beyond the range although a·2ⁿ does not.

@@ -172,6 +172,13 @@ public readonly unsafe struct Vec512<T>(Vector512<T> lanes) : ISimd<Vec512<T>, T
     public static T Sum(Vec512<T> a) => Vector512.Sum(a.Lanes);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Largest(Vec512<T> a)
+    {
+        Vector256<T> half = Vector256.MaxNative(a.Lanes.GetLower(), a.Lanes.GetUpper());
+        return Vec128<T>.Largest(Vector128.MaxNative(half.GetLower(), half.GetUpper()));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec512<T> Scale(Vec512<T> a, Vec512<T> n)
     {
         if (Avx512F.IsSupported)
