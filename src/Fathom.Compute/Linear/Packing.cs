@@ -68,12 +68,7 @@ internal static unsafe class Packing
         {
             for (; j <= columns - 8; j += 8)
             {
-                int p = 0;
-                for (; p <= depth - 8; p += 8)
-                {
-                    Transpose8x8((float*)source + j * stride + p, stride, (float*)destination + p * width + j, width);
-                }
-                TransposeRest(p, depth, 8, source + j * stride, stride, destination + j, width);
+                EightColumns(depth, (float*)source + j * stride, stride, (float*)destination + j, width);
             }
         }
         if (typeof(T) == typeof(float) && (Sse.IsSupported || AdvSimd.Arm64.IsSupported))
@@ -89,6 +84,23 @@ internal static unsafe class Packing
             }
         }
         TransposeRest(0, depth, columns - j, source + j * stride, stride, destination + j, width);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static void EightColumns(int depth, float* source, nint stride, float* destination, nint width)
+    {
+        int p = 0;
+        for (; p <= depth - 8; p += 8)
+        {
+            Transpose8x8(source + p, stride, destination + p * width, width);
+        }
+        if (p <= depth - 4)
+        {
+            Transpose4x4(source + p, stride, destination + p * width, width);
+            Transpose4x4(source + 4 * stride + p, stride, destination + p * width + 4, width);
+            p += 4;
+        }
+        TransposeRest(p, depth, 8, source, stride, destination, width);
     }
 
     private static void TransposeRest<T>(int from, int depth, int columns, T* source, nint stride, T* destination, nint width)

@@ -16,6 +16,9 @@ internal readonly struct WinogradPlan
     /// <summary>Bytes of transformed tiles that are worked on at a time, so that they stay in the second-level cache.</summary>
     private const long BlockBytes = 448 * 1024;
 
+    /// <summary>The same for the gradient by the weights: each time, all its sums are added to, and they are many.</summary>
+    private const long GradientBytes = 800 * 1024;
+
     /// <summary>Blocks to have at least, if there is work for them.</summary>
     private const int LeastBlocks = 16;
 
@@ -43,7 +46,7 @@ internal readonly struct WinogradPlan
         long most = Math.Max(1, BlockBytes / (stripBytes * Strips));
         int blocks = Math.Max((int)((shape.Samples + most - 1) / most), LeastBlocks);
         Blocks = Math.Min(shape.Samples, RoundUp(blocks, 4));
-        ImagesAtOnce = (int)Math.Min(most, Math.Max(1, shape.Samples));
+        ImagesAtOnce = (int)Math.Clamp(GradientBytes / (stripBytes * Strips), 1, Math.Max(1, shape.Samples));
         MostImages = Blocks == 0 ? 0 : PackedPlanes.CeilingDivide(shape.Samples, Blocks);
     }
 
