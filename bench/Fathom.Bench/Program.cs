@@ -11,6 +11,10 @@ RootCommand root = new("Measures Fathom. Every figure that matters is a ratio of
     GemmVerb.Create(),
     TelemetryVerb.Create(),
     ScalingVerb.Create(),
+    DenormalsVerb.Create(),
+    MemoryVerb.Create(),
+    DepthVerb.Create(),
+    StartVerb.Create(),
 };
 try
 {

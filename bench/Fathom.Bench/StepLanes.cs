@@ -48,9 +48,9 @@ public abstract class StepLane(string name) : ILane, IDisposable
 }
 
 /// <summary>A step that nobody watches.</summary>
-public sealed class BareLane(ModelDefinition model, DataSplit data, WorkerPool pool, string name = "bare") : StepLane(name)
+public sealed class BareLane(ModelDefinition model, DataSplit data, WorkerPool pool, string name = "bare", bool flush = true) : StepLane(name)
 {
-    public override TrainingSession Session { get; } = new(model, data, pool, watch: false);
+    public override TrainingSession Session { get; } = new(model, data, pool, watch: false) { FlushDenormals = flush };
 
     public override void Dispose() => Session.Dispose();
 

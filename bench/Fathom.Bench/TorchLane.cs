@@ -26,12 +26,13 @@ public sealed class TorchPeer : IDisposable
     /// <param name="workload">Such as W1.</param>
     /// <param name="settings">How it is started.</param>
     /// <param name="preload">Library to load first, such as tcmalloc; null for none.</param>
+    /// <param name="memory">Whether it is to be asked for its memory.</param>
     /// <exception cref="BenchException">It does not start.</exception>
-    public TorchPeer(string python, string script, string workload, TorchSettings settings, string? preload)
+    public TorchPeer(string python, string script, string workload, TorchSettings settings, string? preload, bool memory = false)
     {
         ProcessStartInfo start = new(python) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         string[] arguments = [script, "--workload", workload, "--threads", settings.Threads.ToString(CultureInfo.InvariantCulture), "--graph", settings.Captured ? "captured" : "eager"];
-        Array.ForEach(settings.ChannelsLast ? [.. arguments, "--channels-last"] : arguments, start.ArgumentList.Add);
+        Array.ForEach([.. arguments, .. settings.ChannelsLast ? ["--channels-last"] : (string[])[], .. memory ? ["--memory"] : (string[])[]], start.ArgumentList.Add);
         start.Environment["OMP_NUM_THREADS"] = settings.Threads.ToString(CultureInfo.InvariantCulture);
         start.Environment["OPENBLAS_NUM_THREADS"] = settings.Threads.ToString(CultureInfo.InvariantCulture);
         start.Environment["ATEN_CPU_CAPABILITY"] = System.Runtime.Intrinsics.X86.Avx512F.IsSupported ? "avx512" : "avx2"; // it does not know all processors
@@ -60,6 +61,14 @@ public sealed class TorchPeer : IDisposable
         process.StandardInput.Flush();
         JsonObject line = Read();
         return new Turn([.. line["ms"]!.AsArray().Select(time => time!.GetValue<double>())], line["cpu_ms"]!.GetValue<double>());
+    }
+
+    /// <summary>MB by which its resident set had grown at its peak since before the network was built.</summary>
+    public double PeakMegabytes()
+    {
+        process.StandardInput.WriteLine("memory 0");
+        process.StandardInput.Flush();
+        return Read()["peak_mb"]!.GetValue<double>();
     }
 
     public void Dispose()

@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using Fathom.Compute;
 using Fathom.Graphs;
 using Fathom.Graphs.Blocks;
+using Fathom.Graphs.Initializers;
 using Fathom.Graphs.Ops;
 using Fathom.Training;
 using Fathom.Training.Data;
@@ -47,12 +49,21 @@ public sealed record Workload(string Id, string Summary, int Batch, ImmutableArr
     public static Workload Find(string id) => All.FirstOrDefault(workload => string.Equals(workload.Id, id, StringComparison.OrdinalIgnoreCase))
         ?? throw new BenchException($"unknown workload '{id}'; known are {string.Join(", ", All.Select(workload => workload.Id))}");
 
+    /// <summary>W2, W7 and W8 with any number of layers.</summary>
+    public static Workload TanhChain(int layers) => Chain(string.Create(CultureInfo.InvariantCulture, $"tanh×{layers}"), layers, "tanh", network => network.Tanh());
+
     /// <summary>Network and plan.</summary>
-    public ModelDefinition Model()
+    /// <param name="weights">Another initializer for the weights of all dense layers; null for their own.</param>
+    public ModelDefinition Model(Initializer? weights = null)
     {
         int steps = Data(DataLength).Count / Batch;
         TrainingPlan plan = new() { Loss = new CrossEntropy(), Optimizer = Optimizer, BatchSize = Batch, Epochs = Math.Max(1, PlannedSteps / steps), Seed = 1 };
-        return new ModelDefinition(Id, Network(Graphs.Network.Input([.. Row])).Build(), plan);
+        Graph graph = Network(Graphs.Network.Input([.. Row])).Build();
+        if (weights is not null)
+        {
+            graph = GraphRewriter.Rewrite(graph, (rewriter, node) => node.Op is Dense ? rewriter.Copy(node, initializer: (slot, own) => slot == "weight" ? weights : own) : null);
+        }
+        return new ModelDefinition(Id, graph, plan);
     }
 
     /// <summary>Random samples of random classes, the same in every run.</summary>

@@ -3,6 +3,8 @@
 
 Started by `Fathom.Bench compare`, which sends lines such as `bare 0.3` or `watched 0.3` and reads one JSON line for each:
 {"ms": [wall time of every step], "cpu_ms": process CPU time by step}. The first line that is written says what was set up.
+`memory 0.3` makes bare steps and answers with the growth of the resident set since before the network was built, at its
+peak: {"peak_mb": …} (Linux only).
 
 Each workload has 8 batches of random data that take turns. Weights are Xavier uniform. A step is: gradients to None,
 forward, cross-entropy, backward, optimizer. --graph captured records forward and backward as one TorchScript graph, which
@@ -305,6 +307,26 @@ class Steps:
                 self.last = torch.stack([torch.count_nonzero(a - a).float() for a in tap])
 
 
+class Resident:
+    """Growth of the resident set; the kernel keeps its peak, and begins anew when told to."""
+
+    def __init__(self):
+        warm = torch.nn.Linear(64, 64)  # libraries and thread pools are no part of a step
+        warm(torch.rand(64, 64)).sum().backward()
+        gc.collect()
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")
+        self.before = self.read("VmRSS")
+
+    def peak_mb(self):
+        return (self.read("VmHWM") - self.before) / 1e3
+
+    @staticmethod
+    def read(key):
+        with open("/proc/self/status") as file:
+            return next(int(line.split()[1]) * 1.024 for line in file if line.startswith(key))
+
+
 def main():
     global WATCH
     parser = argparse.ArgumentParser()
@@ -312,10 +334,12 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--graph", choices=["eager", "captured"], default="eager")
     parser.add_argument("--channels-last", action="store_true")
+    parser.add_argument("--memory", action="store_true")
     args = parser.parse_args()
     warnings.filterwarnings("ignore")
     torch.set_num_threads(args.threads)
     torch.set_flush_denormal(True)
+    resident = Resident() if args.memory else None
     steps = Steps(args)
     print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads()}), flush=True)
     gc.disable()
@@ -324,6 +348,11 @@ def main():
         what, seconds = line.split()
         if what == "quit":
             break
+        if what == "memory":
+            for _ in range(6):
+                steps.step(False)
+            print(json.dumps({"peak_mb": resident.peak_mb()}), flush=True)
+            continue
         WATCH = what == "watched"
         if what not in warm:  # the graph's executor looks at a few runs before it settles
             warm.add(what)

@@ -75,6 +75,14 @@ public sealed class GraphBuilder
         return node.Output;
     }
 
+    /// <summary>Adds a node that does again what another does, from inputs of the same bits.</summary>
+    internal Node Repeat(Node node, ReadOnlySpan<Value> inputs)
+    {
+        Node repeat = new(Claim($"↻{node.Name}", node.Op.Kind), node.Op, [.. inputs], node.Outputs, forward: null) { Repeats = node };
+        nodes.Add(repeat);
+        return repeat;
+    }
+
     /// <summary>Adds a layer: the op, and the parameters that it needs, named by <see cref="Op.ParameterName"/>.</summary>
     /// <param name="op">What the layer does.</param>
     /// <param name="name">Unique name; null for the op's kind with a running number.</param>
@@ -158,16 +166,19 @@ public sealed class GraphBuilder
         return graph;
     }
 
-    /// <summary>Takes over a source from another graph as it is: the same node, since nothing in it refers to a graph.</summary>
-    internal Value Adopt(Node source)
+    /// <summary>
+    /// Takes over a node from another graph as it is: the same node, since nothing in it refers to a graph. Its inputs, if
+    /// it has any, must be there.
+    /// </summary>
+    internal Value Adopt(Node node)
     {
-        if (!names.Add(source.Name))
+        if (!names.Add(node.Name))
         {
-            throw new GraphException($"{source.Name} ({source.Op.Kind}): the name is taken by another node; names must be unique");
+            throw new GraphException($"{node.Name} ({node.Op.Kind}): the name is taken by another node; names must be unique");
         }
-        nodes.Add(source);
-        Register(source);
-        return source.Output;
+        nodes.Add(node);
+        Register(node);
+        return node.Output;
     }
 
     /// <summary>The first output of a node by the node's name; null if there is none.</summary>

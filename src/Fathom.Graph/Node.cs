@@ -26,6 +26,12 @@ public sealed class Node
     /// <summary>For a node of the backward pass: the forward node whose gradient it helps to compute.</summary>
     public Node? Forward { get; }
 
+    /// <summary>
+    /// For a node of the backward pass that computes a forward node's outputs once more: that node, whose random numbers
+    /// it draws. See <see cref="Recomputation"/>.
+    /// </summary>
+    public Node? Repeats { get; internal init; }
+
     /// <summary>The first output, which for most ops is the only one.</summary>
     public Value Output => new(this, 0);
 

@@ -1,3 +1,4 @@
+using Fathom.Compute;
 using Fathom.Graphs;
 using Fathom.Graphs.Ops;
 using Fathom.Training.Data;
@@ -101,6 +102,7 @@ internal sealed class Evaluator(TrainingSession session) : IDisposable
             plans.Add(rows.Length, plan);
         }
         feed.Fill(plan, rows);
+        using FlushToZero flush = session.BeginFlush();
         plan.Run(training: false, session.Model.Plan.Seed, session.NextStep);
         return plan;
     }

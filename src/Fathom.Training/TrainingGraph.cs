@@ -55,7 +55,8 @@ public sealed class TrainingGraph
     /// <param name="loss">The loss to attach.</param>
     /// <param name="inputGradient">Whether the gradient by the (real) input is asked for beside the parameters'.</param>
     /// <param name="classWeights">Weights of the classes in the loss; null for none.</param>
-    public static TrainingGraph Build(Graph network, Losses.Loss loss, bool inputGradient = false, IReadOnlyList<double>? classWeights = null)
+    /// <param name="recompute">Whether the backward pass computes most activations again, to save their memory.</param>
+    public static TrainingGraph Build(Graph network, Losses.Loss loss, bool inputGradient = false, IReadOnlyList<double>? classWeights = null, bool recompute = false)
     {
         Node[] inputs = [.. network.Inputs];
         if (inputs.Length != 1)
@@ -69,6 +70,11 @@ public sealed class TrainingGraph
         IEnumerable<Value>? wanted = inputGradient && inputs[0].Outputs[0].Kind == ElementKind.Real
             ? [inputs[0].Output, .. forward.Parameters.Where(node => ((Parameter)node.Op).Trainable).Select(node => node.Output)]
             : null;
-        return new TrainingGraph(Autodiff.Differentiate(forward, scalar, wanted), network.Output, scalar, inputs[0].Output, target);
+        DifferentiatedGraph differentiated = Autodiff.Differentiate(forward, scalar, wanted);
+        if (recompute)
+        {
+            differentiated = Recomputation.Apply(forward, differentiated, [network.Output, scalar]);
+        }
+        return new TrainingGraph(differentiated, network.Output, scalar, inputs[0].Output, target);
     }
 }

@@ -51,6 +51,12 @@ public sealed record TrainingPlan
     /// </summary>
     public int Accumulate { get; init; } = 1;
 
+    /// <summary>
+    /// Whether most activations are given up in the forward pass and computed again in the backward pass (activation
+    /// checkpointing): the memory of about √n of n layers for at most one more forward pass. Changes no result.
+    /// </summary>
+    public bool Recompute { get; init; }
+
     /// <summary>Passes over the training data; at least 1.</summary>
     public int Epochs { get; init; } = 20;
 

@@ -1,3 +1,4 @@
+using Fathom.Compute;
 using Fathom.Training.Execution;
 using Fathom.Training.Schedules;
 
@@ -42,6 +43,8 @@ public sealed partial class TrainingSession
         {
             checkpoint.Tensors[slice.Name].Elements.CopyTo(Parameters.Value(slice).Span);
         }
+        FlushToZero.Apply(Parameters.Values, Pool);
+        Optimizer.FlushDenormals(Pool);
         NextStep = checkpoint.NextStep;
         LearningRateScale = checkpoint.LearningRateScale;
     }

@@ -56,7 +56,7 @@ public sealed partial class TrainingSession : IDisposable
         model.Plan.Pretraining?.RequireChain(model.Graph);
         (Model, Data, Pool) = (model, data, pool);
         ClassWeights = model.Plan.ClassWeights?.For(data.Training, TrainingGraph.Classes(model.Graph));
-        Graph = TrainingGraph.Build(model.Graph, model.Plan.Loss, classWeights: ClassWeights);
+        Graph = TrainingGraph.Build(model.Graph, model.Plan.Loss, classWeights: ClassWeights, recompute: model.Plan.Recompute);
         feed = new BatchFeed(Graph, data.Training, model.Plan.Loss, ClassWeights);
         evaluator = new Evaluator(this);
         foreach (Metrics.Metric metric in model.Plan.Metrics)
@@ -70,6 +70,7 @@ public sealed partial class TrainingSession : IDisposable
         accumulator = model.Plan.Accumulate > 1 ? new GradientAccumulator<float>(Parameters.Gradients.Length) : null;
         Optimizer = new OptimizerState<float>(Parameters, model.Plan.Optimizer);
         Parameters.Initialize(model.Plan.Seed);
+        FlushToZero.Apply(Parameters.Values, pool);
         updates = new UpdateSize[Parameters.Slices.Count(slice => slice.Trainable)];
         feedback = model.Plan.Schedule.CreateFeedback();
         clippingState = new double[model.Plan.Clipping?.StateLength(Parameters.Slices) ?? 0];
@@ -103,6 +104,12 @@ public sealed partial class TrainingSession : IDisposable
     /// </summary>
     public ProbeSet<float>? Watch { get; }
 
+    /// <summary>
+    /// Whether numbers below the smallest normal one (2⁻¹²⁶) become zeros, as they should: gradients that die out pass
+    /// through them, and many processors take a hundred times as long there. False to see what that costs.
+    /// </summary>
+    public bool FlushDenormals { get; init; } = true;
+
     /// <summary>Takes the time of each part of the steps from now on; null for none.</summary>
     public StepProfile? Profile { get; set; }
 
@@ -133,6 +140,7 @@ public sealed partial class TrainingSession : IDisposable
         {
             return true;
         }
+        using FlushToZero flush = BeginFlush();
         Parameters.Initialize(Model.Plan.Seed);
         PreparationScope scope = new()
         {
@@ -146,6 +154,7 @@ public sealed partial class TrainingSession : IDisposable
     public StepResult Step()
     {
         Prepare();
+        using FlushToZero flush = BeginFlush();
         long started = Stopwatch.GetTimestamp();
         TrainingPlan plan = Model.Plan;
         double loss = Backpropagate(order.Rows(NextStep));
@@ -164,6 +173,11 @@ public sealed partial class TrainingSession : IDisposable
         clock = Profile?.Add("watch: parameters", clock) ?? 0;
         Optimizer.Step(plan.Optimizer, rate, NextStep + 1, Watch is null ? [] : updates, Pool);
         regularizers.Project(NextStep, Pool);
+        if (FlushToZero.BySoftware)
+        {
+            FlushToZero.Apply(Parameters.Values, Pool);
+            Optimizer.FlushDenormals(Pool);
+        }
         clock = Profile?.Add("optimizer", clock) ?? 0;
         RecordUpdates();
         if (Profile is { } profile)
@@ -186,6 +200,16 @@ public sealed partial class TrainingSession : IDisposable
     /// <summary>For each elementwise layer the number of units that no sample makes other than 0.</summary>
     public IReadOnlyList<UnitActivity> MeasureUnits(DataSet data, int samples = 512) => evaluator.MeasureUnits(data, samples);
 
+    /// <summary>The memory that the steps of full batches need.</summary>
+    public MemoryUse MeasureMemory()
+    {
+        ExecutionPlan<float> plan = PlanFor(order.Rows(0).Length);
+        long block = (long)Parameters.Values.Length * sizeof(float);
+        long scratch = (long)plan.ScratchElements * sizeof(float) + Enumerable.Range(0, Pool.Threads).Sum(worker => (long)Pool.Scratch(worker).Length);
+        return new MemoryUse(block, block, (Model.Plan.Optimizer.StateCount + (accumulator is null ? 0 : 1)) * block,
+            (long)plan.ArenaElements * sizeof(float), (long)plan.PeakAliveElements * sizeof(float), scratch);
+    }
+
     public void Dispose()
     {
         foreach (ExecutionPlan<float> plan in plans.Values)
@@ -198,6 +222,8 @@ public sealed partial class TrainingSession : IDisposable
         accumulator?.Dispose();
         Parameters.Dispose();
     }
+
+    internal FlushToZero BeginFlush() => FlushDenormals ? FlushToZero.Begin() : default;
 
     /// <summary>The plan for a batch size; the last batch of an epoch may be smaller than the others.</summary>
     private ExecutionPlan<float> PlanFor(int batch)

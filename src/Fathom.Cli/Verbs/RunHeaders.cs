@@ -41,6 +41,7 @@ internal static class RunHeaders
         ["regularization"] = plan.Regularization.Count == 0 ? null : new JsonArray([.. plan.Regularization.Select(Component)]),
         ["batch"] = plan.BatchSize == TrainingPlan.FullBatch ? "full" : plan.BatchSize,
         ["accumulate"] = plan.Accumulate,
+        ["recompute"] = plan.Recompute,
         ["epochs"] = plan.Epochs,
         ["metrics"] = plan.Metrics.Count == 0 ? null : new JsonArray([.. plan.Metrics.Select(metric => (JsonNode)metric.Name)]),
         ["seed"] = plan.Seed,

@@ -125,9 +125,9 @@ internal sealed class TrainingJob : IDisposable
     {
         if (files.Resume is not null && File.Exists(path))
         {
-            return RunRecorder.Append(path, Session);
+            return RunRecorder.Append(path, Session, RunSize.Options(files.RunSize));
         }
-        RunRecorder recorder = RunRecorder.Create(path, RunHeaders.Of(loaded, Session), Session, files.Overwrite);
+        RunRecorder recorder = RunRecorder.Create(path, RunHeaders.Of(loaded, Session), Session, files.Overwrite, RunSize.Options(files.RunSize));
         foreach (Finding finding in run.Monitor.Findings)
         {
             recorder.Finding(finding); // taken over from the checkpoint's run, which another file holds
@@ -148,6 +148,11 @@ internal sealed class TrainingJob : IDisposable
         ModelDefinition model = loaded.Model;
         terminal.Line([(model.Name, Tone.Heading), ($"  {model.Graph.ParameterCount} parameters on {model.Data!.Source}: {Session.Data.Training.Count} training, {Session.Data.Validation.Count} validation rows; " +
             $"{model.Plan.Epochs} epochs of {Session.StepsPerEpoch} steps", Tone.Dim)]);
+        if (model.Plan.Recompute)
+        {
+            MemoryUse memory = Session.MeasureMemory();
+            terminal.Line($"recompute: activations take {Number(memory.Activations / 1e6)} MB of {Number(memory.Total / 1e6)} MB; what is not held is computed again in the backward pass", Tone.Dim);
+        }
         if (files.Resume is { } checkpoint)
         {
             terminal.Line(Session.Finished

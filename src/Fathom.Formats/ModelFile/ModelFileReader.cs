@@ -24,7 +24,7 @@ public sealed class ModelFileReader
     internal const string FullBatch = "full";
 
     private static readonly string[] Keys =
-        ["fathom", "name", "data", "seed", "input", "layers", "output", "initialization", "loss", "class_weights", "optimizer", "schedule", "clip", "regularization", "batch", "accumulate", "epochs", "metrics", "pretraining"];
+        ["fathom", "name", "data", "seed", "input", "layers", "output", "initialization", "loss", "class_weights", "optimizer", "schedule", "clip", "regularization", "batch", "accumulate", "recompute", "epochs", "metrics", "pretraining"];
 
     private readonly string file;
     private readonly YamlText source;
@@ -132,6 +132,7 @@ public sealed class ModelFileReader
             Metrics = ReadMetrics(),
             BatchSize = ReadBatch(plan.BatchSize),
             Accumulate = ReadAccumulate(plan.BatchSize),
+            Recompute = root.Find("recompute") is { } recompute && (bool)YamlValue.Read(source, "recompute", recompute, typeof(bool))!,
             Epochs = Count("epochs", plan.Epochs),
             Seed = root.Find("seed") is { } seed ? (ulong)YamlValue.Read(source, "seed", seed, typeof(ulong))! : plan.Seed,
         };

@@ -79,6 +79,10 @@ public static class ModelFileWriter
         {
             text.Append(CultureInfo.InvariantCulture, $"accumulate: {plan.Accumulate}\n");
         }
+        if (plan.Recompute)
+        {
+            text.Append("recompute: true\n");
+        }
         text.Append(CultureInfo.InvariantCulture, $"epochs: {plan.Epochs}\n");
         if (plan.Metrics.Count > 0)
         {

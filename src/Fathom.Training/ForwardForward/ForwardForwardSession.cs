@@ -72,6 +72,7 @@ public sealed class ForwardForwardSession : IDisposable
     /// <summary>One step of every layer, each on what the layer below now makes of the batch. Returns each layer's loss; valid until the next call.</summary>
     public ReadOnlySpan<double> Step()
     {
+        using FlushToZero flush = FlushToZero.Begin();
         ReadOnlySpan<int> rows = order.Rows(NextStep);
         int count = 2 * rows.Length;
         FillPairs(rows, layers[0].Input(count, training: true));

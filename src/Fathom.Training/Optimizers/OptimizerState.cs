@@ -178,6 +178,15 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
         }
     }
 
+    /// <summary>Makes denormal numbers of the state zeros: those of a file, or of a step where the hardware cannot.</summary>
+    internal void FlushDenormals(WorkerPool pool)
+    {
+        foreach (Buffer<T> state in states)
+        {
+            FlushToZero.Apply(state, pool);
+        }
+    }
+
     public void Dispose()
     {
         foreach (AlignedMemory<T> state in memory)

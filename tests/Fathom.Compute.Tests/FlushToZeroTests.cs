@@ -1,0 +1,96 @@
+using System.Runtime.CompilerServices;
+using Fathom.Testing;
+
+namespace Fathom.Compute.Tests;
+
+public sealed class FlushToZeroTests
+{
+    private const float SmallestNormal = 1.17549435e-38f;
+
+    [Fact]
+    public void IsSupportedWhereTheseTestsRun() =>
+        Assert.True(FlushToZero.Supported || !(OperatingSystem.IsLinux() || OperatingSystem.IsWindows() || OperatingSystem.IsMacOS()));
+
+    [Fact]
+    public void ResultsBelowTheSmallestNormalNumberAreZeroWithinAndAsEverOutside()
+    {
+        Assert.True(Product(SmallestNormal, 0.5f) > 0);
+        using (FlushToZero.Begin())
+        {
+            Assert.Equal(FlushToZero.Supported, FlushToZero.Active);
+            Assert.Equal(0f, Product(SmallestNormal, 0.5f));
+            Assert.Equal(SmallestNormal, Product(SmallestNormal, 1f));
+            using (FlushToZero.Begin())
+            {
+                Assert.Equal(0f, Product(SmallestNormal, 0.5f));
+            }
+            Assert.Equal(0f, Product(SmallestNormal, 0.5f)); // the inner one was not the one to end it
+        }
+        Assert.False(FlushToZero.Active);
+        Assert.True(Product(SmallestNormal, 0.5f) > 0);
+    }
+
+    [Fact]
+    public void EndsWithAnException()
+    {
+        static void Fail()
+        {
+            using FlushToZero flush = FlushToZero.Begin();
+            throw new InvalidOperationException();
+        }
+
+        Assert.Throws<InvalidOperationException>(Fail);
+        Assert.True(Product(SmallestNormal, 0.5f) > 0);
+    }
+
+    /// <summary>The register's other bits are the host's too: rounding to nearest, and the exceptions masked.</summary>
+    [Fact]
+    public void ChangesNothingElse()
+    {
+        using FlushToZero flush = FlushToZero.Begin();
+        Assert.Equal(0x3F800001u, BitConverter.SingleToUInt32Bits(Product(1.0000001f, 1f)));
+        Assert.Equal(1.0000002f, Product(1.0000001f, 1.0000001f)); // 1 + 2⁻²² + 2⁻⁴⁶, to nearest
+        Assert.Equal(float.PositiveInfinity, Product(float.MaxValue, 2f));
+        Assert.True(float.IsNaN(Product(0f, float.PositiveInfinity)));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(5)]
+    public void WorkersFollowTheThreadWhoseJobTheyTake(int threads)
+    {
+        using WorkerPool pool = new(threads);
+        using AlignedMemory<float> x = new(40 * Elementwise.PartLength), y = new(x.Length);
+        x.Buffer.Span.Fill(SmallestNormal);
+        for (int round = 0; round < 20; round++)
+        {
+            using (FlushToZero.Begin())
+            {
+                Elementwise.Map(new Half(), x.Buffer, y.Buffer, pool);
+            }
+            Assert.Equal(FlushToZero.Supported ? 0 : y.Length, Nonzero(y.Buffer.Span));
+            Elementwise.Map(new Half(), x.Buffer, y.Buffer, pool);
+            Assert.Equal(y.Length, Nonzero(y.Buffer.Span));
+        }
+    }
+
+    [Fact]
+    public void AllocatesNothing() => Assert.Equal(0, SteadyAllocation.Bytes(() =>
+    {
+        for (int i = 0; i < 1000; i++)
+        {
+            using FlushToZero flush = FlushToZero.Begin();
+        }
+    }));
+
+    private static int Nonzero(ReadOnlySpan<float> values) => values.Length - values.Count(0f);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static float Product(float a, float b) => a * b;
+
+    private readonly struct Half : IUnaryOperator<float>
+    {
+        public V Invoke<V>(V x) where V : struct, ISimd<V, float> => x * V.Constant(0.5);
+    }
+}
