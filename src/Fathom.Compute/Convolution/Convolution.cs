@@ -66,7 +66,7 @@ public static unsafe class Convolution
         Require(dw, shape.WeightElements, nameof(dw));
         WeightGradientPlan plan = new(shape, sizeof(T));
         Buffer<T> sums = scratch.Slice(0, plan.Chunks * plan.ChunkElements);
-        if (!WinogradPlan.Suits(shape) || !RunTiles(plan, x, dy, sums, pool))
+        if (!WinogradPlan.SuitsWeightGradient(shape) || !RunTiles(plan, x, dy, sums, pool))
         {
             pool.ReserveScratch(WeightGradientJob<T>.ScratchBytes(plan));
             WeightGradientJob<T> job = new() { Plan = plan, Input = x.Pointer, Upstream = dy.Pointer, Sums = sums.Pointer, Pool = pool };

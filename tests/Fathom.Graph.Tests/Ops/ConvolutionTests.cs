@@ -25,11 +25,11 @@ public sealed class ConvolutionTests
         { new Conv2d(3, 3, 2, 1, ChannelsLast: true), [[2, 5, 6, 2], [3, 2, 3, 3], [3]] },
         { new Conv2d(6, (2, 3), 1, Padding.Same, 2, 3, ChannelsLast: true), [[2, 4, 5, 3], [6, 1, 2, 3], [6]] },
         // Done on tiles of 4 by 4: channels that do and do not fill a vector, tiles cut off at the edges, all paddings.
-        { new Conv2d(8, 3, Padding: 1), [[2, 9, 11, 9], [8, 9, 3, 3], [8]] },
-        { new Conv2d(17, 3, Bias: false), [[4, 8, 10, 10], [17, 8, 3, 3]] },
-        { new Conv2d(9, 3, Padding: 2), [[16, 8, 2, 2], [9, 8, 3, 3], [9]] },
-        { new Conv2d(8, 3, Padding: (2, 0)), [[5, 10, 6, 14], [8, 10, 3, 3], [8]] },
-        { new Conv2d(10, 3, Padding: 1, ChannelsLast: true), [[4, 7, 9, 9], [10, 9, 3, 3], [10]] },
+        { new Conv2d(12, 3, Padding: 1), [[2, 13, 11, 9], [12, 13, 3, 3], [12]] },
+        { new Conv2d(25, 3, Bias: false), [[4, 12, 10, 10], [25, 12, 3, 3]] },
+        { new Conv2d(13, 3, Padding: 2), [[16, 12, 2, 2], [13, 12, 3, 3], [13]] },
+        { new Conv2d(12, 3, Padding: (2, 0)), [[5, 14, 6, 14], [12, 14, 3, 3], [12]] },
+        { new Conv2d(14, 3, Padding: 1, ChannelsLast: true), [[4, 7, 9, 13], [14, 13, 3, 3], [14]] },
         { new DepthwiseConv2d(3, 2, 2, 1), [[2, 3, 5, 6], [6, 1, 3, 3], [6]] },
         { new DepthwiseConv2d(3, Bias: false, ChannelsLast: true), [[1, 4, 4, 2], [2, 1, 3, 3]] },
         { new Conv1d(3, 3, 2, 1), [[2, 2, 8], [3, 2, 3], [3]] },
@@ -114,7 +114,7 @@ public sealed class ConvolutionTests
             (new Conv2d(40, 3, 1, 1, Bias: false), [[3, 70, 9, 50], [40, 70, 3, 3]]),
             (new Conv2d(24, 3, 1, 0, Bias: false), [[1, 16, 140, 90], [24, 16, 3, 3]]),
             (new Conv2d(64, 3, 1, 1, Bias: false), [[33, 64, 7, 7], [64, 64, 3, 3]]),
-            (new Conv2d(17, 3, 1, 2, Bias: false, ChannelsLast: true), [[9, 21, 22, 12], [17, 12, 3, 3]]),
+            (new Conv2d(27, 3, 1, 2, Bias: false, ChannelsLast: true), [[9, 21, 22, 12], [27, 12, 3, 3]]),
         })
         {
             double[] x = OpRun.Data(OpRun.Count(shapes[0]), 0), w = OpRun.Data(OpRun.Count(shapes[1]), 1);
@@ -145,28 +145,28 @@ public sealed class ConvolutionTests
     [InlineData(3e38f)]
     public void WhatIsNotFiniteDoesNotSpread(float value)
     {
-        float[] x = [.. OpRun.Data(4 * 8 * 9 * 9, 0).Select(number => (float)number)];
-        float[] w = [.. OpRun.Data(8 * 8 * 3 * 3, 1).Select(number => (float)(number + 3))];
-        float[] dy = [.. OpRun.Data(4 * 8 * 9 * 9, 2).Select(number => (float)(number + 3))];
+        float[] x = [.. OpRun.Data(4 * 12 * 9 * 9, 0).Select(number => (float)number)];
+        float[] w = [.. OpRun.Data(12 * 12 * 3 * 3, 1).Select(number => (float)(number + 3))];
+        float[] dy = [.. OpRun.Data(4 * 12 * 9 * 9, 2).Select(number => (float)(number + 3))];
         // Sample 1, channel 2, row 4, column 3.
-        x[((1 * 8 + 2) * 9 + 4) * 9 + 3] = value;
-        dy[((1 * 8 + 2) * 9 + 4) * 9 + 3] = value;
+        x[((1 * 12 + 2) * 9 + 4) * 9 + 3] = value;
+        dy[((1 * 12 + 2) * 9 + 4) * 9 + 3] = value;
         GraphRun<float> run = new();
-        run.Output("y", run.Builder.Add("op", new Conv2d(8, 3, Padding: 1, Bias: false), [run.Real("x", [4, 8, 9, 9], x), run.Real("w", [8, 8, 3, 3], w)]), dy);
+        run.Output("y", run.Builder.Add("op", new Conv2d(12, 3, Padding: 1, Bias: false), [run.Real("x", [4, 12, 9, 9], x), run.Real("w", [12, 12, 3, 3], w)]), dy);
         run.Execute(["x", "w"]);
         foreach (float[] image in new[] { run.Results["y"], run.Gradients["x"] })
         {
             for (int i = 0; i < image.Length; i++)
             {
                 (int row, int column) = (i / 9 % 9, i % 9);
-                bool near = i / (8 * 81) == 1 && Math.Abs(row - 4) <= 1 && Math.Abs(column - 3) <= 1;
+                bool near = i / (12 * 81) == 1 && Math.Abs(row - 4) <= 1 && Math.Abs(column - 3) <= 1;
                 Assert.True(float.IsFinite(image[i]) || near, $"{image[i]} at {i}");
                 Assert.True(!near || !float.IsFinite(image[i]) || Math.Abs(image[i]) > 1e37f, $"{image[i]} at {i}");
             }
         }
         for (int i = 0; i < w.Length; i++)
         {
-            bool reached = i / 72 == 2 || i / 9 % 8 == 2;
+            bool reached = i / 108 == 2 || i / 9 % 12 == 2;
             bool finite = float.IsFinite(run.Gradients["w"][i]);
             Assert.True(finite || reached, $"{run.Gradients["w"][i]} at {i}");
             Assert.True(!finite || !reached || float.IsFinite(value), $"{run.Gradients["w"][i]} at {i}");
