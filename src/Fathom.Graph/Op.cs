@@ -37,8 +37,32 @@ public abstract record Op
     /// <summary>Elements of scratch memory that <see cref="Run{T}"/> wants, for the bound shapes.</summary>
     public virtual int ScratchElements(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) => 0;
 
+    /// <summary>
+    /// True if a sample of the outputs is computed from the same sample of the inputs (and from inputs without a batch
+    /// axis), by the same arithmetic whatever the other samples are and however many: a plan may then run the op on some of
+    /// the samples at a time.
+    /// </summary>
+    public virtual bool IsPerSample => false;
+
+    /// <summary>
+    /// About how many floating-point operations <see cref="Run{T}"/> takes for the bound shapes, where it takes so few that
+    /// one thread may do it beside others; infinite if it is always given all threads.
+    /// </summary>
+    public virtual double Work(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) => double.PositiveInfinity;
+
     /// <summary>True if output 0 is input 0 with another shape, so that both can share their memory.</summary>
     public virtual bool IsView => false;
+
+    /// <summary>Number of elements of a bound shape.</summary>
+    internal static double Elements(int[] shape)
+    {
+        double product = 1;
+        foreach (int extent in shape)
+        {
+            product *= extent;
+        }
+        return product;
+    }
 
     /// <summary>True for losses and other nodes whose outputs are not activations of the network.</summary>
     public virtual bool IsLoss => false;

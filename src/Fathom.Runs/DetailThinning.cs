@@ -12,7 +12,7 @@ namespace Fathom.Runs;
 internal sealed class DetailThinning : IDisposable
 {
     private const int SweptPerStep = 4;
-    private const int StepsBetweenChecks = 16;
+    private const int MostStepsBetweenChecks = 16;
     private const long MaxStride = 1L << 40;
 
     private readonly RunWriterOptions _options;
@@ -27,6 +27,7 @@ internal sealed class DetailThinning : IDisposable
     private readonly SqliteStatement _storeStride;
     private readonly SqliteStatement _insertPin;
     private readonly long _pageSize;
+    private readonly int _stepsBetweenChecks;
 
     private int _recentStart;
     private int _recentCount;
@@ -40,6 +41,8 @@ internal sealed class DetailThinning : IDisposable
     {
         _options = options;
         _recent = new long[options.RecentSteps];
+        // Where few steps of detail fill a quarter of the budget, 16 of them would overshoot the threshold by far.
+        _stepsBetweenChecks = Math.Clamp(options.RecentSteps / 8, 1, MostStepsBetweenChecks);
         _deleteDetail = database.Prepare("DELETE FROM detail WHERE step = ?1");
         _deleteHistograms = database.Prepare("DELETE FROM histogram WHERE step = ?1");
         _nextDetails = database.Prepare($"SELECT step FROM detail WHERE step > ?1 AND step < ?2 ORDER BY step LIMIT {SweptPerStep}");
@@ -76,7 +79,7 @@ internal sealed class DetailThinning : IDisposable
         {
             Sweep();
         }
-        else if (step % StepsBetweenChecks == 0 && UsedBytes() >= _threshold && _stride < MaxStride)
+        else if (step % _stepsBetweenChecks == 0 && UsedBytes() >= _threshold && _stride < MaxStride)
         {
             _stride *= 2;
             _storeStride.Bind(1, _stride).Execute();

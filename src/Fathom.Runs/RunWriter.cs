@@ -14,6 +14,7 @@ public sealed class RunWriter : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly SqliteDatabase _database;
+    private readonly RunWriterOptions _options;
     private readonly DetailThinning _thinning;
     private readonly PendingHistograms _pending = new();
     private readonly SqliteStatement _begin;
@@ -32,7 +33,8 @@ public sealed class RunWriter : IDisposable
         Header = RunTables.ReadHeader(database);
         Columns = RunTables.ReadColumns(database);
         _lastStep = database.QueryLong("SELECT ifnull(max(step), -1) FROM step");
-        _thinning = new DetailThinning(database, options);
+        _options = options.For(Columns.Count);
+        _thinning = new DetailThinning(database, _options);
         _begin = database.Prepare("BEGIN IMMEDIATE");
         _commit = database.Prepare("COMMIT");
         _insertStep = database.Prepare("INSERT INTO step VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
@@ -168,12 +170,14 @@ public sealed class RunWriter : IDisposable
     /// <summary>
     /// Keeps the detail of the steps within <paramref name="radius"/> of <paramref name="step"/> for good. Reaches back
     /// as far as detail is still there (always <see cref="RunWriterOptions.RecentSteps"/> steps), and forward to steps
-    /// not yet written.
+    /// not yet written. The radius is no larger than the number of recent steps, which a network of very many tensors has
+    /// fewer of.
     /// </summary>
     public void Pin(long step, long radius)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(step);
         ArgumentOutOfRangeException.ThrowIfNegative(radius);
+        radius = Math.Min(radius, _options.RecentSteps);
         lock (_gate)
         {
             RequireOpen();

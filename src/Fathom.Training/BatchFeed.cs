@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Numerics.Tensors;
+using Fathom.Compute;
 using Fathom.Graphs;
 using Fathom.Training.Data;
 using Fathom.Training.Execution;
@@ -10,6 +11,9 @@ namespace Fathom.Training;
 /// <summary>Copies rows of a data set into a plan's inputs, in the form that the loss wants.</summary>
 internal sealed class BatchFeed
 {
+    /// <summary>Elements copied in one part.</summary>
+    private const int GatheredElements = 8192;
+
     private readonly TrainingGraph graph;
     private readonly DataSet data;
     private readonly Loss loss;
@@ -61,7 +65,7 @@ internal sealed class BatchFeed
         }
         else
         {
-            data.CopyInputs(rows, plan.Real(graph.Input).Span);
+            CopyInputs(rows, plan.Real(graph.Input), plan.Pool);
         }
         if (loss.Target == TargetForm.Index)
         {
@@ -86,6 +90,17 @@ internal sealed class BatchFeed
             // Margins are learnt against -1 and 1.
             TensorPrimitives.Multiply(target, 2f, target);
             TensorPrimitives.Subtract(target, 1f, target);
+        }
+    }
+
+    /// <summary>Rows drawn from all over a large data set come from memory, not from a cache: several threads wait for less.</summary>
+    private unsafe void CopyInputs(ReadOnlySpan<int> rows, Buffer<float> inputs, WorkerPool pool)
+    {
+        int together = Math.Max(1, GatheredElements / data.Features);
+        fixed (int* first = rows)
+        {
+            GatherJob job = new() { Data = data, Rows = first, Count = rows.Length, Together = together, Inputs = inputs };
+            pool.Run(ref job, (rows.Length + together - 1) / together);
         }
     }
 
@@ -142,6 +157,22 @@ internal sealed class BatchFeed
             {
                 throw new TrainingException($"'{data.Name}', row {i + 1}: label {labels[i]} is out of range; the output {name} of width {width} with the loss {loss.Kind} takes labels 0 to {classes - 1}");
             }
+        }
+    }
+
+    private unsafe struct GatherJob : IParallelJob
+    {
+        public DataSet Data;
+        public int* Rows;
+        public int Count;
+        public int Together;
+        public Buffer<float> Inputs;
+
+        public readonly void Execute(int part, int worker)
+        {
+            int start = part * Together;
+            int length = Math.Min(Together, Count - start);
+            Data.CopyInputs(new ReadOnlySpan<int>(Rows + start, length), Inputs.Slice(start * Data.Features, length * Data.Features).Span);
         }
     }
 }

@@ -47,6 +47,20 @@ internal readonly struct ErfcOf<T> : IUnaryOperator<T> where T : unmanaged, IFlo
     public V Invoke<V>(V x) where V : struct, ISimd<V, T> => SimdMath.Erfc<V, T>(x);
 }
 
+internal readonly struct NormalTailOf<T> : IUnaryOperator<T> where T : unmanaged, IFloatingPointIeee754<T>
+{
+    public V Invoke<V>(V x) where V : struct, ISimd<V, T> => SimdMath.NormalTail<V, T>(x, out _, out _);
+}
+
+internal readonly struct GaussOf<T> : IUnaryOperator<T> where T : unmanaged, IFloatingPointIeee754<T>
+{
+    public V Invoke<V>(V x) where V : struct, ISimd<V, T>
+    {
+        SimdMath.NormalTail<V, T>(x, out _, out V gauss);
+        return gauss;
+    }
+}
+
 /// <summary>x·Slope below zero: an operator with a parameter.</summary>
 internal readonly struct LeakyOf<T>(T slope) : IUnaryOperator<T> where T : unmanaged, IFloatingPointIeee754<T>
 {

@@ -36,6 +36,30 @@ public sealed class DetailThinningTests : IDisposable
     }
 
     [Fact]
+    public void ADeepNetworkGetsFewerWholeStepsSoThatTheBudgetHolds()
+    {
+        const int Columns = 2000; // 128 kB a step: 200 whole steps would be 25 MB
+        const long Budget = 6_000_000;
+        TensorRow[] rows = new TensorRow[Columns];
+        using (RunWriter writer = RunWriter.Create(_folder.File(), SampleRun.Header(), SampleRun.Columns(Columns), options: Options(Budget)))
+        {
+            for (int step = 0; step < 300; step++)
+            {
+                SampleRun.Fill(step, rows);
+                writer.AppendStep(SampleRun.Step(step), rows);
+            }
+            writer.Pin(299, 1000);
+        }
+
+        Assert.InRange(new FileInfo(_folder.File()).Length, Budget / 4, Budget);
+        using RunReader reader = RunReader.Open(_folder.File());
+        Assert.Equal(Enumerable.Range(0, 300).Select(i => SampleRun.Step(i)), reader.Steps());
+        IReadOnlyList<long> detail = [.. reader.DetailSteps()];
+        Assert.Equal(Enumerable.Range(0, 11).Select(i => (long)i), detail.Take(11)); // 11 · 128 kB ≤ 1.5 MB
+        Assert.Equal(Enumerable.Range(289, 11).Select(i => (long)i), detail.TakeLast(11));
+    }
+
+    [Fact]
     public void PinnedStepsKeepTheirDetailBackwardsAndForwards()
     {
         using (RunWriter writer = Create(1_000_000))
@@ -94,7 +118,7 @@ public sealed class DetailThinningTests : IDisposable
 
         using RunReader reader = RunReader.Open(_folder.File());
         Assert.Equal(6000, reader.Steps().Count);
-        Assert.Equal(100 + 41 + 100, reader.DetailSteps().Count);
+        Assert.Equal(19 + 39 + 19, reader.DetailSteps().Count); // a quarter of the budget holds 19 steps of 1,280 bytes
         RequireRightRows(reader);
     }
 

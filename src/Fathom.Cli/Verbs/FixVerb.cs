@@ -20,11 +20,12 @@ internal static class FixVerb
         Option<string?> output = new("--out") { HelpName = "FILE", Description = "Where to write the mended model (default: MODEL with the ending .fixed.yaml). Written only if a cure is proven." };
         Option<int?> seeds = Numbers.Option("--seeds", "Seeds over which the cure is proven (default: 3).", 1);
         Option<string?> run = new("--run") { HelpName = "FILE", Description = "Record the control's run in a file." };
+        Option<long?> runSize = RunSize.Option();
         Option<bool> overwrite = new("--overwrite") { Description = "Let --run replace a run that is already there." };
         Option<int?> threads = Workers.Option();
         Option<string?> json = ResultJson.Option();
         Option<bool> quiet = new("--quiet") { Description = "Print nothing; the exit status, --json and the file tell the result." };
-        foreach (Option option in (Option[])[output, seeds, run, overwrite, threads, json, quiet])
+        foreach (Option option in (Option[])[output, seeds, run, runSize, overwrite, threads, json, quiet])
         {
             command.Options.Add(option);
         }
@@ -34,7 +35,7 @@ internal static class FixVerb
             string model = parsed.GetRequiredValue(arguments.Model);
             ResultJson.Prepare(parsed.GetValue(json), terminal, model);
             string path = parsed.GetValue(output) ?? Path.ChangeExtension(model, ".fixed.yaml");
-            TrainingFiles files = new() { Model = model, Run = parsed.GetValue(run), Weights = path, Json = parsed.GetValue(json) };
+            TrainingFiles files = new() { Model = model, Run = parsed.GetValue(run), RunSize = parsed.GetValue(runSize), Overwrite = parsed.GetValue(overwrite), Weights = path, Json = parsed.GetValue(json) };
             files.Validate();
             LoadedModel loaded = arguments.LoadModel(parsed, terminal);
             files.Spare(ModelData.Files(loaded.Model.Data));
@@ -42,7 +43,7 @@ internal static class FixVerb
             using WorkerPool pool = Workers.Start(parsed.GetValue(threads));
             DoctorOptions options = new();
             Doctor doctor = new(data, pool, options with { Seeds = parsed.GetValue(seeds) ?? options.Seeds });
-            DoctorReport report = Examine(doctor, loaded, data, parsed.GetValue(run), parsed.GetValue(overwrite), terminal, cancellation);
+            DoctorReport report = Examine(doctor, loaded, data, files, terminal, cancellation);
             if (report.Mended is not null)
             {
                 ModelWriter.Write(MendedModel.ForFile(report, loaded, path), path, MendedModel.Header(report));
@@ -54,7 +55,7 @@ internal static class FixVerb
         return command;
     }
 
-    private static DoctorReport Examine(Doctor doctor, LoadedModel loaded, DataSplit data, string? runFile, bool overwrite, Terminal terminal, CancellationToken cancellation)
+    private static DoctorReport Examine(Doctor doctor, LoadedModel loaded, DataSplit data, TrainingFiles files, Terminal terminal, CancellationToken cancellation)
     {
         terminal.Line([(loaded.Model.Name, Tone.Heading), ($"  {loaded.Model.Graph.ParameterCount} parameters on {loaded.Model.Data!.Source}: {data.Training.Count} training, {data.Validation.Count} validation rows; {loaded.Model.Plan.Epochs} epochs", Tone.Dim)]);
         DoctorReport? report = null;
@@ -62,7 +63,7 @@ internal static class FixVerb
         {
             doctor.ControlStarts = run =>
             {
-                run.Recorder = runFile is null ? null : RunRecorder.Create(runFile, RunHeaders.Of(loaded, run.Session), run.Session, overwrite);
+                run.Recorder = files.Run is { } file ? RunRecorder.Create(file, RunHeaders.Of(loaded, run.Session), run.Session, files.Overwrite, RunSize.Options(files.RunSize)) : null;
                 FindingText.Follow(terminal, run.Monitor);
             };
             doctor.ControlEnded = outcome => RepairText.Why(terminal, outcome, WatchedRun.Predict(loaded.Model, data.Training));

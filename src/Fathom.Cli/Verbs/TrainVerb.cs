@@ -15,6 +15,7 @@ internal static class TrainVerb
         Command command = new("train", "Train with the monitor on: every tensor is measured in every step, and findings appear as soon as they are certain. Ctrl-C ends in good order, with a checkpoint to go on from.");
         ModelArguments arguments = new(command, trains: true);
         Option<string?> run = new("--run") { HelpName = "FILE", Description = "Record the run in a file, which can be read while it is written." };
+        Option<long?> runSize = RunSize.Option();
         Option<bool> overwrite = new("--overwrite") { Description = "Let --run replace a run that is already there." };
         Option<string?> checkpoint = new("--checkpoint") { HelpName = "FILE", Description = "Save the state after each epoch and on Ctrl-C (default with --run FILE: FILE with the ending .checkpoint.safetensors)." };
         Option<string?> resume = new("--resume") { HelpName = "FILE", Description = "Go on from a checkpoint as if there had been no stop; with --run the run file is continued." };
@@ -23,7 +24,7 @@ internal static class TrainVerb
         Option<int?> threads = Workers.Option();
         Option<string?> json = ResultJson.Option();
         Option<bool> quiet = new("--quiet") { Description = "Print nothing; the exit status and --json tell the result." };
-        foreach (Option option in (Option[])[run, overwrite, checkpoint, resume, weights, failOn, threads, json, quiet])
+        foreach (Option option in (Option[])[run, runSize, overwrite, checkpoint, resume, weights, failOn, threads, json, quiet])
         {
             command.Options.Add(option);
         }
@@ -34,6 +35,7 @@ internal static class TrainVerb
             {
                 Model = parsed.GetRequiredValue(arguments.Model),
                 Run = parsed.GetValue(run),
+                RunSize = parsed.GetValue(runSize),
                 Overwrite = parsed.GetValue(overwrite),
                 Checkpoint = parsed.GetValue(checkpoint) ?? (parsed.GetValue(run) is { } file ? TrainingFiles.CheckpointFor(file) : null),
                 Resume = parsed.GetValue(resume),

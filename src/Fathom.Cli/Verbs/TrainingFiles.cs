@@ -7,6 +7,9 @@ internal sealed record TrainingFiles
 
     public string? Run { get; init; }
 
+    /// <summary>Megabytes that the run file should stay under; null for the default.</summary>
+    public long? RunSize { get; init; }
+
     public bool Overwrite { get; init; }
 
     public string? Checkpoint { get; init; }
@@ -22,6 +25,10 @@ internal sealed record TrainingFiles
     /// <summary>Checks all paths before the first step. A checkpoint may replace the one that the run goes on from.</summary>
     public void Validate()
     {
+        if (RunSize is not null && Run is null)
+        {
+            throw new UsageException("--run-size limits the file of --run, which is missing; add --run FILE");
+        }
         OutputPath.Require(Run, "--run", Model, Resume);
         OutputPath.Require(Checkpoint, "--checkpoint", Model);
         OutputPath.Require(Weights, "--out", Model, Resume);

@@ -125,9 +125,9 @@ internal sealed class TrainingJob : IDisposable
     {
         if (files.Resume is not null && File.Exists(path))
         {
-            return RunRecorder.Append(path, Session);
+            return RunRecorder.Append(path, Session, RunSize.Options(files.RunSize));
         }
-        RunRecorder recorder = RunRecorder.Create(path, RunHeaders.Of(loaded, Session), Session, files.Overwrite);
+        RunRecorder recorder = RunRecorder.Create(path, RunHeaders.Of(loaded, Session), Session, files.Overwrite, RunSize.Options(files.RunSize));
         foreach (Finding finding in run.Monitor.Findings)
         {
             recorder.Finding(finding); // taken over from the checkpoint's run, which another file holds

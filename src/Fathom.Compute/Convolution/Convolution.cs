@@ -11,7 +11,7 @@ public static unsafe class Convolution
 {
     /// <summary>Elements of scratch that <see cref="Forward"/> and <see cref="InputGradient"/> want.</summary>
     public static int ScratchElements(in ConvolutionShape shape) =>
-        checked(shape.WeightElements + 4 * Math.Max(shape.GroupIn, shape.GroupOut) * shape.KernelElements);
+        Math.Max(DirectElements(shape), WinogradPlan.Suits(shape) ? WinogradPlan.WeightElements(shape) : 0);
 
     /// <summary>Elements of scratch that <see cref="WeightGradient"/> wants.</summary>
     public static int WeightGradientScratchElements(in ConvolutionShape shape)
@@ -33,7 +33,10 @@ public static unsafe class Convolution
         {
             Require(bias, shape.OutChannels, nameof(bias));
         }
-        Run(ConvolutionPass.Forward(shape, sizeof(T)), x, weight, bias, y, scratch, pool);
+        if (!WinogradPlan.Suits(shape) || !RunTiles(WinogradPlan.Forward(shape, sizeof(T)), x, weight, bias, y, scratch, pool))
+        {
+            Run(ConvolutionPass.Forward(shape, sizeof(T)), x, weight, bias, y, scratch, pool);
+        }
     }
 
     /// <summary>dx: every input gathers dy · w from the outputs that it was part of.</summary>
@@ -44,7 +47,10 @@ public static unsafe class Convolution
         Require(dy, shape.OutputElements, nameof(dy));
         Require(weight, shape.WeightElements, nameof(weight));
         Require(dx, shape.InputElements, nameof(dx));
-        Run(ConvolutionPass.InputGradient(shape, sizeof(T)), dy, weight, default, dx, scratch, pool);
+        if (!WinogradPlan.Suits(shape) || !RunTiles(WinogradPlan.InputGradient(shape, sizeof(T)), dy, weight, default, dx, scratch, pool))
+        {
+            Run(ConvolutionPass.InputGradient(shape, sizeof(T)), dy, weight, default, dx, scratch, pool);
+        }
     }
 
     /// <summary>dw = Σ x · dy over samples and pixels.</summary>
@@ -57,9 +63,12 @@ public static unsafe class Convolution
         Require(dw, shape.WeightElements, nameof(dw));
         WeightGradientPlan plan = new(shape, sizeof(T));
         Buffer<T> sums = scratch.Slice(0, plan.Chunks * plan.ChunkElements);
-        pool.ReserveScratch(WeightGradientJob<T>.ScratchBytes(plan));
-        WeightGradientJob<T> job = new() { Plan = plan, Input = x.Pointer, Upstream = dy.Pointer, Sums = sums.Pointer, Pool = pool };
-        pool.Run(ref job, plan.Chunks);
+        if (!WinogradPlan.Suits(shape) || !RunTiles(plan, x, dy, sums, pool))
+        {
+            pool.ReserveScratch(WeightGradientJob<T>.ScratchBytes(plan));
+            WeightGradientJob<T> job = new() { Plan = plan, Input = x.Pointer, Upstream = dy.Pointer, Sums = sums.Pointer, Pool = pool };
+            pool.Run(ref job, plan.Chunks);
+        }
         ChunkSumJob<T> sum = new() { Plan = plan, Sums = sums.Pointer, Gradient = dw.Pointer };
         pool.Run(ref sum, shape.Groups * shape.KernelElements);
     }
@@ -87,6 +96,55 @@ public static unsafe class Convolution
         };
         pool.Run(ref job, pass.Samples * pass.Blocks);
     }
+
+    /// <summary>
+    /// Tries it on tiles. False if a result is not finite: in a tile an infinity becomes NaN and spreads to all outputs, but
+    /// it is to be seen where it belongs.
+    /// </summary>
+    private static bool RunTiles<T>(in WinogradPlan plan, Buffer<T> source, Buffer<T> weight, Buffer<T> bias, Buffer<T> target, Buffer<T> scratch, WorkerPool pool)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        WinogradWeightJob<T> transform = new() { Plan = plan, Weight = weight.Pointer, Transformed = scratch.Pointer };
+        pool.Run(ref transform, plan.Patches.Image.Channels);
+        pool.ReserveScratch(WinogradJob<T>.ScratchBytes(plan));
+        int overflow = 0;
+        WinogradJob<T> job = new()
+        {
+            Plan = plan,
+            Source = source.Pointer,
+            Weights = scratch.Pointer,
+            Bias = bias.IsEmpty ? null : bias.Pointer,
+            Target = target.Pointer,
+            Overflow = &overflow,
+            Pool = pool,
+        };
+        pool.Run(ref job, plan.Blocks);
+        return overflow == 0;
+    }
+
+    private static bool RunTiles<T>(in WeightGradientPlan chunks, Buffer<T> x, Buffer<T> dy, Buffer<T> sums, WorkerPool pool)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        WinogradPlan plan = WinogradPlan.Forward(chunks.Shape, sizeof(T));
+        pool.ReserveScratch(WinogradWeightGradientJob<T>.ScratchBytes(plan));
+        int overflow = 0;
+        WinogradWeightGradientJob<T> job = new()
+        {
+            Plan = plan,
+            Chunks = chunks,
+            Input = x.Pointer,
+            Upstream = dy.Pointer,
+            Sums = sums.Pointer,
+            Overflow = &overflow,
+            Pool = pool,
+        };
+        pool.Run(ref job, chunks.Chunks);
+        return overflow == 0;
+    }
+
+    /// <summary>Panels of weights, and two tables.</summary>
+    private static int DirectElements(in ConvolutionShape shape) =>
+        checked(shape.WeightElements + 4 * Math.Max(shape.GroupIn, shape.GroupOut) * shape.KernelElements);
 
     private static void Require<T>(Buffer<T> buffer, int length, string name, [CallerMemberName] string caller = "") where T : unmanaged
     {

@@ -34,7 +34,7 @@ public static unsafe class Gemm
     public static void Reserve<T>(int m, int n, int k, WorkerPool pool) where T : unmanaged, IFloatingPointIeee754<T>
     {
         // Row strides as large as can be: whatever may be packed is packed.
-        GemmPlan plan = GemmPlan.For(sizeof(T), false, m, n, k, int.MaxValue, int.MaxValue, pool.Threads);
+        GemmPlan plan = GemmPlan.For(sizeof(T), false, false, m, n, k, int.MaxValue, int.MaxValue, pool.Threads);
         pool.ReserveScratch(plan.ScratchBytes(sizeof(T)));
     }
 
@@ -52,7 +52,7 @@ public static unsafe class Gemm
         {
             return;
         }
-        GemmPlan plan = GemmPlan.For(sizeof(T), transposeB, m, n, k, lda, ldb, pool.Threads);
+        GemmPlan plan = GemmPlan.For(sizeof(T), transposeA, transposeB, m, n, k, lda, ldb, pool.Threads);
         pool.ReserveScratch(plan.ScratchBytes(sizeof(T)));
         var job = new GemmJob<T, TEpilogue>
         {

@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics;
 namespace Fathom.Compute;
 
 /// <summary>
-/// One product, cut into blocks of C. Each block sums over all of k by itself, in steps of <see cref="GemmPlan.Depth"/>
-/// that depend on k alone, so an element of C is the same whatever the blocks and whoever computes them.
+/// One product, cut into blocks of C. Each block sums over all of k by itself and in order, so an element of C is the
+/// same whatever the blocks and whoever computes them.
 /// </summary>
 internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
     where T : unmanaged, IFloatingPointIeee754<T> where TEpilogue : struct, IUnaryOperator<T>
@@ -31,10 +31,9 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
 
     public readonly void Execute(int part, int worker)
     {
-        int row = part / Plan.ColumnParts * Plan.Rows;
-        int column = part % Plan.ColumnParts * Plan.Columns;
-        int rows = Math.Min(Plan.Rows, M - row);
-        int columns = Math.Min(Plan.Columns, N - column);
+        int rowPart = part / Plan.ColumnParts, columnPart = part - rowPart * Plan.ColumnParts;
+        int row = Plan.RowStart(rowPart, M), column = Plan.ColumnStart(columnPart, N);
+        int rows = Plan.RowStart(rowPart + 1, M) - row, columns = Plan.ColumnStart(columnPart + 1, N) - column;
         T* scratch = (T*)Pool.Scratch(worker).Pointer;
         if (Vector512.IsHardwareAccelerated)
         {
@@ -54,138 +53,188 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
         }
         if (typeof(TEpilogue) != typeof(Identity<T>))
         {
-            for (int i = row; i < row + rows; i++)
-            {
-                Elementwise.MapHere(Epilogue, C + i * CStride + column, Activated + i * CStride + column, columns);
-            }
+            Activate(row, rows, column, columns);
+        }
+    }
+
+    private readonly void Activate(int row, int rows, int column, int columns)
+    {
+        T* from = C + row * CStride + column;
+        T* to = Activated + row * CStride + column;
+        if (columns == CStride)
+        {
+            Elementwise.MapHere(Epilogue, from, to, rows * columns);
+            return;
+        }
+        for (int i = 0; i < rows; i++, from += CStride, to += CStride)
+        {
+            Elementwise.MapHere(Epilogue, from, to, columns);
         }
     }
 
     private readonly void Block<V>(int row, int rows, int column, int columns, T* scratch) where V : struct, ISimd<V, T>
     {
-        T* tile = scratch;
-        T* packedA = tile + GemmPlan.TileLength;
-        T* packedB = packedA + Plan.PackedALength;
+        Region region = new() { Rows = rows, ADepth = ADepth, ARow = ARow, Tile = scratch };
+        T* packedA = scratch + GemmPlan.TileLength;
+        region.PackedB = packedA + Plan.PackedALength;
         int depth = 0;
         do
         {
-            int block = Math.Min(Plan.Depth, K - depth);
-            T* a = A + row * ARow + depth * ADepth;
-            nint aRow = ARow, aDepth = ADepth;
-            bool panels = false;
+            region.Depth = Math.Min(Plan.Depth, K - depth);
+            region.A = A + row * ARow + depth * ADepth;
             if (Plan.PackA)
             {
-                panels = aRow == 1;
-                PackA(a, rows, block, packedA);
-                a = packedA;
-                aRow = panels ? 1 : GemmPlan.RowPitch(block);
-                aDepth = 1;
+                region.Panels = ARow == 1;
+                PackA(region.A, rows, region.Depth, packedA);
+                region.A = packedA;
+                region.ARow = region.Panels ? 1 : GemmPlan.RowPitch(region.Depth);
+                region.ADepth = 1;
             }
-            for (int j = 0; j < columns; j += 2 * V.Count)
-            {
-                int inGroup = j % GemmPlan.PackedColumns;
-                if (Plan.PackB && inGroup == 0)
-                {
-                    int group = Math.Min(GemmPlan.PackedColumns, columns - j);
-                    Packing.Panels<T, V>(block, group, B + depth * BStride + column + j, BStride, packedB);
-                }
-                int valid = Math.Min(2 * V.Count, columns - j);
-                int width = valid > V.Count ? 2 * V.Count : V.Count;
-                T* b;
-                nint bDepth;
-                if (TransposeB)
-                {
-                    Packing.TransposedPanel(block, valid, B + (column + j) * BStride + depth, BStride, packedB, width);
-                    b = packedB;
-                    bDepth = width;
-                }
-                else if (Plan.PackB)
-                {
-                    b = packedB + inGroup * block;
-                    bDepth = width;
-                }
-                else if (valid < width)
-                {
-                    Packing.Panels<T, V>(block, valid, B + depth * BStride + column + j, BStride, packedB);
-                    b = packedB;
-                    bDepth = width;
-                }
-                else
-                {
-                    b = B + depth * BStride + column + j;
-                    bDepth = BStride;
-                }
-                var edge = new Edge { C = C + row * CStride + column + j, Add = depth > 0 || Accumulate, Bias = depth > 0 || Bias == null ? null : Bias + column + j, Columns = valid };
-                if (width > V.Count)
-                {
-                    Column<V, Extent2>(rows, block, a, aRow, aDepth, panels, b, bDepth, tile, edge);
-                }
-                else
-                {
-                    Column<V, Extent1>(rows, block, a, aRow, aDepth, panels, b, bDepth, tile, edge);
-                }
-            }
-            depth += block;
+            region.B = B + (TransposeB ? column * BStride + depth : depth * BStride + column);
+            region.C = C + row * CStride + column;
+            region.Bias = depth > 0 || Bias == null ? null : Bias + column;
+            region.Add = depth > 0 || Accumulate;
+            Columns<V>(region, columns);
+            depth += region.Depth;
         }
         while (depth < K);
     }
 
-    /// <summary>All tiles of one panel of columns, from the top down: as tall as the registers allow, then the rest.</summary>
-    private readonly void Column<V, TWidth>(int rows, int depth, T* a, nint aRow, nint aDepth, bool panels, T* b, nint bDepth, T* tile, Edge edge)
-        where V : struct, ISimd<V, T> where TWidth : struct, IExtent
+    /// <summary>
+    /// Panels of two vectors, and what is left in one or in a narrower one: 100 columns are three of 32 and one of 4, which
+    /// costs a quarter of a full vector.
+    /// </summary>
+    private readonly void Columns<V>(in Region region, int columns) where V : struct, ISimd<V, T>
     {
-        for (int i = 0; i < rows;)
+        int full = V.Count;
+        int half = V.Count > Vec128<T>.Count ? V.Count / 2 : 0;
+        int whole = Plan.PackB ? columns - columns % (2 * full) : 0;
+        int j = 0;
+        while (j < columns)
         {
-            int height = GemmPlan.TileHeight(rows - i);
-            T* top = a + i * (panels ? depth : aRow);
-            nint step = panels ? height : aDepth;
-            switch (height)
+            int left = columns - j;
+            if (left > full + half)
             {
-                case 12: GemmKernel.Tile<T, V, Extent12, TWidth>(depth, top, aRow, step, b, bDepth, tile); break;
-                case 8: GemmKernel.Tile<T, V, Extent8, TWidth>(depth, top, aRow, step, b, bDepth, tile); break;
-                case 6: GemmKernel.Tile<T, V, Extent6, TWidth>(depth, top, aRow, step, b, bDepth, tile); break;
-                case 4: GemmKernel.Tile<T, V, Extent4, TWidth>(depth, top, aRow, step, b, bDepth, tile); break;
-                case 2: GemmKernel.Tile<T, V, Extent2, TWidth>(depth, top, aRow, step, b, bDepth, tile); break;
-                default: GemmKernel.Tile<T, V, Extent1, TWidth>(depth, top, aRow, step, b, bDepth, tile); break;
+                T* packed = j < whole ? PackedPanel<V>(region, j, whole) : null;
+                Panel<V, Extent2>(region, j, Math.Min(left, 2 * full), packed);
+                j += 2 * full;
             }
-            Finish<V, TWidth>(height, tile, edge, edge.C + i * CStride);
-            i += height;
+            else if (left > half)
+            {
+                Panel<V, Extent1>(region, j, Math.Min(left, full), null);
+                j += full;
+            }
+            else if (half == 2 * Vec128<T>.Count && left > Vec128<T>.Count)
+            {
+                Panel<Vec256<T>, Extent1>(region, j, left, null);
+                j += half;
+            }
+            else
+            {
+                Panel<Vec128<T>, Extent1>(region, j, left, null);
+                j += Vec128<T>.Count;
+            }
         }
     }
 
-    /// <summary>C = tile (+ C) (+ bias), within the valid columns.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void Finish<V, TWidth>(int height, T* tile, Edge edge, T* c)
+    /// <summary>Packs several panels at a time, and gives the one that starts at column j.</summary>
+    private readonly T* PackedPanel<V>(in Region region, int j, int whole) where V : struct, ISimd<V, T>
+    {
+        int inGroup = j % GemmPlan.PackedColumns;
+        if (inGroup == 0)
+        {
+            Packing.Panels<T, V>(region.Depth, Math.Min(GemmPlan.PackedColumns, whole - j), region.B + j, BStride, region.PackedB);
+        }
+        return region.PackedB + inGroup * region.Depth;
+    }
+
+    /// <summary>One panel of columns. B is read in place where its rows can be loaded as they are.</summary>
+    private readonly void Panel<V, TWidth>(in Region region, int j, int valid, T* packed)
         where V : struct, ISimd<V, T> where TWidth : struct, IExtent
     {
-        for (int j = 0; j < TWidth.Extent * V.Count; j += V.Count)
+        int width = TWidth.Extent * V.Count;
+        T* b = packed;
+        nint bDepth = width;
+        if (packed == null)
         {
-            int valid = Math.Min(V.Count, edge.Columns - j);
-            V bias = edge.Bias == null ? V.Zero : V.LoadPartial(edge.Bias + j, valid);
-            T* from = tile + j;
-            T* to = c + j;
-            for (int i = 0; i < height; i++)
+            b = region.PackedB;
+            if (TransposeB)
             {
-                V value = V.Load(from);
-                if (edge.Add)
-                {
-                    value += valid == V.Count ? V.Load(to) : V.LoadPartial(to, valid);
-                }
-                if (edge.Bias != null)
-                {
-                    value += bias;
-                }
-                if (valid == V.Count)
-                {
-                    value.Store(to);
-                }
-                else
-                {
-                    value.StorePartial(to, valid);
-                }
-                from += TWidth.Extent * V.Count;
-                to += CStride;
+                Packing.TransposedPanel(region.Depth, valid, region.B + j * BStride, BStride, b, width);
             }
+            else if (Plan.PackB || valid < width)
+            {
+                Packing.Panels<T, V>(region.Depth, valid, region.B + j, BStride, b);
+            }
+            else
+            {
+                b = region.B + j;
+                bDepth = BStride;
+            }
+        }
+        if (valid < width || (region.Add && region.Bias != null))
+        {
+            GuardedColumn<V, TWidth>(region, b, bDepth, j, valid);
+            return;
+        }
+        T* c = region.C + j;
+        T* start = region.Add ? c : region.Bias == null ? null : region.Bias + j;
+        Rows<V, TWidth>(region, 0, region.Rows, b, bDepth, start, region.Add ? CStride : 0, c, CStride);
+    }
+
+    /// <summary>The same through a tile in memory, where C has fewer columns than the tile or starts as more than one thing.</summary>
+    private readonly void GuardedColumn<V, TWidth>(in Region region, T* b, nint bDepth, int j, int valid)
+        where V : struct, ISimd<V, T> where TWidth : struct, IExtent
+    {
+        int width = TWidth.Extent * V.Count;
+        T* c = region.C + j;
+        for (int i = 0; i < region.Rows;)
+        {
+            int height = GemmPlan.TileHeight(region.Rows - i);
+            for (int r = 0; r < height; r++)
+            {
+                for (int column = 0; column < width; column++)
+                {
+                    T before = region.Add && column < valid ? c[r * CStride + column] : T.Zero;
+                    region.Tile[r * width + column] = region.Bias == null || column >= valid ? before : before + region.Bias[j + column];
+                }
+            }
+            Rows<V, TWidth>(region, i, i + height, b, bDepth, region.Tile, width, region.Tile, width);
+            for (int r = 0; r < height; r++)
+            {
+                for (int column = 0; column < valid; column++)
+                {
+                    c[r * CStride + column] = region.Tile[r * width + column];
+                }
+            }
+            i += height;
+            c += height * CStride;
+        }
+    }
+
+    /// <summary>Tiles as tall as the registers allow, and smaller ones for the rows that are left.</summary>
+    private static void Rows<V, TWidth>(in Region region, int i, int end, T* b, nint bDepth, T* start, nint startRow, T* c, nint cRow)
+        where V : struct, ISimd<V, T> where TWidth : struct, IExtent
+    {
+        while (i < end)
+        {
+            int height = GemmPlan.TileHeight(end - i);
+            int tiles = (end - i) / height;
+            T* top = region.A + i * (region.Panels ? region.Depth : region.ARow);
+            nint step = region.Panels ? height : region.ADepth;
+            nint tile = height * (region.Panels ? region.Depth : region.ARow);
+            switch (height)
+            {
+                case 12: GemmKernel.Tiles<T, V, Extent12, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b, bDepth, start, startRow, c, cRow); break;
+                case 8: GemmKernel.Tiles<T, V, Extent8, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b, bDepth, start, startRow, c, cRow); break;
+                case 6: GemmKernel.Tiles<T, V, Extent6, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b, bDepth, start, startRow, c, cRow); break;
+                case 4: GemmKernel.Tiles<T, V, Extent4, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b, bDepth, start, startRow, c, cRow); break;
+                case 2: GemmKernel.Tiles<T, V, Extent2, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b, bDepth, start, startRow, c, cRow); break;
+                default: GemmKernel.Tiles<T, V, Extent1, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b, bDepth, start, startRow, c, cRow); break;
+            }
+            i += tiles * height;
+            c += tiles * height * cRow;
+            start += tiles * height * startRow;
         }
     }
 
@@ -227,13 +276,21 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
         }
     }
 
-    /// <summary>Where a panel of columns ends up, and what is added on the way.</summary>
-    private struct Edge
+    /// <summary>Rows and terms of a block: its operands, and what its sums start with.</summary>
+    private struct Region
     {
+        public int Rows;
+        public int Depth;
+        public T* A;
+        public nint ARow;
+        public nint ADepth;
+        public bool Panels;
+        public T* B;
+        public T* PackedB;
         public T* C;
-        public bool Add;
         public T* Bias;
-        public int Columns;
+        public bool Add;
+        public T* Tile;
     }
 }
 

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Fathom.Compute;
 
@@ -12,184 +13,387 @@ namespace Fathom.Compute;
 internal static unsafe class GemmKernel
 {
     /// <summary>
-    /// tile[r, :] = Σₚ a[r·aRow + p·aDepth] · b[p·bDepth + :], summed in the order of p whatever the tile's shape.
+    /// Terms by which B is asked for ahead: while its rows come from memory the first tile of a panel would wait for each,
+    /// and hardware gives up on strides like a row of weights.
     /// </summary>
-    /// <param name="depth">Number of terms; may be 0.</param>
-    /// <param name="a">First row's first element; strides in elements.</param>
-    /// <param name="aRow">From one row of the tile to the next.</param>
-    /// <param name="aDepth">From one term to the next.</param>
-    /// <param name="b">As many elements per term as the tile is wide.</param>
-    /// <param name="bDepth">From one term to the next.</param>
-    /// <param name="tile">Dense rows of the tile's width.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private const int Ahead = 8;
+
+    /// <summary>tile[r, :] = Σₚ a[r·aRow + p·aDepth] · b[p·bDepth + :], its rows dense.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Tile<T, V, TRows, TWidth>(int depth, T* a, nint aRow, nint aDepth, T* b, nint bDepth, T* tile)
         where T : unmanaged, IFloatingPointIeee754<T>
         where V : struct, ISimd<V, T>
         where TRows : struct, IExtent
-        where TWidth : struct, IExtent
-    {
-        V c0a = V.Zero, c0b = V.Zero;
-        V c1a = V.Zero, c1b = V.Zero;
-        V c2a = V.Zero, c2b = V.Zero;
-        V c3a = V.Zero, c3b = V.Zero;
-        V c4a = V.Zero, c4b = V.Zero;
-        V c5a = V.Zero, c5b = V.Zero;
-        V c6a = V.Zero, c6b = V.Zero;
-        V c7a = V.Zero, c7b = V.Zero;
-        V c8a = V.Zero, c8b = V.Zero;
-        V c9a = V.Zero, c9b = V.Zero;
-        V c10a = V.Zero, c10b = V.Zero;
-        V c11a = V.Zero, c11b = V.Zero;
-        // Three rows hang on one pointer as +0, +aRow, +2·aRow, which x86 can address without arithmetic.
-        nint aRow2 = 2 * aRow;
-        T* a0 = a;
-        T* a3 = a + 3 * aRow;
-        T* a6 = a3 + 3 * aRow;
-        T* a9 = a6 + 3 * aRow;
-        for (int p = 0; p < depth; p++)
-        {
-            V ba = V.Load(b);
-            V bb = TWidth.Extent > 1 ? V.Load(b + V.Count) : V.Zero;
-            V x;
-            x = V.Broadcast(*a0);
-            c0a = V.Fma(x, ba, c0a);
-            if (TWidth.Extent > 1)
-            {
-                c0b = V.Fma(x, bb, c0b);
-            }
-            if (TRows.Extent > 1)
-            {
-                x = V.Broadcast(a0[aRow]);
-                c1a = V.Fma(x, ba, c1a);
-                if (TWidth.Extent > 1)
-                {
-                    c1b = V.Fma(x, bb, c1b);
-                }
-            }
-            if (TRows.Extent > 2)
-            {
-                x = V.Broadcast(a0[aRow2]);
-                c2a = V.Fma(x, ba, c2a);
-                if (TWidth.Extent > 1)
-                {
-                    c2b = V.Fma(x, bb, c2b);
-                }
-            }
-            if (TRows.Extent > 3)
-            {
-                x = V.Broadcast(*a3);
-                c3a = V.Fma(x, ba, c3a);
-                if (TWidth.Extent > 1)
-                {
-                    c3b = V.Fma(x, bb, c3b);
-                }
-            }
-            if (TRows.Extent > 4)
-            {
-                x = V.Broadcast(a3[aRow]);
-                c4a = V.Fma(x, ba, c4a);
-                if (TWidth.Extent > 1)
-                {
-                    c4b = V.Fma(x, bb, c4b);
-                }
-            }
-            if (TRows.Extent > 5)
-            {
-                x = V.Broadcast(a3[aRow2]);
-                c5a = V.Fma(x, ba, c5a);
-                if (TWidth.Extent > 1)
-                {
-                    c5b = V.Fma(x, bb, c5b);
-                }
-            }
-            if (TRows.Extent > 6)
-            {
-                x = V.Broadcast(*a6);
-                c6a = V.Fma(x, ba, c6a);
-                if (TWidth.Extent > 1)
-                {
-                    c6b = V.Fma(x, bb, c6b);
-                }
-            }
-            if (TRows.Extent > 7)
-            {
-                x = V.Broadcast(a6[aRow]);
-                c7a = V.Fma(x, ba, c7a);
-                if (TWidth.Extent > 1)
-                {
-                    c7b = V.Fma(x, bb, c7b);
-                }
-            }
-            if (TRows.Extent > 8)
-            {
-                x = V.Broadcast(a6[aRow2]);
-                c8a = V.Fma(x, ba, c8a);
-                if (TWidth.Extent > 1)
-                {
-                    c8b = V.Fma(x, bb, c8b);
-                }
-            }
-            if (TRows.Extent > 9)
-            {
-                x = V.Broadcast(*a9);
-                c9a = V.Fma(x, ba, c9a);
-                if (TWidth.Extent > 1)
-                {
-                    c9b = V.Fma(x, bb, c9b);
-                }
-            }
-            if (TRows.Extent > 10)
-            {
-                x = V.Broadcast(a9[aRow]);
-                c10a = V.Fma(x, ba, c10a);
-                if (TWidth.Extent > 1)
-                {
-                    c10b = V.Fma(x, bb, c10b);
-                }
-            }
-            if (TRows.Extent > 11)
-            {
-                x = V.Broadcast(a9[aRow2]);
-                c11a = V.Fma(x, ba, c11a);
-                if (TWidth.Extent > 1)
-                {
-                    c11b = V.Fma(x, bb, c11b);
-                }
-            }
-            a0 += aDepth;
-            a3 += aDepth;
-            a6 += aDepth;
-            a9 += aDepth;
-            b += bDepth;
-        }
-        StoreRow<T, V, TRows, TWidth>(0, c0a, c0b, tile);
-        StoreRow<T, V, TRows, TWidth>(1, c1a, c1b, tile);
-        StoreRow<T, V, TRows, TWidth>(2, c2a, c2b, tile);
-        StoreRow<T, V, TRows, TWidth>(3, c3a, c3b, tile);
-        StoreRow<T, V, TRows, TWidth>(4, c4a, c4b, tile);
-        StoreRow<T, V, TRows, TWidth>(5, c5a, c5b, tile);
-        StoreRow<T, V, TRows, TWidth>(6, c6a, c6b, tile);
-        StoreRow<T, V, TRows, TWidth>(7, c7a, c7b, tile);
-        StoreRow<T, V, TRows, TWidth>(8, c8a, c8b, tile);
-        StoreRow<T, V, TRows, TWidth>(9, c9a, c9b, tile);
-        StoreRow<T, V, TRows, TWidth>(10, c10a, c10b, tile);
-        StoreRow<T, V, TRows, TWidth>(11, c11a, c11b, tile);
-    }
+        where TWidth : struct, IExtent =>
+        Tiles<T, V, TRows, TWidth>(1, depth, a, aRow, aDepth, 0, b, bDepth, null, 0, tile, TWidth.Extent * V.Count);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreRow<T, V, TRows, TWidth>(int row, V left, V right, T* tile)
+    /// <summary>
+    /// c[r, :] = start[r, :] + Σₚ a[r·aRow + p·aDepth] · b[p·bDepth + :], added up in the order of p whatever the tile's
+    /// shape; for several tiles, one below the other.
+    /// </summary>
+    /// <param name="tiles">Number of tiles; at least 1.</param>
+    /// <param name="depth">Number of terms; may be 0.</param>
+    /// <param name="a">First row's first element; strides in elements.</param>
+    /// <param name="aRow">From one row of a tile to the next.</param>
+    /// <param name="aDepth">From one term to the next.</param>
+    /// <param name="aTile">From one tile to the next.</param>
+    /// <param name="b">As many elements per term as the tile is wide.</param>
+    /// <param name="bDepth">From one term to the next.</param>
+    /// <param name="start">What the sums start with: C itself, or a row of biases; null for 0.</param>
+    /// <param name="startRow">From one row of it to the next; 0 if all rows start alike.</param>
+    /// <param name="c">The result, as wide as the tile.</param>
+    /// <param name="cRow">From one row of it to the next.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Tiles<T, V, TRows, TWidth>(int tiles, int depth, T* a, nint aRow, nint aDepth, nint aTile, T* b, nint bDepth, T* start, nint startRow, T* c, nint cRow)
         where T : unmanaged, IFloatingPointIeee754<T>
         where V : struct, ISimd<V, T>
         where TRows : struct, IExtent
         where TWidth : struct, IExtent
     {
-        if (TRows.Extent > row)
+        nint aRow2 = 2 * aRow;
+        nint ahead = Ahead * bDepth;
+        do
         {
-            T* destination = tile + row * TWidth.Extent * V.Count;
-            left.Store(destination);
+            // default, not V.Zero: every call that is inlined costs the JIT locals, and it tracks only so many.
+            V c0a = default, c0b = default;
+            V c1a = default, c1b = default;
+            V c2a = default, c2b = default;
+            V c3a = default, c3b = default;
+            V c4a = default, c4b = default;
+            V c5a = default, c5b = default;
+            V c6a = default, c6b = default;
+            V c7a = default, c7b = default;
+            V c8a = default, c8b = default;
+            V c9a = default, c9b = default;
+            V c10a = default, c10b = default;
+            V c11a = default, c11b = default;
+            if (start != null)
+            {
+                c0a = V.Load(start);
+                c0b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                start += startRow;
+                if (TRows.Extent > 1)
+                {
+                    c1a = V.Load(start);
+                    c1b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    start += startRow;
+                }
+                if (TRows.Extent > 2)
+                {
+                    c2a = V.Load(start);
+                    c2b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    start += startRow;
+                }
+                if (TRows.Extent > 3)
+                {
+                    c3a = V.Load(start);
+                    c3b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    start += startRow;
+                }
+                if (TRows.Extent > 4)
+                {
+                    c4a = V.Load(start);
+                    c4b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    start += startRow;
+                }
+                if (TRows.Extent > 5)
+                {
+                    c5a = V.Load(start);
+                    c5b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    start += startRow;
+                }
+                if (TRows.Extent > 6)
+                {
+                    c6a = V.Load(start);
+                    c6b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    start += startRow;
+                }
+                if (TRows.Extent > 7)
+                {
+                    c7a = V.Load(start);
+                    c7b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    start += startRow;
+                }
+                if (TRows.Extent > 8)
+                {
+                    c8a = V.Load(start);
+                    c8b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    start += startRow;
+                }
+                if (TRows.Extent > 9)
+                {
+                    c9a = V.Load(start);
+                    c9b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    start += startRow;
+                }
+                if (TRows.Extent > 10)
+                {
+                    c10a = V.Load(start);
+                    c10b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    start += startRow;
+                }
+                if (TRows.Extent > 11)
+                {
+                    c11a = V.Load(start);
+                    c11b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    start += startRow;
+                }
+            }
+            else
+            {
+                Fetch(c, TRows.Extent, TWidth.Extent * V.Count, cRow);
+            }
+            // Three rows hang on one pointer as +0, +aRow, +2·aRow, which x86 can address without arithmetic.
+            T* a0 = a;
+            T* a3 = a + 3 * aRow;
+            T* a6 = a3 + 3 * aRow;
+            T* a9 = a6 + 3 * aRow;
+            T* row = b;
+            for (int p = 0; p < depth; p++)
+            {
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch0(row + ahead);
+                }
+                V ba = V.Load(row);
+                V bb = TWidth.Extent > 1 ? V.Load(row + V.Count) : default;
+                V x;
+                x = V.Broadcast(*a0);
+                V.AddProduct(ref c0a, x, ba);
+                if (TWidth.Extent > 1)
+                {
+                    V.AddProduct(ref c0b, x, bb);
+                }
+                if (TRows.Extent > 1)
+                {
+                    x = V.Broadcast(a0[aRow]);
+                    V.AddProduct(ref c1a, x, ba);
+                    if (TWidth.Extent > 1)
+                    {
+                        V.AddProduct(ref c1b, x, bb);
+                    }
+                }
+                if (TRows.Extent > 2)
+                {
+                    x = V.Broadcast(a0[aRow2]);
+                    V.AddProduct(ref c2a, x, ba);
+                    if (TWidth.Extent > 1)
+                    {
+                        V.AddProduct(ref c2b, x, bb);
+                    }
+                }
+                if (TRows.Extent > 3)
+                {
+                    x = V.Broadcast(*a3);
+                    V.AddProduct(ref c3a, x, ba);
+                    if (TWidth.Extent > 1)
+                    {
+                        V.AddProduct(ref c3b, x, bb);
+                    }
+                }
+                if (TRows.Extent > 4)
+                {
+                    x = V.Broadcast(a3[aRow]);
+                    V.AddProduct(ref c4a, x, ba);
+                    if (TWidth.Extent > 1)
+                    {
+                        V.AddProduct(ref c4b, x, bb);
+                    }
+                }
+                if (TRows.Extent > 5)
+                {
+                    x = V.Broadcast(a3[aRow2]);
+                    V.AddProduct(ref c5a, x, ba);
+                    if (TWidth.Extent > 1)
+                    {
+                        V.AddProduct(ref c5b, x, bb);
+                    }
+                }
+                if (TRows.Extent > 6)
+                {
+                    x = V.Broadcast(*a6);
+                    V.AddProduct(ref c6a, x, ba);
+                    if (TWidth.Extent > 1)
+                    {
+                        V.AddProduct(ref c6b, x, bb);
+                    }
+                }
+                if (TRows.Extent > 7)
+                {
+                    x = V.Broadcast(a6[aRow]);
+                    V.AddProduct(ref c7a, x, ba);
+                    if (TWidth.Extent > 1)
+                    {
+                        V.AddProduct(ref c7b, x, bb);
+                    }
+                }
+                if (TRows.Extent > 8)
+                {
+                    x = V.Broadcast(a6[aRow2]);
+                    V.AddProduct(ref c8a, x, ba);
+                    if (TWidth.Extent > 1)
+                    {
+                        V.AddProduct(ref c8b, x, bb);
+                    }
+                }
+                if (TRows.Extent > 9)
+                {
+                    x = V.Broadcast(*a9);
+                    V.AddProduct(ref c9a, x, ba);
+                    if (TWidth.Extent > 1)
+                    {
+                        V.AddProduct(ref c9b, x, bb);
+                    }
+                }
+                if (TRows.Extent > 10)
+                {
+                    x = V.Broadcast(a9[aRow]);
+                    V.AddProduct(ref c10a, x, ba);
+                    if (TWidth.Extent > 1)
+                    {
+                        V.AddProduct(ref c10b, x, bb);
+                    }
+                }
+                if (TRows.Extent > 11)
+                {
+                    x = V.Broadcast(a9[aRow2]);
+                    V.AddProduct(ref c11a, x, ba);
+                    if (TWidth.Extent > 1)
+                    {
+                        V.AddProduct(ref c11b, x, bb);
+                    }
+                }
+                a0 += aDepth;
+                a3 += aDepth;
+                a6 += aDepth;
+                a9 += aDepth;
+                row += bDepth;
+            }
+            c0a.Store(c);
             if (TWidth.Extent > 1)
             {
-                right.Store(destination + V.Count);
+                c0b.Store(c + V.Count);
+            }
+            c += cRow;
+            if (TRows.Extent > 1)
+            {
+                c1a.Store(c);
+                if (TWidth.Extent > 1)
+                {
+                    c1b.Store(c + V.Count);
+                }
+                c += cRow;
+            }
+            if (TRows.Extent > 2)
+            {
+                c2a.Store(c);
+                if (TWidth.Extent > 1)
+                {
+                    c2b.Store(c + V.Count);
+                }
+                c += cRow;
+            }
+            if (TRows.Extent > 3)
+            {
+                c3a.Store(c);
+                if (TWidth.Extent > 1)
+                {
+                    c3b.Store(c + V.Count);
+                }
+                c += cRow;
+            }
+            if (TRows.Extent > 4)
+            {
+                c4a.Store(c);
+                if (TWidth.Extent > 1)
+                {
+                    c4b.Store(c + V.Count);
+                }
+                c += cRow;
+            }
+            if (TRows.Extent > 5)
+            {
+                c5a.Store(c);
+                if (TWidth.Extent > 1)
+                {
+                    c5b.Store(c + V.Count);
+                }
+                c += cRow;
+            }
+            if (TRows.Extent > 6)
+            {
+                c6a.Store(c);
+                if (TWidth.Extent > 1)
+                {
+                    c6b.Store(c + V.Count);
+                }
+                c += cRow;
+            }
+            if (TRows.Extent > 7)
+            {
+                c7a.Store(c);
+                if (TWidth.Extent > 1)
+                {
+                    c7b.Store(c + V.Count);
+                }
+                c += cRow;
+            }
+            if (TRows.Extent > 8)
+            {
+                c8a.Store(c);
+                if (TWidth.Extent > 1)
+                {
+                    c8b.Store(c + V.Count);
+                }
+                c += cRow;
+            }
+            if (TRows.Extent > 9)
+            {
+                c9a.Store(c);
+                if (TWidth.Extent > 1)
+                {
+                    c9b.Store(c + V.Count);
+                }
+                c += cRow;
+            }
+            if (TRows.Extent > 10)
+            {
+                c10a.Store(c);
+                if (TWidth.Extent > 1)
+                {
+                    c10b.Store(c + V.Count);
+                }
+                c += cRow;
+            }
+            if (TRows.Extent > 11)
+            {
+                c11a.Store(c);
+                if (TWidth.Extent > 1)
+                {
+                    c11b.Store(c + V.Count);
+                }
+                c += cRow;
+            }
+            a += aTile;
+        }
+        while (--tiles > 0);
+    }
+
+    /// <summary>Asks for the lines of C while the sums run, so that the stores at their end need not wait for memory.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Fetch<T>(T* c, int rows, int width, nint stride) where T : unmanaged
+    {
+        if (Sse.IsSupported)
+        {
+            for (int r = 0; r < rows; r++)
+            {
+                Sse.Prefetch0(c);
+                if (width * sizeof(T) > 64)
+                {
+                    Sse.Prefetch0((byte*)c + 64);
+                }
+                Sse.Prefetch0((byte*)c + width * sizeof(T) - 1);
+                c += stride;
             }
         }
     }

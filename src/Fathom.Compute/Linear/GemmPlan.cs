@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 
@@ -11,6 +12,9 @@ internal struct GemmPlan
 
     /// <summary>The least work worth handing over.</summary>
     private const double PartWork = 2.5e5;
+
+    /// <summary>Work from which there are several parts for each thread, so that one that is held up can be helped.</summary>
+    private const double BalancedWork = 2e7;
 
     /// <summary>Terms summed in registers before C is touched, in bytes: a panel of B then fills the first-level cache twice.</summary>
     private const int DepthBytes = 2048;
@@ -26,56 +30,87 @@ internal struct GemmPlan
     /// <summary>Elements of the largest register tile: 12 rows × 2 vectors of 64 bytes, for floats.</summary>
     public const int TileLength = 12 * 2 * 16;
 
-    /// <summary>Rows and columns of a block of C, and terms summed before C is touched.</summary>
+    /// <summary>Columns of a part begin on a cache line of floats, rows on a multiple of this.</summary>
+    private const int ColumnUnit = 16;
+
+    /// <summary>Most rows and columns of a block of C, and terms that are summed before the next block of B is packed.</summary>
     public int Rows;
 
     public int Columns;
     public int Depth;
+    public int RowParts;
     public int ColumnParts;
-    public int Parts;
     public bool PackA;
     public bool PackB;
     public int PackedALength;
     public int PackedBLength;
 
+    public readonly int Parts => RowParts * ColumnParts;
+
     /// <summary>Tall tiles need 32 vector registers.</summary>
     private static int TallestTile => Avx512F.IsSupported || AdvSimd.Arm64.IsSupported ? 12 : 6;
 
-    public static GemmPlan For(int elementSize, bool transposeB, int m, int n, int k, int lda, int ldb, int threads)
+    public static GemmPlan For(int elementSize, bool transposeA, bool transposeB, int m, int n, int k, int lda, int ldb, int threads)
     {
         GemmPlan plan = default;
         plan.Depth = Balanced(k, DepthBytes / elementSize, 4);
-        plan.Rows = Balanced(m, MaxRows, TallestTile);
-        plan.Columns = Balanced(n, MaxColumns, 32);
+        plan.RowParts = Pieces(m, MaxRows);
+        plan.ColumnParts = Pieces(n, MaxColumns);
         double work = 2.0 * m * n * k;
         if (threads > 1 && work >= ParallelWork)
         {
-            while (plan.Blocks(m, n) < 4 * threads && 2.0 * plan.Rows * plan.Columns * k > 2 * PartWork)
-            {
-                if (plan.Columns >= 64 && plan.Columns >= plan.Rows)
-                {
-                    plan.Columns = Balanced(plan.Columns, plan.Columns / 2, 32);
-                }
-                else if (plan.Rows >= 2 * TallestTile)
-                {
-                    plan.Rows = Balanced(plan.Rows, plan.Rows / 2, TallestTile);
-                }
-                else
-                {
-                    break;
-                }
-            }
+            plan.Share(m, n, work < BalancedWork ? threads : 4 * threads, (int)(work / PartWork));
         }
-        plan.ColumnParts = (n + plan.Columns - 1) / plan.Columns;
-        plan.Parts = plan.Blocks(m, n);
-        plan.PackA = n > 64 && (long)plan.Rows * lda * elementSize > 32 * 1024;
+        plan.Rows = Math.Min(m, (m + plan.RowParts - 1) / plan.RowParts + TallestTile);
+        plan.Columns = Math.Min(n, (n + plan.ColumnParts - 1) / plan.ColumnParts + ColumnUnit);
+        plan.PackA = n > 64 && (transposeA ? (long)k : plan.Rows) * lda * elementSize > PackedBytes(lda * (long)elementSize);
         plan.PackB = !transposeB && m >= 48 && (long)k * ldb * elementSize > 256 * 1024;
         plan.PackedALength = plan.PackA ? plan.Rows * RowPitch(plan.Depth) : 0;
         plan.PackedBLength = plan.Depth * (plan.PackB ? PackedColumns : 32);
         return plan;
     }
 
+    /// <summary>
+    /// More parts for more threads. Columns first, because a part packs its columns of B itself; rows where a block would
+    /// be narrower than it is tall.
+    /// </summary>
+    private void Share(int m, int n, int wanted, int most)
+    {
+        wanted = Math.Min(wanted, most);
+        while (Parts < wanted)
+        {
+            int rows = m / RowParts, columns = n / ColumnParts;
+            if (columns >= 64 && (columns >= rows || rows < 2 * TallestTile))
+            {
+                ColumnParts *= 2;
+            }
+            else if (rows >= 2 * TallestTile)
+            {
+                RowParts *= 2;
+            }
+            else
+            {
+                break;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Bytes of an operand from which it is copied first. A stride of half a page puts every second row into the same few
+    /// sets of the first-level cache.
+    /// </summary>
+    private static int PackedBytes(long stride) => stride % 2048 == 0 ? 32 * 1024 : 256 * 1024;
+
+    /// <summary>First row of a part; of the part after the last one, m.</summary>
+    public readonly int RowStart(int part, int m) => Cut(part, RowParts, m, m > 8 * TallestTile * RowParts ? TallestTile : 4);
+
+    public readonly int ColumnStart(int part, int n) => Cut(part, ColumnParts, n, ColumnUnit);
+
+    private static int Cut(int part, int parts, int length, int unit) =>
+        part == 0 ? 0 : part == parts ? length : (int)((long)length * part / parts + unit / 2) / unit * unit;
+
     /// <summary>Rows of the next tile when this many are left.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int TileHeight(int left)
     {
         int tallest = TallestTile;
@@ -91,12 +126,12 @@ internal struct GemmPlan
 
     public readonly int ScratchBytes(int elementSize) => (TileLength + PackedALength + PackedBLength) * elementSize;
 
-    private readonly int Blocks(int m, int n) => ((m + Rows - 1) / Rows) * ((n + Columns - 1) / Columns);
+    private static int Pieces(int length, int most) => Math.Max(1, (length + most - 1) / most);
 
     /// <summary>The length of equal pieces of at most about <paramref name="most"/>, a multiple of <paramref name="unit"/>.</summary>
     private static int Balanced(int length, int most, int unit)
     {
-        int pieces = Math.Max(1, (length + most - 1) / most);
+        int pieces = Pieces(length, most);
         int piece = (length + pieces - 1) / pieces;
         return Math.Max(unit, (piece + unit - 1) / unit * unit);
     }

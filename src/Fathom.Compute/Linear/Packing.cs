@@ -45,8 +45,22 @@ internal static unsafe class Packing
     /// <summary>
     /// destination[p·width + j] = source[j·stride + p] for p &lt; depth, j &lt; columns, and 0 for columns ≤ j &lt; width.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void TransposedPanel<T>(int depth, int columns, T* source, nint stride, T* destination, int width)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Transpose(depth, columns, source, stride, destination, width);
+        if (columns < width)
+        {
+            for (int p = 0; p < depth; p++)
+            {
+                new Span<T>(destination + p * width + columns, width - columns).Clear();
+            }
+        }
+    }
+
+    /// <summary>destination[p·width + j] = source[j·stride + p] for p &lt; depth, j &lt; columns.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Transpose<T>(int depth, int columns, T* source, nint stride, T* destination, nint width)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         int j = 0;
@@ -75,16 +89,9 @@ internal static unsafe class Packing
             }
         }
         TransposeRest(0, depth, columns - j, source + j * stride, stride, destination + j, width);
-        if (columns < width)
-        {
-            for (int p = 0; p < depth; p++)
-            {
-                new Span<T>(destination + p * width + columns, width - columns).Clear();
-            }
-        }
     }
 
-    private static void TransposeRest<T>(int from, int depth, int columns, T* source, nint stride, T* destination, int width)
+    private static void TransposeRest<T>(int from, int depth, int columns, T* source, nint stride, T* destination, nint width)
         where T : unmanaged
     {
         for (int j = 0; j < columns; j++)

@@ -8,19 +8,21 @@ namespace Fathom.Compute;
 /// <summary>
 /// A fixed set of threads that share out the parts of one job at a time. A hand-over allocates nothing and takes well
 /// under a microsecond while the workers spin; they spin only briefly and then block. The caller takes parts too, and
-/// takes them all if no worker wakes up in time, so a busy neighbour on the machine cannot stall it.
+/// takes them all if no worker wakes up in time. Where a busy neighbour takes the processor from a worker in the middle of
+/// a part, the caller has to wait for it; after that it works alone for a while (see <see cref="Backoff"/>).
 /// </summary>
-public sealed unsafe class WorkerPool : IDisposable
+public sealed unsafe partial class WorkerPool : IDisposable
 {
-    private static readonly long SpinTicks = Stopwatch.Frequency / 50_000; // 20 µs
+    /// <summary>How often a thread comes back for more, at least, if there are parts enough.</summary>
+    private const int PartsAtOnce = 16;
 
-    [ThreadStatic]
-    private static AlignedMemory<byte>? singleScratch;
+    private static readonly long SpinTicks = Stopwatch.Frequency / 50_000; // 20 µs
+    private static readonly long PatienceTicks = Stopwatch.Frequency / 20_000; // 50 µs
 
     private readonly Thread[] workers;
     private readonly long[] allocated;
-    private readonly AlignedMemory<byte>?[] scratch;
     private readonly SemaphoreSlim wake = new(0);
+    private readonly Backoff backoff = new();
     private readonly Lock failureLock = new();
 
     private Shared shared;
@@ -47,6 +49,11 @@ public sealed unsafe class WorkerPool : IDisposable
         allocated = new long[threads];
         scratch = new AlignedMemory<byte>?[threads];
         workers = new Thread[threads - 1];
+        lanes = new WorkerPool[threads];
+        for (int i = 0; i < threads; i++)
+        {
+            lanes[i] = threads == 1 ? this : new WorkerPool(this, i);
+        }
         for (int i = 0; i < workers.Length; i++)
         {
             int worker = i + 1;
@@ -84,9 +91,12 @@ public sealed unsafe class WorkerPool : IDisposable
         Enter();
         try
         {
-            if (parts == 1)
+            if (parts == 1 || backoff.Active)
             {
-                job.Execute(0, 0);
+                for (int part = 0; part < parts; part++)
+                {
+                    job.Execute(part, 0);
+                }
             }
             else if (parts > 1)
             {
@@ -96,43 +106,6 @@ public sealed unsafe class WorkerPool : IDisposable
                 {
                     Share(pointer, &Invoke<TJob>, parts);
                 }
-            }
-        }
-        finally
-        {
-            Volatile.Write(ref running, 0);
-        }
-    }
-
-    /// <summary>Memory that only this worker touches while a job runs. Its contents do not outlive the part.</summary>
-    public Buffer<byte> Scratch(int worker)
-    {
-        AlignedMemory<byte>? memory = Threads == 1 && this == Single ? singleScratch : scratch[worker];
-        return memory is null ? default : memory.Buffer;
-    }
-
-    /// <summary>
-    /// Makes every worker's scratch at least this large. Call it when a plan is made, so that no step allocates.
-    /// Growing discards the contents. For <see cref="Single"/> it reserves the calling thread's scratch.
-    /// </summary>
-    public void ReserveScratch(int bytesPerWorker)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(bytesPerWorker);
-        if (this == Single)
-        {
-            Grow(ref singleScratch, bytesPerWorker);
-            return;
-        }
-        if (bytesPerWorker <= Scratch(0).Length)
-        {
-            return;
-        }
-        Enter();
-        try
-        {
-            for (int worker = 0; worker < Threads; worker++)
-            {
-                Grow(ref scratch[worker], bytesPerWorker);
             }
         }
         finally
@@ -179,7 +152,7 @@ public sealed unsafe class WorkerPool : IDisposable
     /// <summary>Ends the workers and frees their scratch.</summary>
     public void Dispose()
     {
-        if (this == Single || stopping)
+        if (this == Single || owner is not null || stopping)
         {
             return;
         }
@@ -194,15 +167,6 @@ public sealed unsafe class WorkerPool : IDisposable
             memory?.Dispose();
         }
         wake.Dispose();
-    }
-
-    private static void Grow(ref AlignedMemory<byte>? memory, int bytes)
-    {
-        if (memory is null || memory.Length < bytes)
-        {
-            memory?.Dispose();
-            memory = new AlignedMemory<byte>(bytes);
-        }
     }
 
 #pragma warning disable CS8500
@@ -237,12 +201,9 @@ public sealed unsafe class WorkerPool : IDisposable
         Interlocked.Exchange(ref shared.State, (epoch << 32) | (uint)count);
         WakeSleepers(Math.Min(workers.Length, count - 1));
 
+        long started = Stopwatch.GetTimestamp();
         TakeParts(0);
-        SpinWait spinner = default;
-        while (Volatile.Read(ref shared.Done) != count)
-        {
-            spinner.SpinOnce(-1); // A part is in another thread's hands: let that thread run, but do not sleep.
-        }
+        Await(count, started);
         job = null;
         if (failure is not null)
         {
@@ -250,6 +211,34 @@ public sealed unsafe class WorkerPool : IDisposable
             failure = null;
             ExceptionDispatchInfo.Throw(surfaced);
         }
+    }
+
+    /// <summary>
+    /// Waits for the parts in other threads' hands. At first without giving up the processor: whoever got it would keep it
+    /// for longer than a part takes.
+    /// </summary>
+    private void Await(int count, long started)
+    {
+        if (Volatile.Read(ref shared.Done) == count)
+        {
+            return;
+        }
+        long ended = Stopwatch.GetTimestamp();
+        long now = ended;
+        SpinWait spinner = default;
+        while (Volatile.Read(ref shared.Done) != count)
+        {
+            if (now - ended < PatienceTicks)
+            {
+                Thread.SpinWait(1);
+            }
+            else
+            {
+                spinner.SpinOnce(-1); // The other thread may be waiting for this very processor.
+            }
+            now = Stopwatch.GetTimestamp();
+        }
+        backoff.Report(now, waited: now - ended, worked: ended - started);
     }
 
     private bool TakeParts(int worker)
@@ -267,23 +256,27 @@ public sealed unsafe class WorkerPool : IDisposable
             delegate*<void*, int, int, void> currentInvoke = invoke;
             bool currentFlush = flush;
             int part = parts - left;
-            if (Interlocked.CompareExchange(ref shared.State, state - 1, state) != state)
+            int end = part + Math.Max(1, left / (PartsAtOnce * Threads)); // Many parts are small ones: take several.
+            if (Interlocked.CompareExchange(ref shared.State, state - (end - part), state) != state)
             {
                 continue;
             }
-            try
+            taken += end - part;
+            if (worker != 0)
             {
-                if (worker != 0)
+                FlushToZero.Follow(currentFlush);
+            }
+            for (; part < end; part++)
+            {
+                try
                 {
-                    FlushToZero.Follow(currentFlush);
+                    currentInvoke(currentJob, part, worker);
                 }
-                currentInvoke(currentJob, part, worker);
+                catch (Exception exception)
+                {
+                    KeepFailure(part, exception);
+                }
             }
-            catch (Exception exception)
-            {
-                KeepFailure(part, exception);
-            }
-            taken++;
         }
         if (taken > 0)
         {

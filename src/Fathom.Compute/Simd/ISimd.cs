@@ -51,6 +51,12 @@ public unsafe interface ISimd<TSelf, T>
     /// <summary>a·b + c, rounded once where the hardware fuses it and twice where it does not.</summary>
     static abstract TSelf Fma(TSelf a, TSelf b, TSelf c);
 
+    /// <summary>
+    /// sum = <see cref="Fma"/>(a, b, sum), for sums that stay in registers through a loop: written into the variable itself,
+    /// because the JIT takes a fresh register for a returned value and moves it back.
+    /// </summary>
+    static virtual void AddProduct(ref TSelf sum, TSelf a, TSelf b) => sum = TSelf.Fma(a, b, sum);
+
     /// <summary>IEEE 754-2019 minimum: NaN if either is NaN, −0 &lt; +0.</summary>
     static abstract TSelf Min(TSelf a, TSelf b);
 
@@ -98,6 +104,9 @@ public unsafe interface ISimd<TSelf, T>
 
     /// <summary>Sum of all lanes, always in the same order.</summary>
     static abstract T Sum(TSelf a);
+
+    /// <summary>The largest lane; any lane if one is NaN.</summary>
+    static abstract T Largest(TSelf a);
 
     /// <summary>
     /// a·2ⁿ for an integral n with |n| ≤ 252 (float) or 2044 (double), right into the denormals and rounded once.

@@ -10,6 +10,8 @@ namespace Fathom.Compute;
 /// </content>
 public static partial class SimdMath
 {
+    private const double RootHalf = 0.70710678118654752440;
+
     /// <summary>erf x = 2/√π ∫₀ˣ e^(−t²) dt.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Erf<V, T>(V x) where V : struct, ISimd<V, T> where T : unmanaged, IFloatingPointIeee754<T>
@@ -35,6 +37,61 @@ public static partial class SimdMath
         V centre = one - x * ErfOverX<V, T>(V.Select(V.LessThan(magnitude, one), x * x, one));
         V outer = V.Select(V.LessThan(x, V.Zero), V.Constant(2) - tail, tail);
         return V.Select(V.LessThan(magnitude, one), centre, outer);
+    }
+
+    /// <summary>
+    /// Φ(−a) with a = |x|, the tail of the normal distribution, and e^(−a²/2), which it takes on the way. The relative
+    /// accuracy holds far out: in float, where the hardware fuses a·b + c, a²/4 units in the last place are lost there.
+    /// </summary>
+    /// <param name="x">Any number.</param>
+    /// <param name="a">|x|, cut off where Φ(−a) is 0: no product with it becomes 0 · ∞.</param>
+    /// <param name="gauss">e^(−a²/2).</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V NormalTail<V, T>(V x, out V a, out V gauss) where V : struct, ISimd<V, T> where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        bool single = typeof(T) == typeof(float);
+        V last = V.Constant(single ? 14.5 : 40);
+        a = V.Abs(x);
+        a = V.Select(V.GreaterThan(a, last), last, a);
+        if (!single)
+        {
+            return V.Constant(0.5) * Erfc<V, T>(a * V.Constant(RootHalf), out gauss);
+        }
+        // e^(a²/2)·Φ(−a) as a quotient of polynomials, fitted on [0, 14.5] to a relative error of 6e-9.
+        V numerator = V.Constant(0.004116293370195872);
+        numerator = V.Fma(numerator, a, V.Constant(0.040633117143755976));
+        numerator = V.Fma(numerator, a, V.Constant(0.1832348074197667));
+        numerator = V.Fma(numerator, a, V.Constant(0.4382944950235842));
+        numerator = V.Fma(numerator, a, V.Constant(0.5));
+        V denominator = V.Constant(0.010317897600005057);
+        denominator = V.Fma(denominator, a, V.Constant(0.10185856757193433));
+        denominator = V.Fma(denominator, a, V.Constant(0.4694697594025259));
+        denominator = V.Fma(denominator, a, V.Constant(1.2025017539681866));
+        denominator = V.Fma(denominator, a, V.Constant(1.6744739712783014));
+        denominator = V.Fma(denominator, a, V.Constant(1));
+        gauss = Gauss<V, T>(a);
+        return gauss * (numerator / denominator);
+    }
+
+    /// <summary>
+    /// e^(−a²/2) = 2ⁿ·2ʳ in float for 0 ≤ a ≤ 14.5, with n + r = −a²·log₂(e)/2 and |r| ≤ ½. The square is taken twice, each
+    /// time within a fused operation, so that it is not rounded by itself. The polynomial for 2ʳ is fitted to a relative
+    /// error of 8e-8.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V Gauss<V, T>(V a) where V : struct, ISimd<V, T> where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        V factor = a * V.Constant(-0.5 * Log2E);
+        V magic = V.Constant(12582912); // 1.5·2²³: a sum with it has no room for a fraction
+        V n = V.Fma(factor, a, magic) - magic;
+        V r = V.Fma(factor, a, -n);
+        V p = V.Constant(0.0013276471873863171);
+        p = V.Fma(p, r, V.Constant(0.009675541333505032));
+        p = V.Fma(p, r, V.Constant(0.055507132738651245));
+        p = V.Fma(p, r, V.Constant(0.24022119723863597));
+        p = V.Fma(p, r, V.Constant(0.693146967064536));
+        p = V.Fma(p, r, V.Constant(1.0000000716546769));
+        return V.Scale(p, n);
     }
 
     /// <summary>erf(x)/x as a polynomial in z = x², for z ≤ 1.</summary>

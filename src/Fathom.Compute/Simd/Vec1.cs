@@ -94,6 +94,8 @@ public readonly unsafe struct Vec1<T>(T value) : ISimd<Vec1<T>, T>
 
     public static T Sum(Vec1<T> a) => a.Value;
 
+    public static T Largest(Vec1<T> a) => a.Value;
+
     public static Vec1<T> Scale(Vec1<T> a, Vec1<T> n) => new(T.ScaleB(a.Value, int.CreateTruncating(n.Value)));
 
     public static Vec1<T> Split(Vec1<T> a, out Vec1<T> exponent)

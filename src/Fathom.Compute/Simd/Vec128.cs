@@ -106,6 +106,15 @@ public readonly unsafe struct Vec128<T>(Vector128<T> lanes) : ISimd<Vec128<T>, T
         : new(Vector128.MultiplyAddEstimate(a.Lanes.AsDouble(), b.Lanes.AsDouble(), c.Lanes.AsDouble()).As<double, T>());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddProduct(ref Vec128<T> sum, Vec128<T> a, Vec128<T> b)
+    {
+        // No local reference in between: the JIT follows only so many of them, and then keeps the sums in memory.
+        Unsafe.AsRef(in sum.Lanes) = typeof(T) == typeof(float)
+            ? Vector128.MultiplyAddEstimate(a.Lanes.AsSingle(), b.Lanes.AsSingle(), sum.Lanes.AsSingle()).As<float, T>()
+            : Vector128.MultiplyAddEstimate(a.Lanes.AsDouble(), b.Lanes.AsDouble(), sum.Lanes.AsDouble()).As<double, T>();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec128<T> Min(Vec128<T> a, Vec128<T> b) => new(Vector128.Min(a.Lanes, b.Lanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -158,6 +167,23 @@ public readonly unsafe struct Vec128<T>(Vector128<T> lanes) : ISimd<Vec128<T>, T
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Sum(Vec128<T> a) => Vector128.Sum(a.Lanes);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Largest(Vec128<T> a) => Largest(a.Lanes);
+
+    // Halves against each other, then neighbours.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static T Largest(Vector128<T> lanes)
+    {
+        if (typeof(T) == typeof(double))
+        {
+            Vector128<double> doubles = lanes.AsDouble();
+            return Vector128.MaxNative(doubles, Vector128.Shuffle(doubles, Vector128.Create(1L, 0L))).As<double, T>().ToScalar();
+        }
+        Vector128<float> singles = lanes.AsSingle();
+        singles = Vector128.MaxNative(singles, Vector128.Shuffle(singles, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.MaxNative(singles, Vector128.Shuffle(singles, Vector128.Create(1, 0, 3, 2))).As<float, T>().ToScalar();
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec128<T> Scale(Vec128<T> a, Vec128<T> n)

@@ -106,6 +106,15 @@ public readonly unsafe struct Vec256<T>(Vector256<T> lanes) : ISimd<Vec256<T>, T
         : new(Vector256.MultiplyAddEstimate(a.Lanes.AsDouble(), b.Lanes.AsDouble(), c.Lanes.AsDouble()).As<double, T>());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddProduct(ref Vec256<T> sum, Vec256<T> a, Vec256<T> b)
+    {
+        // No local reference in between: the JIT follows only so many of them, and then keeps the sums in memory.
+        Unsafe.AsRef(in sum.Lanes) = typeof(T) == typeof(float)
+            ? Vector256.MultiplyAddEstimate(a.Lanes.AsSingle(), b.Lanes.AsSingle(), sum.Lanes.AsSingle()).As<float, T>()
+            : Vector256.MultiplyAddEstimate(a.Lanes.AsDouble(), b.Lanes.AsDouble(), sum.Lanes.AsDouble()).As<double, T>();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec256<T> Min(Vec256<T> a, Vec256<T> b) => new(Vector256.Min(a.Lanes, b.Lanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -158,6 +167,9 @@ public readonly unsafe struct Vec256<T>(Vector256<T> lanes) : ISimd<Vec256<T>, T
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Sum(Vec256<T> a) => Vector256.Sum(a.Lanes);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Largest(Vec256<T> a) => Vec128<T>.Largest(Vector128.MaxNative(a.Lanes.GetLower(), a.Lanes.GetUpper()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec256<T> Scale(Vec256<T> a, Vec256<T> n)

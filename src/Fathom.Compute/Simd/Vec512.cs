@@ -106,6 +106,15 @@ public readonly unsafe struct Vec512<T>(Vector512<T> lanes) : ISimd<Vec512<T>, T
         : new(Vector512.MultiplyAddEstimate(a.Lanes.AsDouble(), b.Lanes.AsDouble(), c.Lanes.AsDouble()).As<double, T>());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddProduct(ref Vec512<T> sum, Vec512<T> a, Vec512<T> b)
+    {
+        // No local reference in between: the JIT follows only so many of them, and then keeps the sums in memory.
+        Unsafe.AsRef(in sum.Lanes) = typeof(T) == typeof(float)
+            ? Vector512.MultiplyAddEstimate(a.Lanes.AsSingle(), b.Lanes.AsSingle(), sum.Lanes.AsSingle()).As<float, T>()
+            : Vector512.MultiplyAddEstimate(a.Lanes.AsDouble(), b.Lanes.AsDouble(), sum.Lanes.AsDouble()).As<double, T>();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec512<T> Min(Vec512<T> a, Vec512<T> b) => new(Vector512.Min(a.Lanes, b.Lanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -158,6 +167,13 @@ public readonly unsafe struct Vec512<T>(Vector512<T> lanes) : ISimd<Vec512<T>, T
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Sum(Vec512<T> a) => Vector512.Sum(a.Lanes);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Largest(Vec512<T> a)
+    {
+        Vector256<T> half = Vector256.MaxNative(a.Lanes.GetLower(), a.Lanes.GetUpper());
+        return Vec128<T>.Largest(Vector128.MaxNative(half.GetLower(), half.GetUpper()));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec512<T> Scale(Vec512<T> a, Vec512<T> n)

@@ -1,7 +1,5 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 
 namespace Fathom.Compute;
 
@@ -20,29 +18,24 @@ public static unsafe class Statistics
     public static void Measure<T>(Buffer<T> x, T saturatedBelow, T saturatedAbove, bool inclusive, ref TensorStatistics result, WorkerPool pool)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        result = default;
-        result.Count = x.Length;
+        result.Begin(x.Length);
         if (x.IsEmpty)
         {
             return;
         }
         int parts = Partition.Parts(x.Length);
-        Moments* moments = stackalloc Moments[parts];
-        int gate = 0;
+        StatisticsPart* found = stackalloc StatisticsPart[parts];
         fixed (TensorStatistics* pinned = &result)
         {
             var job = new Job<T>
             {
-                X = x.Pointer,
-                Length = x.Length,
+                X = x,
                 PartLength = Partition.PartLength(x.Length),
                 Below = saturatedBelow,
                 Above = saturatedAbove,
                 Inclusive = inclusive,
-                Bounded = !(T.IsNaN(saturatedBelow) && T.IsNaN(saturatedAbove)),
-                Moments = moments,
+                Parts = found,
                 Result = pinned,
-                Gate = &gate,
             };
             if (parts == 1)
             {
@@ -53,31 +46,45 @@ public static unsafe class Statistics
                 pool.Run(ref job, parts);
             }
         }
-        Moments total = default;
-        for (int part = 0; part < parts; part++)
+        result.Join(new ReadOnlySpan<StatisticsPart>(found, parts));
+        if (typeof(T) == typeof(double) && result.MaxAbs != 0 && !(result.MaxAbs > 1e-140 && result.MaxAbs < 1e140))
         {
-            total.Join(moments[part]);
+            result.L2 = ScaledNorm(x, result.MaxAbs);
         }
-        result.Mean = total.Mean;
-        result.Variance = total.Count == 0 ? 0 : total.SquaredDeviations / total.Count;
-        result.MaxAbs = total.MaxAbs;
-        result.L2 = Norm(x, total);
-        result.Denormals -= result.Zeros;
-        result.Exponents[0] -= result.Zeros;
     }
 
     /// <summary>Measures x without a saturation region.</summary>
     public static void Measure<T>(Buffer<T> x, ref TensorStatistics result, WorkerPool pool)
         where T : unmanaged, IFloatingPointIeee754<T> => Measure(x, T.NaN, T.NaN, true, ref result, pool);
 
-    /// <summary>Doubles at the ends of their range have squares beyond it: scale by a power of two and sum again.</summary>
-    private static double Norm<T>(Buffer<T> x, in Moments total) where T : unmanaged, IFloatingPointIeee754<T>
+    /// <summary>
+    /// Σ x² in double, to the same bits as <see cref="StatisticsPass{T}.Add"/> gives it; of floats neither the tiniest nor
+    /// the largest are lost.
+    /// </summary>
+    public static double SumOfSquares<T>(Buffer<T> x) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        if (total.MaxAbs == 0 || (total.MaxAbs > 1e-140 && total.MaxAbs < 1e140))
+        double squares = 0;
+        for (int start = 0; start < x.Length; start += StatisticsPass<T>.BlockLength)
         {
-            return Math.Sqrt(total.SumOfSquares);
+            int length = Math.Min(StatisticsPass<T>.BlockLength, x.Length - start);
+            if (typeof(T) == typeof(float) && FloatStatistics.IsSupported)
+            {
+                squares += FloatStatistics.SumOfSquares((float*)x.Pointer + start, length);
+            }
+            else
+            {
+                SquareKernel<T> kernel = default;
+                WideKernel.Execute(ref kernel, x.Pointer + start, length);
+                squares += kernel.Sum;
+            }
         }
-        int exponent = Math.ILogB(total.MaxAbs);
+        return squares;
+    }
+
+    /// <summary>Doubles at the ends of their range have squares beyond it: scale by a power of two and sum again.</summary>
+    private static double ScaledNorm<T>(Buffer<T> x, double largest) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        int exponent = Math.ILogB(largest);
         double squares = 0;
         foreach (T element in x.Span)
         {
@@ -89,89 +96,23 @@ public static unsafe class Statistics
 
     private struct Job<T> : IParallelJob where T : unmanaged, IFloatingPointIeee754<T>
     {
-        public T* X;
-        public int Length;
+        public Buffer<T> X;
         public int PartLength;
         public T Below;
         public T Above;
         public bool Inclusive;
-        public bool Bounded;
-        public Moments* Moments;
+        public StatisticsPart* Parts;
         public TensorStatistics* Result;
-        public int* Gate;
 
+        [SkipLocalsInit]
         public readonly void Execute(int part, int worker)
         {
-            int length = StatisticsKernel<T>.TableLength;
-            uint* tables = stackalloc uint[length * StatisticsKernel<T>.TableCount];
-            byte* slices = stackalloc byte[ExponentBits.MemoryBytes];
-            var kernel = new StatisticsKernel<T> { Below = Below, Above = Above, Inclusive = Inclusive, Bounded = Bounded, Tables = tables, Exponents = new ExponentBits(tables, slices) };
+            byte* memory = stackalloc byte[StatisticsPass<T>.MemoryBytes];
             int start = part * PartLength;
-            WideKernel.Execute(ref kernel, X + start, Math.Min(PartLength, Length - start));
-            Moments[part] = kernel.Moments;
-            ReadOnlySpan<uint> counts = JoinTables(tables);
-            // Whole numbers add up to the same in any order, so whoever is done first may add first.
-            SpinWait spinner = default;
-            while (Interlocked.Exchange(ref *Gate, 1) != 0)
-            {
-                spinner.SpinOnce(-1);
-            }
-            Result->Zeros += kernel.Zeros;
-            Result->Saturated += kernel.Saturated;
-            Result->NaN += kernel.NaN;
-            Result->PositiveInfinity += kernel.PositiveInfinity;
-            Result->NegativeInfinity += kernel.NegativeInfinity;
-            Result->Denormals += counts[0];
-            AddExponents(counts, ref Result->Exponents);
-            Volatile.Write(ref *Gate, 0);
-        }
-
-        /// <summary>Counts by biased exponent, from tables that took turns and tell signs apart.</summary>
-        private static ReadOnlySpan<uint> JoinTables(uint* tables)
-        {
-            int signs = StatisticsKernel<T>.TableLength;
-            if (StatisticsKernel<T>.WithoutSigns)
-            {
-                return new ReadOnlySpan<uint>(tables, signs);
-            }
-            int bins = signs / 2;
-            for (int source = bins; source < signs * StatisticsKernel<T>.TableCount; source += bins)
-            {
-                for (int bin = 0; bin < bins; bin += Vector256<uint>.Count)
-                {
-                    (Vector256.Load(tables + bin) + Vector256.Load(tables + source + bin)).Store(tables + bin);
-                }
-            }
-            return new ReadOnlySpan<uint>(tables, bins);
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void AddExponents(ReadOnlySpan<uint> counts, ref ExponentHistogram histogram)
-        {
-            if (typeof(T) == typeof(float))
-            {
-                ref long target = ref histogram[0];
-                ref uint source = ref MemoryMarshal.GetReference(counts);
-                for (int bin = 0; bin < ExponentHistogram.Length; bin += Vector256<uint>.Count)
-                {
-                    Vector256<uint> some = Vector256.LoadUnsafe(ref source, (nuint)bin);
-                    if (some == default)
-                    {
-                        continue; // as most are
-                    }
-                    (Vector256<ulong> low, Vector256<ulong> high) = Vector256.Widen(some);
-                    ref long next = ref Unsafe.Add(ref target, bin);
-                    (Vector256.LoadUnsafe(ref next) + low.AsInt64()).StoreUnsafe(ref next);
-                    next = ref Unsafe.Add(ref next, Vector256<long>.Count);
-                    (Vector256.LoadUnsafe(ref next) + high.AsInt64()).StoreUnsafe(ref next);
-                }
-                return;
-            }
-            for (int exponent = 0; exponent < counts.Length - 1; exponent++)
-            {
-                histogram[Math.Clamp(exponent - (1023 - ExponentHistogram.Bias), 0, ExponentHistogram.Length - 2)] += counts[exponent];
-            }
-            histogram[ExponentHistogram.Length - 1] += counts[^1]; // infinities and NaN
+            Buffer<T> mine = X.Slice(start, Math.Min(PartLength, X.Length - start));
+            StatisticsPass<T> pass = new(memory, in *Result, mine, Below, Above, Inclusive);
+            pass.Add(mine);
+            Parts[part] = pass.Complete(ref *Result);
         }
     }
 }

@@ -3,88 +3,26 @@ using System.Runtime.CompilerServices;
 
 namespace Fathom.Compute;
 
-/// <summary>
-/// Measures one part of a tensor. Where <see cref="ExponentWindow"/> cannot count the exponents, scalar increments do,
-/// between the vector instructions of the moments: they use different execution ports. Several tables take turns,
-/// because neighbouring elements often share a bin and an increment has to wait for the previous one of the same
-/// counter. The tables are indexed by sign and exponent, the top 9 bits of a float or 12 of a double: one shift.
-/// </summary>
+/// <summary>Measures a block of doubles, or of anything where there are no vectors; exponents are counted one by one.</summary>
 internal unsafe struct StatisticsKernel<T> : IWideKernel<T> where T : unmanaged, IFloatingPointIeee754<T>
 {
-    /// <summary>
-    /// Elements summed at once. A block that turns out to hold a NaN, an infinity or nothing but a large mean is
-    /// measured again, more carefully, while it is still in the first-level cache.
-    /// </summary>
-    private const int BlockLength = WideStatistics.MaxLength;
-
     /// <summary>Elements per turn of the main loop: the widest vector of floats.</summary>
-    private const int Stride = 16;
-
-    /// <summary>Share of the sum of squares below which Σx² − (Σx)²/n has lost too many digits.</summary>
-    private const double Cancellation = 1e-6;
+    public const int Stride = 16;
 
     public T Below;
     public T Above;
     public bool Inclusive;
     public bool Bounded;
-    public uint* Tables;
 
-    /// <summary>Counts into <see cref="Tables"/> where it is supported.</summary>
-    public ExponentBits Exponents;
+    /// <summary>Counts by the exponent of binary32; zeros are counted at 0 with what is below its smallest normal number.</summary>
+    public uint* Table;
 
     public Moments Moments;
     public long Zeros;
+    public long Denormals;
     public long Saturated;
-    public long NaN;
-    public long PositiveInfinity;
-    public long NegativeInfinity;
-
-    /// <summary>Counters in one table.</summary>
-    public static int TableLength => typeof(T) != typeof(float) ? 4096 : WithoutSigns ? 256 : 512;
-
-    /// <summary>Whether the counters tell exponents apart but not signs.</summary>
-    public static bool WithoutSigns => typeof(T) == typeof(float) && WideStatistics.IsSupported;
-
-    /// <summary>Tables that take turns; the larger ones of double must not crowd the cache.</summary>
-    public static int TableCount => UsesWindow ? 1 : typeof(T) == typeof(float) ? 4 : 2;
-
-    private static bool UsesWindow => typeof(T) == typeof(float) && ExponentWindow.IsSupported;
 
     public void Execute<V, W, TWiden>(T* x, int length)
-        where V : struct, ISimd<V, T> where W : struct, ISimd<W, double> where TWiden : struct, IWidening<V, W>
-    {
-        for (int start = 0; start < length; start += BlockLength)
-        {
-            int block = Math.Min(BlockLength, length - start);
-            Moments moments = typeof(T) == typeof(float) && WideStatistics.IsSupported ? WideBlock((float*)(x + start), block) : Block<V, W, TWiden>(x + start, block);
-            if (!double.IsFinite(moments.SumOfSquares))
-            {
-                moments = CarefulBlock(x + start, block);
-            }
-            else if (moments.SquaredDeviations < Cancellation * moments.SumOfSquares)
-            {
-                moments.SquaredDeviations = Deviations<V, W, TWiden>(x + start, block, ref moments.Mean);
-            }
-            Moments.Join(moments);
-        }
-        if (WithoutSigns)
-        {
-            Exponents.Flush();
-        }
-    }
-
-    private Moments WideBlock(float* x, int length)
-    {
-        Moments moments = WideStatistics.Measure(x, length, ref Exponents, Tables, out long zeros);
-        Zeros += zeros;
-        if (Bounded)
-        {
-            Saturated += WideStatistics.Saturated(x, length, float.CreateTruncating(Below), float.CreateTruncating(Above), Inclusive);
-        }
-        return moments;
-    }
-
-    private Moments Block<V, W, TWiden>(T* x, int length)
         where V : struct, ISimd<V, T> where W : struct, ISimd<W, double> where TWiden : struct, IWidening<V, W>
     {
         double* sums = stackalloc double[2 * 8];
@@ -99,11 +37,6 @@ internal unsafe struct StatisticsKernel<T> : IWideKernel<T> where T : unmanaged,
             zeros += double.CreateTruncating(lanes[V.Count + lane]);
             saturated += double.CreateTruncating(lanes[2 * V.Count + lane]);
         }
-        int counted = UsesWindow ? ExponentWindow.Count((float*)x, length, Tables) : i;
-        for (; counted < length; counted++)
-        {
-            Tables[Exponent(x[counted])]++;
-        }
         for (; i < length; i++)
         {
             T value = x[i];
@@ -114,10 +47,11 @@ internal unsafe struct StatisticsKernel<T> : IWideKernel<T> where T : unmanaged,
             zeros += T.IsZero(value) ? 1 : 0;
             saturated += Bounded && (Inclusive ? value <= Below || value >= Above : value < Below || value > Above) ? 1 : 0;
         }
-        Zeros += (long)zeros;
-        Saturated += (long)saturated;
+        Zeros = (long)zeros;
+        Saturated = (long)saturated;
+        CountExponents(x, length);
         double mean = sum / length;
-        return new Moments { Count = length, Mean = mean, SquaredDeviations = Math.Max(0, squares - sum * mean), SumOfSquares = squares, MaxAbs = largest };
+        Moments = new Moments { Count = length, Mean = mean, SquaredDeviations = Math.Max(0, squares - sum * mean), SumOfSquares = squares, MaxAbs = largest };
     }
 
     /// <summary>
@@ -134,9 +68,8 @@ internal unsafe struct StatisticsKernel<T> : IWideKernel<T> where T : unmanaged,
     {
         W sumLow = W.Zero, sumHigh = W.Zero, squaresLow = W.Zero, squaresHigh = W.Zero;
         V max = V.Zero, below = V.Broadcast(Below), above = V.Broadcast(Above);
-        V one = V.Constant(1), zeros = V.Zero, saturated = V.Zero; // exact: a lane counts to 2048 at most
+        V one = V.Constant(1), zeros = V.Zero, saturated = V.Zero; // exact: a lane counts to the block's length at most
         bool bounded = Bounded, inclusive = Inclusive;
-        uint* tables = Tables;
         int i = 0;
         for (; i <= length - Stride; i += Stride)
         {
@@ -157,11 +90,6 @@ internal unsafe struct StatisticsKernel<T> : IWideKernel<T> where T : unmanaged,
                         : V.LessThan(value, below) | V.GreaterThan(value, above));
                 }
             }
-            if (!UsesWindow)
-            {
-                CountExponents(x + i, tables);
-                CountExponents(x + i + 8, tables);
-            }
         }
         (sumLow + sumHigh).Store(sums);
         (squaresLow + squaresHigh).Store(sums + W.Count);
@@ -171,12 +99,67 @@ internal unsafe struct StatisticsKernel<T> : IWideKernel<T> where T : unmanaged,
         return i;
     }
 
-    /// <summary>Σ (x − mean)², with the mean put right by what the deviations add up to.</summary>
+    private void CountExponents(T* x, int length)
+    {
+        if (typeof(T) == typeof(float))
+        {
+            uint least = Table[0];
+            for (int i = 0; i < length; i++)
+            {
+                Table[((uint*)x)[i] >> 23 & 0xFF]++;
+            }
+            Denormals = Table[0] - least - Zeros;
+            return;
+        }
+        long smallest = 0;
+        for (int i = 0; i < length; i++)
+        {
+            int exponent = (int)(((ulong*)x)[i] >> 52) & 0x7FF;
+            smallest += exponent == 0 ? 1 : 0;
+            Table[exponent == 0x7FF ? ExponentHistogram.Length - 1 : Math.Clamp(exponent - (1023 - ExponentHistogram.Bias), 0, ExponentHistogram.Length - 2)]++;
+        }
+        Denormals = smallest - Zeros;
+    }
+}
+
+/// <summary>Σ x², in the order in which <see cref="StatisticsKernel{T}"/> adds.</summary>
+internal unsafe struct SquareKernel<T> : IWideKernel<T> where T : unmanaged, IFloatingPointIeee754<T>
+{
+    public double Sum;
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static double Deviations<V, W, TWiden>(T* x, int length, ref double mean)
+    public void Execute<V, W, TWiden>(T* x, int length)
         where V : struct, ISimd<V, T> where W : struct, ISimd<W, double> where TWiden : struct, IWidening<V, W>
     {
-        W centre = W.Broadcast(mean), sumLow = W.Zero, sumHigh = W.Zero, squaresLow = W.Zero, squaresHigh = W.Zero;
+        W squaresLow = W.Zero, squaresHigh = W.Zero;
+        int i = 0;
+        for (; i < (length & -StatisticsKernel<T>.Stride); i += V.Count)
+        {
+            TWiden.Widen(V.Load(x + i), out W low, out W high);
+            squaresLow = W.Fma(low, low, squaresLow);
+            squaresHigh = W.Fma(high, high, squaresHigh);
+        }
+        Sum = W.Sum(squaresLow + squaresHigh);
+        for (; i < length; i++)
+        {
+            double wide = double.CreateTruncating(x[i]);
+            Sum += wide * wide;
+        }
+    }
+}
+
+/// <summary>Σ (x − mean)², with the mean put right by what the deviations add up to.</summary>
+internal unsafe struct DeviationKernel<T> : IWideKernel<T> where T : unmanaged, IFloatingPointIeee754<T>
+{
+    public double Mean;
+
+    public double SquaredDeviations;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Execute<V, W, TWiden>(T* x, int length)
+        where V : struct, ISimd<V, T> where W : struct, ISimd<W, double> where TWiden : struct, IWidening<V, W>
+    {
+        W centre = W.Broadcast(Mean), sumLow = W.Zero, sumHigh = W.Zero, squaresLow = W.Zero, squaresHigh = W.Zero;
         int i = 0;
         for (; i <= length - V.Count; i += V.Count)
         {
@@ -195,80 +178,12 @@ internal unsafe struct StatisticsKernel<T> : IWideKernel<T> where T : unmanaged,
         double squares = W.Sum(squaresLow + squaresHigh);
         for (; i < length; i++)
         {
-            double deviation = double.CreateTruncating(x[i]) - mean;
+            double deviation = double.CreateTruncating(x[i]) - Mean;
             sum += deviation;
             squares += deviation * deviation;
         }
         double shift = sum / length;
-        mean += shift;
-        return Math.Max(0, squares - sum * shift);
+        Mean += shift;
+        SquaredDeviations = Math.Max(0, squares - sum * shift);
     }
-
-    /// <summary>A block with elements that are not finite, or whose squares overflow: counts those, measures the rest.</summary>
-    private Moments CarefulBlock(T* x, int length)
-    {
-        Moments moments = default;
-        double sum = 0;
-        for (int i = 0; i < length; i++)
-        {
-            double value = double.CreateTruncating(x[i]);
-            if (double.IsFinite(value))
-            {
-                moments.Count++;
-                sum += value;
-                moments.SumOfSquares += value * value;
-                moments.MaxAbs = Math.Max(moments.MaxAbs, Math.Abs(value));
-            }
-            else if (double.IsNaN(value))
-            {
-                NaN++;
-            }
-            else if (value > 0)
-            {
-                PositiveInfinity++;
-            }
-            else
-            {
-                NegativeInfinity++;
-            }
-        }
-        moments.Mean = moments.Count == 0 ? 0 : sum / moments.Count;
-        for (int i = 0; i < length; i++)
-        {
-            double deviation = double.CreateTruncating(x[i]) - moments.Mean;
-            moments.SquaredDeviations += double.IsFinite(deviation) ? deviation * deviation : 0;
-        }
-        return moments;
-    }
-
-    /// <summary>Counts eight elements.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void CountExponents(T* x, uint* tables)
-    {
-        ulong* words = (ulong*)x;
-        if (typeof(T) == typeof(float))
-        {
-            ulong w0 = words[0], w1 = words[1], w2 = words[2], w3 = words[3];
-            tables[(uint)w0 >> 23]++;
-            (tables + 512)[w0 >> 55]++;
-            (tables + 1024)[(uint)w1 >> 23]++;
-            (tables + 1536)[w1 >> 55]++;
-            tables[(uint)w2 >> 23]++;
-            (tables + 512)[w2 >> 55]++;
-            (tables + 1024)[(uint)w3 >> 23]++;
-            (tables + 1536)[w3 >> 55]++;
-        }
-        else
-        {
-            for (int i = 0; i < 8; i += 2)
-            {
-                tables[words[i] >> 52]++;
-                (tables + 4096)[words[i + 1] >> 52]++;
-            }
-        }
-    }
-
-    private static uint Exponent(T value) => typeof(T) == typeof(float)
-        ? Unsafe.BitCast<T, uint>(value) >> 23
-        : (uint)(Unsafe.BitCast<T, ulong>(value) >> 52);
 }

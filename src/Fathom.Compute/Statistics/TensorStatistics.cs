@@ -40,6 +40,35 @@ public struct TensorStatistics
     /// <summary>Counts by binary exponent.</summary>
     public ExponentHistogram Exponents;
 
+    /// <summary>Forgets what was measured; <paramref name="count"/> elements are going to be.</summary>
+    public void Begin(long count)
+    {
+        Exponents.Clear();
+        (Count, Mean, Variance, L2, MaxAbs) = (count, 0, 0, 0, 0);
+        (Zeros, NaN, PositiveInfinity, NegativeInfinity, Saturated, Denormals) = (0, 0, 0, 0, 0, 0);
+    }
+
+    /// <summary>Takes in what all passes over the tensor's parts found, in the order of the parts.</summary>
+    public void Join(ReadOnlySpan<StatisticsPart> parts)
+    {
+        Moments total = default;
+        foreach (ref readonly StatisticsPart part in parts)
+        {
+            total.Join(part.Moments);
+            Zeros += part.Zeros;
+            NaN += part.NaN;
+            PositiveInfinity += part.PositiveInfinity;
+            NegativeInfinity += part.NegativeInfinity;
+            Saturated += part.Saturated;
+            Denormals += part.Denormals;
+        }
+        Mean = total.Mean;
+        Variance = total.Count == 0 ? 0 : total.SquaredDeviations / total.Count;
+        MaxAbs = total.MaxAbs;
+        L2 = Math.Sqrt(total.SumOfSquares);
+        Exponents.Settle();
+    }
+
     /// <summary>Number of elements that are neither infinite nor NaN.</summary>
     public readonly long Finite => Count - NaN - PositiveInfinity - NegativeInfinity;
 
@@ -95,22 +124,4 @@ public struct TensorStatistics
         }
         return (double)count / nonzero;
     }
-}
-
-/// <summary>
-/// Counts of elements by the biased exponent of binary32: bin b holds magnitudes in [2^(b−127), 2^(b−126)); bin 0
-/// everything nonzero below 2⁻¹²⁶; bin 254 every finite magnitude from 2¹²⁷ up; bin 255 infinities and NaN. Zeros are
-/// in no bin. Doubles are counted in the same bins, their exponents clamped to 0 … 254.
-/// </summary>
-[InlineArray(Length)]
-public struct ExponentHistogram
-{
-    public const int Length = 256;
-
-    public const int Bias = 127;
-
-    private long element;
-
-    /// <summary>The bin of a nonzero finite magnitude.</summary>
-    public static int BinOf(double magnitude) => Math.Clamp(Math.ILogB(magnitude) + Bias, 0, Length - 2);
 }

@@ -28,12 +28,12 @@ public sealed class RunRecorder : IDisposable
 
     /// <summary>Starts a run file.</summary>
     /// <exception cref="RunFileException">The file cannot be written, or is something else.</exception>
-    public static RunRecorder Create(string path, RunHeader header, TrainingSession session, bool overwrite) =>
-        new(session, RunWriter.Create(path, header, Columns(session), overwrite));
+    public static RunRecorder Create(string path, RunHeader header, TrainingSession session, bool overwrite, RunWriterOptions? options = null) =>
+        new(session, RunWriter.Create(path, header, Columns(session), overwrite, options));
 
     /// <summary>Goes on with a run file after a resume; steps that the session will do again are removed.</summary>
-    public static RunRecorder Append(string path, TrainingSession session) =>
-        new(session, RunWriter.Append(path, session.NextStep - 1, Columns(session)));
+    public static RunRecorder Append(string path, TrainingSession session, RunWriterOptions? options = null) =>
+        new(session, RunWriter.Append(path, session.NextStep - 1, Columns(session), options));
 
     /// <summary>Appends the step just done. Allocates nothing.</summary>
     public void Step(in StepResult step)

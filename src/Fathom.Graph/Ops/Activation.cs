@@ -13,6 +13,8 @@ public abstract record Activation : Op
     /// <summary>True if φ' is computed from y (sigmoid, tanh, ReLU), false if from x (GELU, softplus).</summary>
     public abstract bool GradientReadsOutput { get; }
 
+    public override bool IsPerSample => true;
+
     /// <summary>Points where φ or φ' jumps; quadrature is split there.</summary>
     public virtual ImmutableArray<double> Kinks => [0];
 
@@ -23,6 +25,9 @@ public abstract record Activation : Op
     /// presuppose Var(w) = 1/fan-in (Klambauer et al. 2017, section 3), and for functions of slope 1 around 0.
     /// </summary>
     public virtual double RecommendedWeightGain => 1;
+
+    /// <summary>An exponential, a division and what is around them.</summary>
+    public override double Work(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) => 40 * Elements(outputShapes[0]);
 
     /// <summary>φ(x).</summary>
     public abstract double Evaluate(double x);
@@ -54,6 +59,10 @@ public abstract record Activation : Op
 public sealed record ActivationGradient(Activation Activation) : Op
 {
     public override string Kind => Activation.Kind + "_gradient";
+
+    public override bool IsPerSample => true;
+
+    public override double Work(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) => 20 * Elements(outputShapes[0]);
 
     public override ImmutableArray<TensorType> Infer(ShapeScope scope)
     {

@@ -10,6 +10,10 @@ public sealed record Add : Op
 {
     public override string Kind => "add";
 
+    public override bool IsPerSample => true;
+
+    public override double Work(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) => 10 * inputShapes.Length * Elements(outputShapes[0]);
+
     /// <summary>
     /// Moments of independent terms add up, crosswise too. Terms that share an ancestor (a residual branch) are
     /// uncorrelated at initialisation as long as one of them passes a layer of zero-mean weights.

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using Fathom.Compute;
 
 namespace Fathom.Graphs.Ops;
@@ -49,6 +50,62 @@ internal readonly struct HeadMatrices<T>(Buffer<T> tensor, int offset, int perSa
     public static HeadMatrices<T> SideBySide(Buffer<T> tensor, int rows, int stride, int column, int width) => new(tensor, column, rows * stride, width, stride);
 }
 
+/// <summary>
+/// Scratch memory for the heads that are at work at the same time: a slot for each worker, so that it stays in that
+/// worker's cache, or, if there are more workers than parts, for each part.
+/// </summary>
+internal readonly struct HeadScratch<T>(Buffer<T> memory, AttentionSizes sizes, int perSlot, WorkerPool pool) where T : unmanaged
+{
+    private readonly bool byWorker = pool.Threads <= sizes.Parts;
+
+    /// <summary>The slot of who executes a part.</summary>
+    public ScratchCursor<T> Slot(int part, int worker) => new(memory.Slice((byWorker ? worker : part) * perSlot, perSlot));
+}
+
+/// <summary>
+/// Copies one head's matrix so that its rows lie behind each other. Rows that lie far apart, by many heads, share a few
+/// sets of the first-level cache, and a product reads its right-hand factor over and over.
+/// </summary>
+internal unsafe struct HeadCopy<T> : IVectorKernel<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    private T* source, destination;
+    private int rows, width, stride;
+
+    /// <summary>The matrix itself if its rows are dense, otherwise a copy.</summary>
+    public static Buffer<T> Dense(Buffer<T> matrix, int rows, int width, int stride, ref ScratchCursor<T> scratch)
+    {
+        if (stride == width)
+        {
+            return matrix;
+        }
+        Buffer<T> copy = scratch.Take(rows * width);
+        HeadCopy<T> kernel = new() { source = matrix.Pointer, destination = copy.Pointer, rows = rows, width = width, stride = stride };
+        VectorKernel.Run<T, HeadCopy<T>>(ref kernel);
+        return copy;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    public readonly void Invoke<V>() where V : struct, ISimd<V, T>
+    {
+        T* from = source;
+        T* to = destination;
+        int whole = width - width % V.Count;
+        for (int row = 0; row < rows; row++)
+        {
+            for (int i = 0; i < whole; i += V.Count)
+            {
+                V.Load(from + i).Store(to + i);
+            }
+            if (whole < width)
+            {
+                V.LoadPartial(from + whole, width - whole).StorePartial(to + whole, width - whole);
+            }
+            from += stride;
+            to += width;
+        }
+    }
+}
+
 /// <summary>Which keys a query may see.</summary>
 /// <param name="Causal">Query i sees the keys 0 to i.</param>
 /// <param name="Keys">(samples, keys), 0 for a key that nobody sees; or empty.</param>
@@ -68,21 +125,33 @@ internal struct AttentionForward<T> : IParallelJob where T : unmanaged, IBinaryF
     /// <summary>Factors on the weights, of the same shape: 0 for what is dropped; or empty.</summary>
     public Buffer<T> Dropped;
 
-    /// <summary>Room for the weights of one head for each part if there is dropout.</summary>
-    public Buffer<T> Scratch;
+    private HeadScratch<T> scratch;
 
-    public void Run(WorkerPool pool) => pool.Run(ref this, Sizes.Parts);
+    /// <summary>Scratch of all heads at work; none if the values' rows are dense and nothing is dropped.</summary>
+    public static int ScratchElements(AttentionSizes sizes, bool dense, bool dropout) => checked(sizes.Parts * PerSlot(sizes, dense, dropout));
+
+    /// <param name="memory">Room for <see cref="ScratchElements"/>.</param>
+    /// <param name="pool">The workers.</param>
+    public void Run(Buffer<T> memory, WorkerPool pool)
+    {
+        scratch = new HeadScratch<T>(memory, Sizes, PerSlot(Sizes, Value.Stride == Sizes.ValueWidth, !Dropped.IsEmpty), pool);
+        pool.Run(ref this, Sizes.Parts);
+    }
 
     public readonly void Execute(int part, int worker)
     {
         int last = Math.Min(Sizes.Samples * Sizes.Heads, (part + 1) * Sizes.HeadsPerPart);
         for (int index = part * Sizes.HeadsPerPart; index < last; index++)
         {
-            Head(index, part);
+            Head(index, scratch.Slot(part, worker));
         }
     }
 
-    private readonly void Head(int index, int part)
+    /// <summary>The values of one head, and its weights after dropout.</summary>
+    private static int PerSlot(AttentionSizes sizes, bool dense, bool dropout) =>
+        checked((dense ? 0 : Sequence.Padded(sizes.Keys * sizes.ValueWidth)) + (dropout ? Sequence.Padded(sizes.Pairs) : 0));
+
+    private readonly void Head(int index, ScratchCursor<T> slot)
     {
         AttentionSizes s = Sizes;
         (int sample, int head) = (index / s.Heads, index % s.Heads);
@@ -92,11 +161,12 @@ internal struct AttentionForward<T> : IParallelJob where T : unmanaged, IBinaryF
         AttentionSoftmax<T>.Forward(s, Mask, sample, weights);
         if (!Dropped.IsEmpty)
         {
-            Buffer<T> kept = Scratch.Slice(part * s.Pairs, s.Pairs);
+            Buffer<T> kept = slot.Take(s.Pairs);
             Elementwise.Zip(default(Product<T>), weights, Dropped.Slice(index * s.Pairs, s.Pairs), kept, WorkerPool.Single);
             weights = kept;
         }
-        Gemm.Multiply(false, false, s.Queries, s.ValueWidth, s.Keys, weights, s.Keys, Value[sample, head], Value.Stride,
+        Buffer<T> values = HeadCopy<T>.Dense(Value[sample, head], s.Keys, s.ValueWidth, Value.Stride, ref slot);
+        Gemm.Multiply(false, false, s.Queries, s.ValueWidth, s.Keys, weights, s.Keys, values, s.ValueWidth,
             Output[sample, head], Output.Stride, accumulate: false, default, WorkerPool.Single);
     }
 }
@@ -113,46 +183,62 @@ internal struct AttentionBackward<T> : IParallelJob where T : unmanaged, IBinary
     public Buffer<T> Weights;
     public Buffer<T> Dropped;
 
-    /// <summary>Room for <see cref="ScratchElements"/>.</summary>
-    public Buffer<T> Scratch;
+    private HeadScratch<T> scratch;
 
-    /// <summary>The scores' gradient of one head for each part, and its weights after dropout if there is dropout.</summary>
-    public static int ScratchElements(AttentionSizes sizes, bool dropout) => checked(sizes.Parts * sizes.Pairs * (dropout ? 2 : 1));
+    /// <summary>Scratch of all heads at work.</summary>
+    public static int ScratchElements(AttentionSizes sizes, bool dropout) => checked(sizes.Parts * PerSlot(sizes, dropout));
 
-    public void Run(WorkerPool pool) => pool.Run(ref this, Sizes.Parts);
+    /// <param name="memory">Room for <see cref="ScratchElements"/>.</param>
+    /// <param name="pool">The workers.</param>
+    public void Run(Buffer<T> memory, WorkerPool pool)
+    {
+        scratch = new HeadScratch<T>(memory, Sizes, PerSlot(Sizes, !Dropped.IsEmpty), pool);
+        pool.Run(ref this, Sizes.Parts);
+    }
 
     public readonly void Execute(int part, int worker)
     {
         int last = Math.Min(Sizes.Samples * Sizes.Heads, (part + 1) * Sizes.HeadsPerPart);
         for (int index = part * Sizes.HeadsPerPart; index < last; index++)
         {
-            Head(index, part);
+            Head(index, scratch.Slot(part, worker));
         }
     }
 
-    private readonly void Head(int index, int part)
+    /// <summary>The scores' gradient of one head, what its products read over and over, and its weights after dropout.</summary>
+    private static int PerSlot(AttentionSizes sizes, bool dropout)
+    {
+        int upstream = Sequence.Padded(checked(sizes.Queries * sizes.ValueWidth));
+        int query = Sequence.Padded(checked(sizes.Queries * sizes.Width));
+        int key = Sequence.Padded(checked(sizes.Keys * sizes.Width));
+        return checked(Sequence.Padded(sizes.Pairs) * (dropout ? 2 : 1) + upstream + query + key);
+    }
+
+    private readonly void Head(int index, ScratchCursor<T> slot)
     {
         AttentionSizes s = Sizes;
         (int sample, int head) = (index / s.Heads, index % s.Heads);
         Buffer<T> weights = Weights.Slice(index * s.Pairs, s.Pairs);
-        Buffer<T> scores = Scratch.Slice(part * s.Pairs, s.Pairs);
-        Buffer<T> upstream = Upstream[sample, head];
-        Gemm.Multiply(false, true, s.Queries, s.Keys, s.ValueWidth, upstream, Upstream.Stride, Value[sample, head], Value.Stride,
+        Buffer<T> scores = slot.Take(s.Pairs);
+        Buffer<T> upstream = HeadCopy<T>.Dense(Upstream[sample, head], s.Queries, s.ValueWidth, Upstream.Stride, ref slot);
+        Gemm.Multiply(false, true, s.Queries, s.Keys, s.ValueWidth, upstream, s.ValueWidth, Value[sample, head], Value.Stride,
             scores, s.Keys, accumulate: false, default, WorkerPool.Single);
         Buffer<T> kept = weights;
         if (!Dropped.IsEmpty)
         {
             Buffer<T> dropped = Dropped.Slice(index * s.Pairs, s.Pairs);
-            kept = Scratch.Slice((s.Parts + part) * s.Pairs, s.Pairs);
+            kept = slot.Take(s.Pairs);
             Elementwise.Zip(default(Product<T>), weights, dropped, kept, WorkerPool.Single);
             Elementwise.Zip(default(Product<T>), scores, dropped, scores, WorkerPool.Single);
         }
-        Gemm.Multiply(true, false, s.Keys, s.ValueWidth, s.Queries, kept, s.Keys, upstream, Upstream.Stride,
+        Gemm.Multiply(true, false, s.Keys, s.ValueWidth, s.Queries, kept, s.Keys, upstream, s.ValueWidth,
             ValueGradient[sample, head], ValueGradient.Stride, accumulate: false, default, WorkerPool.Single);
         AttentionSoftmax<T>.Backward(s, weights, scores);
-        Gemm.Multiply(false, false, s.Queries, s.Width, s.Keys, scores, s.Keys, Key[sample, head], Key.Stride,
+        Buffer<T> keys = HeadCopy<T>.Dense(Key[sample, head], s.Keys, s.Width, Key.Stride, ref slot);
+        Gemm.Multiply(false, false, s.Queries, s.Width, s.Keys, scores, s.Keys, keys, s.Width,
             QueryGradient[sample, head], QueryGradient.Stride, accumulate: false, default, WorkerPool.Single);
-        Gemm.Multiply(true, false, s.Keys, s.Width, s.Queries, scores, s.Keys, Query[sample, head], Query.Stride,
+        Buffer<T> queries = HeadCopy<T>.Dense(Query[sample, head], s.Queries, s.Width, Query.Stride, ref slot);
+        Gemm.Multiply(true, false, s.Keys, s.Width, s.Queries, scores, s.Keys, queries, s.Width,
             KeyGradient[sample, head], KeyGradient.Stride, accumulate: false, default, WorkerPool.Single);
     }
 }

@@ -137,76 +137,17 @@ internal unsafe struct BatchNormForward<T> : IParallelJob, IVectorKernel<T> wher
     {
         double oldM = double.CreateTruncating(oldMean[channel]);
         double oldV = double.CreateTruncating(oldVariance[channel]);
-        (double center, double variance) = training ? PlaneMoments<V>(channel) : (oldM, oldV);
+        ChannelPlanes<T> planes = new(x + (long)channel * split.Inner, (nint)split.Length * split.Inner, split.Outer, split.Inner);
+        (double center, double variance) = training ? BatchNormPlanes.Moments<T, V>(planes) : (oldM, oldV);
         double scale = 1 / Math.Sqrt(variance + eps);
         double samples = (double)split.Outer * split.Inner;
         mean[channel] = T.CreateTruncating(center);
         inverse[channel] = T.CreateTruncating(scale);
         newMean[channel] = training ? T.CreateTruncating((1 - momentum) * oldM + momentum * center) : oldMean[channel];
         newVariance[channel] = training ? T.CreateTruncating((1 - momentum) * oldV + momentum * variance * samples / (samples - 1)) : oldVariance[channel];
-        V about = V.Broadcast(mean[channel]);
         V gain = weight == null ? V.Constant(scale) : V.Constant(scale) * V.Broadcast(weight[channel]);
         V offset = bias == null ? V.Zero : V.Broadcast(bias[channel]);
-        for (int n = 0; n < split.Outer; n++)
-        {
-            long plane = ((long)n * split.Length + channel) * split.Inner;
-            for (int i = 0; i < split.Inner; i += V.Count)
-            {
-                V value = VectorKernel.Read<V, T>(x + plane + i, split.Inner - i);
-                VectorKernel.Write(V.Fma(value - about, gain, offset), y + plane + i, split.Inner - i);
-            }
-        }
-    }
-
-    /// <summary>The same two passes; the sums of a plane are added up in double.</summary>
-    private readonly (double Mean, double Variance) PlaneMoments<V>(int channel) where V : struct, ISimd<V, T>
-    {
-        double samples = (double)split.Outer * split.Inner;
-        double total = 0;
-        for (int n = 0; n < split.Outer; n++)
-        {
-            T* plane = x + ((long)n * split.Length + channel) * split.Inner;
-            V sum = V.Zero;
-            for (int i = 0; i < split.Inner; i += V.Count)
-            {
-                sum += VectorKernel.Read<V, T>(plane + i, split.Inner - i);
-            }
-            total += double.CreateTruncating(V.Sum(sum));
-        }
-        T start = T.CreateTruncating(total / samples);
-        double shift = 0;
-        double squares = 0;
-        for (int n = 0; n < split.Outer; n++)
-        {
-            T* plane = x + ((long)n * split.Length + channel) * split.Inner;
-            (T planeShift, T planeSquares) = Deviations<V>(plane, start);
-            shift += double.CreateTruncating(planeShift);
-            squares += double.CreateTruncating(planeSquares);
-        }
-        shift /= samples;
-        return (double.CreateTruncating(start) + shift, Math.Max(squares / samples - shift * shift, 0));
-    }
-
-    private readonly (T Sum, T Squares) Deviations<V>(T* plane, T start) where V : struct, ISimd<V, T>
-    {
-        V about = V.Broadcast(start);
-        V sum = V.Zero;
-        V squares = V.Zero;
-        int i = 0;
-        for (; i <= split.Inner - V.Count; i += V.Count)
-        {
-            V deviation = V.Load(plane + i) - about;
-            sum += deviation;
-            squares = V.Fma(deviation, deviation, squares);
-        }
-        (T rest, T restSquares) = (T.Zero, T.Zero);
-        for (; i < split.Inner; i++)
-        {
-            T deviation = plane[i] - start; // not a partial vector: its empty lanes would count as −start
-            rest += deviation;
-            restSquares += deviation * deviation;
-        }
-        return (V.Sum(sum) + rest, V.Sum(squares) + restSquares);
+        BatchNormPlanes.Normalize(planes, y + (long)channel * split.Inner, V.Broadcast(mean[channel]), gain, offset);
     }
 }
 
@@ -293,36 +234,21 @@ internal unsafe struct BatchNormBackward<T> : IParallelJob, IVectorKernel<T> whe
 
     private readonly void Plane<V>(int channel) where V : struct, ISimd<V, T>
     {
-        V center = V.Broadcast(mean[channel]);
-        V scale = V.Broadcast(inverse[channel]);
-        double sum = 0;
-        double product = 0;
-        for (int n = 0; n < split.Outer; n++)
-        {
-            long plane = ((long)n * split.Length + channel) * split.Inner;
-            V planeSum = V.Zero;
-            V planeProduct = V.Zero;
-            for (int i = 0; i < split.Inner; i += V.Count)
-            {
-                V dy = VectorKernel.Read<V, T>(upstream + plane + i, split.Inner - i);
-                planeSum += dy;
-                planeProduct = V.Fma(dy, (VectorKernel.Read<V, T>(x + plane + i, split.Inner - i) - center) * scale, planeProduct);
-            }
-            sum += double.CreateTruncating(V.Sum(planeSum));
-            product += double.CreateTruncating(V.Sum(planeProduct));
-        }
+        long first = (long)channel * split.Inner;
+        ChannelPlanes<T> planes = new(upstream + first, (nint)split.Length * split.Inner, split.Outer, split.Inner);
+        (double sum, double product) = BatchNormPlanes.Gradients<T, V>(planes, x + first, mean[channel], inverse[channel]);
         weightGradient[channel] = T.CreateTruncating(product);
         biasGradient[channel] = T.CreateTruncating(sum);
+        double scale = double.CreateTruncating(inverse[channel]);
         double samples = (double)split.Outer * split.Inner;
-        V gain = weight == null ? scale : scale * V.Broadcast(weight[channel]);
-        Channel<V> constants = new(center, scale, gain, V.Constant(sum / samples), V.Constant(product / samples));
-        for (int n = 0; n < split.Outer; n++)
+        V gain = weight == null ? V.Constant(scale) : V.Constant(scale) * V.Broadcast(weight[channel]);
+        if (training)
         {
-            long plane = ((long)n * split.Length + channel) * split.Inner;
-            for (int i = 0; i < split.Inner; i += V.Count)
-            {
-                Apply(constants, plane + i, split.Inner - i);
-            }
+            BatchNormPlanes.Gradient(planes, x + first, dx + first, V.Broadcast(mean[channel]), V.Constant(sum / samples), V.Constant(product * scale / samples), gain);
+        }
+        else
+        {
+            BatchNormPlanes.Normalize(planes, dx + first, V.Zero, gain, V.Zero);
         }
     }
 

@@ -16,6 +16,8 @@ public sealed record Dense(int Units, bool Bias = true, WeightStandardization We
 {
     public override string Kind => "dense";
 
+    public override bool IsPerSample => !Standardizes;
+
     private bool Standardizes => WeightStandardization != WeightStandardization.None;
 
     public override MomentRule? Moments => new(Propagate, PullBack);
@@ -55,6 +57,8 @@ public sealed record Dense(int Units, bool Bias = true, WeightStandardization We
         TensorType y = new(scope.Shape(0).WithLast(Units));
         return Standardizes ? [y, .. StandardizedWeight.Outputs(scope.Shape(1))] : [y];
     }
+
+    public override double Work(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) => 2 * Elements(inputShapes[0]) * Units;
 
     public override void Run<T>(in KernelContext<T> context)
     {
@@ -140,6 +144,10 @@ public sealed record DenseInputGradient : Op
 {
     public override string Kind => "dense_input_gradient";
 
+    public override bool IsPerSample => true;
+
+    public override double Work(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) => 2 * Elements(inputShapes[0]) * inputShapes[1][1];
+
     public override ImmutableArray<TensorType> Infer(ShapeScope scope)
     {
         scope.RequireCount(2);
@@ -160,6 +168,8 @@ public sealed record DenseWeightGradient : Op
 {
     public override string Kind => "dense_weight_gradient";
 
+    public override double Work(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) => 2 * Elements(inputShapes[0]) * inputShapes[1][^1];
+
     public override ImmutableArray<TensorType> Infer(ShapeScope scope)
     {
         scope.RequireCount(2);
@@ -179,6 +189,8 @@ public sealed record DenseWeightGradient : Op
 public sealed record ColumnSum : Op
 {
     public override string Kind => "column_sum";
+
+    public override double Work(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) => 4 * Elements(inputShapes[0]);
 
     public override ImmutableArray<TensorType> Infer(ShapeScope scope)
     {

@@ -77,19 +77,24 @@ public sealed record Gelu(bool Approximate = false) : Activation
 
     private readonly struct Forward<T> : IUnaryOperator<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        // erfc and not 1 + erf, which cancels in the lower tail.
+        // With a = |x|, x·Φ(x) is x·(1 − Φ(−a)) above 0 and −a·Φ(−a) below: no digits are lost in the lower tail.
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public V Invoke<V>(V x) where V : struct, ISimd<V, T> =>
-            Gated<V, T>(x, V.Constant(0.5) * SimdMath.Erfc<V, T>(x * V.Constant(-RootHalf)));
+        public V Invoke<V>(V x) where V : struct, ISimd<V, T>
+        {
+            V tail = SimdMath.NormalTail<V, T>(x, out V a, out _);
+            return V.Fma(-a, tail, V.MaxNative(x, V.Zero));
+        }
     }
 
     private readonly struct Backward<T> : IBinaryOperator<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
+        // φ is even: the slope at −a is Φ(−a) − a·φ(a), and that at a what is left to 1.
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public V Invoke<V>(V upstream, V x) where V : struct, ISimd<V, T>
         {
-            V distribution = V.Constant(0.5) * SimdMath.Erfc<V, T>(x * V.Constant(-RootHalf), out V gauss);
-            return upstream * (distribution + Gated<V, T>(x, V.Constant(InverseRootTwoPi) * gauss));
+            V tail = SimdMath.NormalTail<V, T>(x, out V a, out V gauss);
+            V lower = V.Fma(a * V.Constant(-InverseRootTwoPi), gauss, tail);
+            return upstream * V.Select(V.LessThan(x, V.Zero), lower, V.Constant(1) - lower);
         }
     }
 

@@ -102,7 +102,7 @@ public sealed record MultiHeadAttention(int Heads, int KeyUnits = 0, int ValueUn
     {
         AttentionInputs inputs = Inputs(inputShapes.Length, inputShapes[0][2]);
         AttentionSizes sizes = Sizes(inputShapes[0], inputShapes[inputs.Key]);
-        return Dropout > 0 ? checked(sizes.Parts * sizes.Pairs) : 0;
+        return AttentionForward<float>.ScratchElements(sizes, dense: false, Dropout > 0);
     }
 
     public override void Run<T>(in KernelContext<T> context)
@@ -135,9 +135,8 @@ public sealed record MultiHeadAttention(int Heads, int KeyUnits = 0, int ValueUn
             Output = HeadMatrices<T>.SideBySide(heads, sizes.Queries, d, 0, sizes.Width),
             Weights = context.Output(AttentionOutputs.Weights),
             Dropped = drop ? context.Output(projections.Outputs.Dropped) : default,
-            Scratch = context.Scratch,
         };
-        attention.Run(context.Pool);
+        attention.Run(context.Scratch, context.Pool);
         int e = context.InputShape(0)[2];
         Gemm.Multiply(false, true, sizes.Samples * sizes.Queries, e, d, heads, d, context.Input(projections.Inputs.OutWeight), d,
             context.Output(0), e, accumulate: false, Bias ? context.Input(projections.Inputs.OutBias) : default, context.Pool);

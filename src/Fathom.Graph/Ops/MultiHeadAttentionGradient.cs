@@ -150,9 +150,8 @@ internal readonly ref struct AttentionGradients<T> where T : unmanaged, IBinaryF
             ValueGradient = HeadGradient(2),
             Weights = context.Input(Saved + AttentionOutputs.Weights),
             Dropped = dropout ? context.Input(Saved + projections.Outputs.Dropped) : default,
-            Scratch = context.Scratch.Slice(scratch.Heads, scratch.Elements - scratch.Heads),
         };
-        heads.Run(context.Pool);
+        heads.Run(context.Scratch.Slice(scratch.Heads, scratch.Elements - scratch.Heads), context.Pool);
     }
 
     private HeadMatrices<T> HeadGradient(int projection)

@@ -10,6 +10,10 @@ public sealed record Multiply : Op
 {
     public override string Kind => "multiply";
 
+    public override bool IsPerSample => true;
+
+    public override double Work(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) => 20 * Elements(outputShapes[0]);
+
     /// <summary>Moments of independent factors multiply.</summary>
     public override MomentRule? Moments => new(
         static scope => new Moments(

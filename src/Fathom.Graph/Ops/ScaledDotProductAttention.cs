@@ -65,7 +65,7 @@ public sealed record ScaledDotProductAttention(bool Causal = false, bool Masked 
             Output = HeadMatrices<T>.Apart(context.Output(0), sizes.Heads, sizes.Queries, sizes.ValueWidth),
             Weights = context.Output(1),
         };
-        heads.Run(context.Pool);
+        heads.Run(default, context.Pool);
     }
 
     public override void Differentiate(GradientScope scope)
@@ -124,9 +124,8 @@ public sealed record ScaledDotProductAttentionGradient : Op
             QueryGradient = HeadMatrices<T>.Apart(context.Output(0), sizes.Heads, sizes.Queries, sizes.Width),
             KeyGradient = HeadMatrices<T>.Apart(context.Output(1), sizes.Heads, sizes.Keys, sizes.Width),
             ValueGradient = HeadMatrices<T>.Apart(context.Output(2), sizes.Heads, sizes.Keys, sizes.ValueWidth),
-            Scratch = context.Scratch,
         };
-        heads.Run(context.Pool);
+        heads.Run(context.Scratch, context.Pool);
     }
 }
 

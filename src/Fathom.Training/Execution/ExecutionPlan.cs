@@ -10,14 +10,13 @@ namespace Fathom.Training.Execution;
 /// A graph made ready to run at one batch size: the schedule, the place of every tensor, and the bindings of every
 /// kernel, all computed once. Running it allocates nothing.
 /// </summary>
-public sealed class ExecutionPlan<T> : IDisposable where T : unmanaged, IBinaryFloatingPointIeee754<T>
+public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    private const string WatchPart = "watch: activations and gradients";
-
     private readonly AlignedMemory<T> arena;
     private readonly AlignedMemory<int> indices;
     private readonly AlignedMemory<T> scratch;
     private readonly Kernel[] kernels;
+    private readonly BoundStage[] stages;
     private readonly (Buffer<T> From, Buffer<T> To)[] gradientCopies;
     private readonly (Buffer<T> From, Buffer<T> To)[] updates;
     private readonly Dictionary<Value, TensorBinding<T>> bindings;
@@ -35,19 +34,26 @@ public sealed class ExecutionPlan<T> : IDisposable where T : unmanaged, IBinaryF
         indices = builder.Indices;
         bindings = builder.Bindings;
         kernels = builder.Kernels;
+        stages = builder.Stages;
         gradientCopies = builder.GradientCopies;
         updates = builder.Updates;
         scratch = new AlignedMemory<T>(builder.ScratchElements);
-        PeakAliveElements = builder.Memory.PeakAlive;
+        PeakAliveElements = builder.LeastElements;
     }
 
     /// <summary>Samples per batch.</summary>
     public int Batch { get; }
 
+    /// <summary>The workers that run it.</summary>
+    internal WorkerPool Pool => pool;
+
     /// <summary>Elements of the arena for activations and their gradients.</summary>
     public int ArenaElements => arena.Length;
 
-    /// <summary>The most elements alive at once, which no plan can go below.</summary>
+    /// <summary>
+    /// The most elements alive at once when one kernel runs after the other, which no plan can go below. What several
+    /// threads do at the same time needs somewhat more.
+    /// </summary>
     public int PeakAliveElements { get; }
 
     /// <summary>Elements of memory that kernels work with.</summary>
@@ -65,10 +71,14 @@ public sealed class ExecutionPlan<T> : IDisposable where T : unmanaged, IBinaryF
     /// <param name="gradients">Parameter gradients to write into the store: parameter node's name to gradient value.</param>
     /// <param name="watched">Values to compute even if nobody needs them; they live only until they have been seen.</param>
     public static ExecutionPlan<T> Create(Graph graph, int batch, ParameterStore<T> store, WorkerPool pool,
-        IReadOnlyCollection<Value> wanted, IReadOnlyDictionary<string, Value>? gradients = null, IReadOnlyCollection<Value>? watched = null)
+        IReadOnlyCollection<Value> wanted, IReadOnlyDictionary<string, Value>? gradients = null, IReadOnlyCollection<Value>? watched = null) =>
+        Create(graph, batch, store, pool, wanted, gradients, watched, StageLimits.Default);
+
+    internal static ExecutionPlan<T> Create(Graph graph, int batch, ParameterStore<T> store, WorkerPool pool, IReadOnlyCollection<Value> wanted,
+        IReadOnlyDictionary<string, Value>? gradients, IReadOnlyCollection<Value>? watched, StageLimits limits)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
-        return new ExecutionPlan<T>(new PlanBuilder<T>(graph, batch, store, pool, wanted, gradients ?? new Dictionary<string, Value>(), watched ?? []));
+        return new ExecutionPlan<T>(new PlanBuilder<T>(graph, batch, store, pool, wanted, gradients ?? new Dictionary<string, Value>(), watched ?? [], limits));
     }
 
     /// <summary>The elements of an input, or of a value that the plan was asked to keep.</summary>
@@ -85,29 +95,23 @@ public sealed class ExecutionPlan<T> : IDisposable where T : unmanaged, IBinaryF
     /// <param name="profile">Takes the time of every kernel; null for none.</param>
     public void Run(bool training, ulong seed, long step, ProbeSet<T>? probe = null, StepProfile? profile = null)
     {
-        long clock = profile is null ? 0 : Stopwatch.GetTimestamp();
-        foreach (ref readonly Kernel kernel in kernels.AsSpan())
+        Circumstances run = new(training, seed, step, probe, profile, FlushToZero.BySoftware);
+        foreach (BoundStage stage in stages)
         {
-            KernelContext<T> context = new()
+            if (stage.TakesAllThreads)
             {
-                Inputs = kernel.Inputs,
-                Outputs = kernel.Outputs,
-                Pool = pool,
-                Training = training,
-                Random = new RandomKey(seed, kernel.Stream, (ulong)step),
-                Scratch = scratch.Buffer,
-            };
-            kernel.Node.Op.Run(in context);
-            if (FlushToZero.BySoftware)
-            {
-                Flush(kernel.Outputs);
+                RunAlone(in stage.Tasks[0][0], in run);
             }
-            clock = profile?.Add(kernel.Node.Op.Kind, clock) ?? 0;
-            if (probe is not null)
+            else
             {
-                probe.Observe(kernel.ProbeIds, kernel.Outputs, pool);
-                clock = profile?.Add(WatchPart, clock) ?? 0;
+                RunTogether(stage, in run);
             }
+        }
+        pool.LevelScratch();
+        long clock = profile is null ? 0 : Stopwatch.GetTimestamp();
+        if (profile is not null)
+        {
+            Report(profile);
         }
         Copy(gradientCopies);
         if (training)
@@ -118,7 +122,7 @@ public sealed class ExecutionPlan<T> : IDisposable where T : unmanaged, IBinaryF
         GC.KeepAlive(store);
     }
 
-    /// <summary>Tells each kernel which probe its outputs belong to.</summary>
+    /// <summary>Tells each kernel which probe its outputs belong to; they must have been asked to be watched.</summary>
     internal void AttachProbes(IReadOnlyDictionary<Value, int> probes)
     {
         for (int i = 0; i < kernels.Length; i++)
@@ -140,14 +144,6 @@ public sealed class ExecutionPlan<T> : IDisposable where T : unmanaged, IBinaryF
         scratch.Dispose();
     }
 
-    private void Flush(TensorBinding<T>[] outputs)
-    {
-        foreach (TensorBinding<T> output in outputs)
-        {
-            FlushToZero.Apply(output.Real, pool);
-        }
-    }
-
     private static void Copy((Buffer<T> From, Buffer<T> To)[] copies)
     {
         foreach ((Buffer<T> from, Buffer<T> to) in copies)
@@ -155,7 +151,4 @@ public sealed class ExecutionPlan<T> : IDisposable where T : unmanaged, IBinaryF
             from.Span.CopyTo(to);
         }
     }
-
-    /// <summary>A node with its tensors.</summary>
-    internal readonly record struct Kernel(Node Node, uint Stream, TensorBinding<T>[] Inputs, TensorBinding<T>[] Outputs, int[] ProbeIds);
 }

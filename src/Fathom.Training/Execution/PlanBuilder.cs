@@ -16,15 +16,25 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
     private readonly List<(Value From, ParameterSlice To)> copiedGradients = [];
     private readonly Dictionary<Value, int> offsets = [];
     private readonly List<Node> schedule = [];
+    private readonly StagePlan stages;
 
     public PlanBuilder(Graph graph, int batch, ParameterStore<T> store, WorkerPool pool,
-        IReadOnlyCollection<Value> wanted, IReadOnlyDictionary<string, Value> gradients, IReadOnlyCollection<Value> watched)
+        IReadOnlyCollection<Value> wanted, IReadOnlyDictionary<string, Value> gradients, IReadOnlyCollection<Value> watched, StageLimits limits)
     {
         (this.graph, Batch, this.store, Pool) = (graph, batch, store, pool);
         this.wanted = [.. wanted];
         AssignGradients(gradients);
         Order([.. wanted, .. gradients.Values, .. watched]);
-        Place();
+        HashSet<Value> seen = [.. watched];
+        stages = new StagePlan(schedule, batch, pool.Threads, seen, limits);
+        Place(stages, Memory, offsets);
+        LeastElements = Memory.PeakAlive;
+        if (pool.Threads > 1)
+        {
+            MemoryPlan sequential = new();
+            Place(new StagePlan(schedule, batch, 1, seen, limits), sequential, []);
+            LeastElements = sequential.PeakAlive;
+        }
         Arena = new AlignedMemory<T>(Memory.Length);
         Indices = new AlignedMemory<int>(IndexLength);
         Bind();
@@ -38,6 +48,9 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
 
     public MemoryPlan Memory { get; } = new();
 
+    /// <summary>The most elements that are alive at once when one kernel runs after the other.</summary>
+    public int LeastElements { get; }
+
     public AlignedMemory<T> Arena { get; }
 
     public AlignedMemory<int> Indices { get; }
@@ -45,6 +58,8 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
     public Dictionary<Value, TensorBinding<T>> Bindings { get; } = [];
 
     public ExecutionPlan<T>.Kernel[] Kernels { get; private set; } = [];
+
+    public ExecutionPlan<T>.BoundStage[] Stages { get; private set; } = [];
 
     /// <summary>Gradients that could not be written straight into the store; copied after every run.</summary>
     public (Buffer<T> From, Buffer<T> To)[] GradientCopies { get; private set; } = [];
@@ -93,52 +108,59 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
         schedule.AddRange(graph.Nodes.Where(node => needed.Contains(node) || node.Op is Input));
     }
 
-    private void Place()
+    /// <summary>
+    /// Gives every tensor its place. What runs in one stage runs at the same time or in any order, so a tensor lives from
+    /// the beginning of the stage that writes it to the end of the last one that reads it.
+    /// </summary>
+    private void Place(StagePlan plan, MemoryPlan memory, Dictionary<Value, int> places)
     {
-        Dictionary<Value, int> lastRead = LastReads();
+        Dictionary<Value, int> lastRead = LastReads(plan);
+        IndexLength = 0;
         // Inputs are written before the first node runs, so they get memory that nothing else uses.
         foreach (Node input in schedule.Where(node => node.Op is Input && node.Outputs[0].Kind == ElementKind.Real))
         {
-            offsets[input.Output] = Memory.Place(input.Outputs[0].Shape.Elements(Batch), 0, int.MaxValue);
+            places[input.Output] = memory.Place(input.Outputs[0].Shape.Elements(Batch), 0, int.MaxValue);
         }
-        for (int i = 0; i < schedule.Count; i++)
+        foreach (int i in Enumerable.Range(0, schedule.Count).OrderBy(plan.StageOf))
         {
             Node node = schedule[i];
+            int born = plan.StageOf(i);
             for (int output = 0; output < node.Outputs.Length; output++)
             {
                 Value value = new(node, output);
-                if (offsets.ContainsKey(value) || node.Op is Parameter || gradientSlots.ContainsKey(value) || (node.Op.IsView && output == 0))
+                if (places.ContainsKey(value) || node.Op is Parameter || gradientSlots.ContainsKey(value) || (node.Op.IsView && output == 0))
                 {
                     continue;
                 }
                 int elements = value.Shape.Elements(Batch);
                 if (value.Type.Kind == ElementKind.Index)
                 {
-                    offsets[value] = IndexLength;
+                    places[value] = IndexLength;
                     IndexLength += elements;
                 }
                 else
                 {
-                    int end = wanted.Contains(value) ? int.MaxValue : lastRead.GetValueOrDefault(value, i);
-                    offsets[value] = Memory.Place(elements, i, end);
+                    int end = wanted.Contains(value) ? int.MaxValue : lastRead.GetValueOrDefault(value, born);
+                    places[value] = memory.Place(elements, born, Math.Max(end, plan.MeasuredIn(i)));
                 }
             }
         }
     }
 
-    /// <summary>The last step that reads each value; reading a view reads what it looks at.</summary>
-    private Dictionary<Value, int> LastReads()
+    /// <summary>The last stage that reads each value; reading a view reads what it looks at.</summary>
+    private Dictionary<Value, int> LastReads(StagePlan plan)
     {
         Dictionary<Value, int> last = [];
         for (int i = schedule.Count - 1; i >= 0; i--)
         {
             Node node = schedule[i];
+            int stage = Math.Max(plan.StageOf(i), node.Op.IsView ? plan.MeasuredIn(i) : -1);
             for (int k = 0; k < node.Inputs.Length; k++)
             {
-                int use = i;
+                int use = stage;
                 if (node.Op.IsView && k == 0)
                 {
-                    use = wanted.Contains(node.Output) ? int.MaxValue : Math.Max(i, last.GetValueOrDefault(node.Output, i));
+                    use = wanted.Contains(node.Output) ? int.MaxValue : Math.Max(stage, last.GetValueOrDefault(node.Output, stage));
                 }
                 last[node.Inputs[k]] = Math.Max(use, last.GetValueOrDefault(node.Inputs[k], 0));
             }
@@ -153,9 +175,11 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
     private void Bind()
     {
         List<ExecutionPlan<T>.Kernel> kernels = [];
+        int[] kernelAt = new int[schedule.Count];
         List<(Buffer<T>, Buffer<T>)> updates = [];
-        foreach (Node node in schedule)
+        for (int place = 0; place < schedule.Count; place++)
         {
+            Node node = schedule[place];
             TensorBinding<T>[] inputs = [.. node.Inputs.Select(input => Bindings[input])];
             TensorBinding<T>[] outputs = new TensorBinding<T>[node.Outputs.Length];
             for (int output = 0; output < outputs.Length; output++)
@@ -167,6 +191,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
             {
                 continue;
             }
+            kernelAt[place] = kernels.Count;
             kernels.Add(new ExecutionPlan<T>.Kernel(node, RandomKey.StreamOf((node.Repeats ?? node).Name), inputs, outputs, []));
             foreach ((int input, int output) in UpdatesOf(node))
             {
@@ -177,6 +202,8 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
         }
         GradientCopies = [.. copiedGradients.Select(copy => (Bindings[copy.From].Real, store.Gradient(copy.To)))];
         Kernels = [.. kernels];
+        Stages = [.. stages.Stages.Select(stage => new ExecutionPlan<T>.BoundStage(
+            [.. stage.Tasks.Select(task => task.Select(call => BindCall(call, kernelAt[call.Kernel])).ToArray())], stage.Running, stage.TakesAllThreads))];
         Updates = [.. updates];
     }
 
@@ -199,5 +226,33 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
             _ => Arena.Buffer.Slice(offsets[value], elements),
         };
         return new TensorBinding<T>(memory, default, shape);
+    }
+
+    private ExecutionPlan<T>.BoundCall BindCall(StageCall call, int kernel)
+    {
+        ExecutionPlan<T>.Kernel whole = Kernels[kernel];
+        Node node = whole.Node;
+        return call.Parts == 1
+            ? new ExecutionPlan<T>.BoundCall(kernel, whole.Inputs, whole.Outputs, call.Runs, call.Measures)
+            : new ExecutionPlan<T>.BoundCall(kernel,
+                [.. whole.Inputs.Select((binding, i) => SamplesOf(binding, node.Inputs[i].Shape, call))],
+                [.. whole.Outputs.Select((binding, i) => SamplesOf(binding, node.Outputs[i].Shape, call))],
+                call.Runs, call.Measures);
+    }
+
+    /// <summary>The samples of one part; all of a tensor that has no batch axis.</summary>
+    private TensorBinding<T> SamplesOf(TensorBinding<T> whole, Shape shape, StageCall call)
+    {
+        if (!shape.HasBatch)
+        {
+            return whole;
+        }
+        int start = (int)((long)Batch * call.Part / call.Parts);
+        int samples = (int)((long)Batch * (call.Part + 1) / call.Parts) - start;
+        int each = shape.Elements(1);
+        return new TensorBinding<T>(
+            whole.Real.IsEmpty ? default : whole.Real.Slice(start * each, samples * each),
+            whole.Index.IsEmpty ? default : whole.Index.Slice(start * each, samples * each),
+            [samples, .. whole.Shape.AsSpan(1)]);
     }
 }

@@ -26,14 +26,19 @@ public sealed class StepProfile
     /// <summary>Adds the time since a reading of the clock, and gives a new reading.</summary>
     internal long Add(string name, long since)
     {
-        long ticks = Stopwatch.GetTimestamp() - since;
+        AddTicks(name, Stopwatch.GetTimestamp() - since);
+        return Stopwatch.GetTimestamp();
+    }
+
+    /// <summary>Adds a time that was taken elsewhere.</summary>
+    internal void AddTicks(string name, long ticks)
+    {
         if (!parts.TryGetValue(name, out Part? part))
         {
             parts.Add(name, part = new Part());
         }
         part.Calls++;
         part.InStep += ticks;
-        return Stopwatch.GetTimestamp();
     }
 
     internal void EndStep()

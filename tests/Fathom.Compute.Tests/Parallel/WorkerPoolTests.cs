@@ -108,6 +108,38 @@ public sealed unsafe class WorkerPoolTests
     }
 
     [Fact]
+    public void A_lane_is_one_worker_with_its_scratch()
+    {
+        using var pool = new WorkerPool(3);
+        WorkerPool lane = pool.Lane(2);
+        Assert.Equal(1, lane.Threads);
+        Assert.Same(lane, pool.Lane(2));
+        lane.ReserveScratch(1000);
+        Assert.Equal(1000, lane.Scratch(0).Length);
+        Assert.True(pool.Scratch(2).Pointer == lane.Scratch(0).Pointer);
+        Assert.True(pool.Scratch(1).IsEmpty);
+        pool.ReserveScratch(500);
+        Assert.Equal([500, 500, 1000], Enumerable.Range(0, 3).Select(worker => pool.Scratch(worker).Length));
+        pool.LevelScratch();
+        Assert.Equal([1000, 1000, 1000], Enumerable.Range(0, 3).Select(worker => pool.Scratch(worker).Length));
+        lane.Dispose();
+        Assert.Equal(1000, lane.Scratch(0).Length);
+        Assert.Same(WorkerPool.Single, WorkerPool.Single.Lane(0));
+    }
+
+    [Fact]
+    public void A_part_may_run_jobs_on_the_lane_of_its_worker()
+    {
+        using var pool = new WorkerPool(2);
+        AlignedMemory<int> counts = new(40), workers = new(40);
+        counts.Buffer.Span.Clear();
+        var job = new LaneJob { Pool = pool, Counts = counts.Buffer.Pointer, Workers = workers.Buffer.Pointer };
+        pool.Run(ref job, 4);
+        Assert.All(counts.Buffer.Span.ToArray(), count => Assert.Equal(1, count));
+        Assert.All(workers.Buffer.Span.ToArray(), worker => Assert.Equal(0, worker));
+    }
+
+    [Fact]
     public void What_a_worker_allocates_is_counted()
     {
         using var pool = new WorkerPool(2);
@@ -127,6 +159,19 @@ public sealed unsafe class WorkerPoolTests
         {
             Interlocked.Increment(ref Counts[part]);
             Workers[part] = worker;
+        }
+    }
+
+    private struct LaneJob : IParallelJob
+    {
+        public WorkerPool Pool;
+        public int* Counts;
+        public int* Workers;
+
+        public readonly void Execute(int part, int worker)
+        {
+            var inner = new CountJob { Counts = Counts + 10 * part, Workers = Workers + 10 * part };
+            Pool.Lane(worker).Run(ref inner, 10);
         }
     }
 

@@ -37,6 +37,20 @@ public sealed class SimdMathTests
         Check<ErfcOf<float>, ErfcOf<double>>(row => row.Erfc, System.Runtime.Intrinsics.X86.Fma.IsSupported || System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported ? 8 : 2000);
 
     [Fact]
+    public void Tails_of_the_normal_distribution_keep_their_digits()
+    {
+        for (double x = -14; x < 14; x += 0.0137)
+        {
+            float a = (float)Math.Abs(x);
+            double tail = 0.5 * Every<double, ErfcOf<double>>(default, a * Math.Sqrt(0.5));
+            AssertClose(tail, Every<double, NormalTailOf<double>>(default, (float)x), x, 4);
+            AssertClose(tail, Every<float, NormalTailOf<float>>(default, (float)x), x, 8 + a * a);
+            AssertClose(Math.Exp(-0.5 * a * a), Every<double, GaussOf<double>>(default, (float)x), x, 4 + 2 * a * a); // x/√2 is rounded there
+            AssertClose(Math.Exp(-0.5 * a * a), Every<float, GaussOf<float>>(default, (float)x), x, 4 + a * a);
+        }
+    }
+
+    [Fact]
     public void Exp_and_Log_agree_with_the_platform_everywhere()
     {
         for (double x = -745; x < 710; x += 0.37)
@@ -87,6 +101,8 @@ public sealed class SimdMathTests
         Special<T, SoftplusOf<T>>((inf, inf), (-inf, zero));
         Special<T, ErfOf<T>>((inf, one), (-inf, -one), (zero, zero), (minusZero, minusZero));
         Special<T, ErfcOf<T>>((inf, zero), (-inf, one + one), (zero, one));
+        Special<T, NormalTailOf<T>>((inf, zero), (-inf, zero));
+        Special<T, GaussOf<T>>((inf, zero), (-inf, zero));
     }
 
     private static void Special<T, TOp>(params (T X, T Y)[] cases) where T : unmanaged, IFloatingPointIeee754<T> where TOp : struct, IUnaryOperator<T>

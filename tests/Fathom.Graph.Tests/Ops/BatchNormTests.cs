@@ -16,9 +16,19 @@ public sealed class BatchNormTests
         OpRun.CheckGradient(new BatchNorm(Affine: false), training, [[5, 3]], [3], [3]);
     }
 
+    /// <summary>More than one block of planes, and planes that are cut into blocks.</summary>
+    [Fact]
+    public void GradientsOfManyBlocksAreTheDerivatives()
+    {
+        OpRun.CheckGradient(new BatchNorm(), training: true, [[30, 1, 37], [1], [1]], [1], [1]);
+        OpRun.CheckGradient(new BatchNorm(), training: true, [[1, 1, 1100], [1], [1]], [1], [1]);
+    }
+
     [Xunit.Theory]
     [InlineData(new[] { 512, 3 })]
     [InlineData(new[] { 2, 3, 256 })]
+    [InlineData(new[] { 200, 3, 49 })]
+    [InlineData(new[] { 3, 3, 5003 })]
     public void AMeanOfAThousandCostsNoDigits(int[] shape)
     {
         float[] x = [.. OpRun.Data(OpRun.Count(shape), 5).Select(value => (float)(1000 + value))];

@@ -24,6 +24,12 @@ public sealed class ConvolutionTests
         { new Conv2d(2, 5, 1, 2), [[1, 1, 2, 2], [2, 1, 5, 5], [2]] },
         { new Conv2d(3, 3, 2, 1, ChannelsLast: true), [[2, 5, 6, 2], [3, 2, 3, 3], [3]] },
         { new Conv2d(6, (2, 3), 1, Padding.Same, 2, 3, ChannelsLast: true), [[2, 4, 5, 3], [6, 1, 2, 3], [6]] },
+        // Done on tiles of 4 by 4: channels that do and do not fill a vector, tiles cut off at the edges, all paddings.
+        { new Conv2d(8, 3, Padding: 1), [[2, 9, 11, 9], [8, 9, 3, 3], [8]] },
+        { new Conv2d(17, 3, Bias: false), [[4, 8, 10, 10], [17, 8, 3, 3]] },
+        { new Conv2d(9, 3, Padding: 2), [[16, 8, 2, 2], [9, 8, 3, 3], [9]] },
+        { new Conv2d(8, 3, Padding: (2, 0)), [[5, 10, 6, 14], [8, 10, 3, 3], [8]] },
+        { new Conv2d(10, 3, Padding: 1, ChannelsLast: true), [[4, 7, 9, 9], [10, 9, 3, 3], [10]] },
         { new DepthwiseConv2d(3, 2, 2, 1), [[2, 3, 5, 6], [6, 1, 3, 3], [6]] },
         { new DepthwiseConv2d(3, Bias: false, ChannelsLast: true), [[1, 4, 4, 2], [2, 1, 3, 3]] },
         { new Conv1d(3, 3, 2, 1), [[2, 2, 8], [3, 2, 3], [3]] },
@@ -83,6 +89,9 @@ public sealed class ConvolutionTests
             (new Conv2d(30, 3, 1, 1), [[2, 70, 5, 6], [30, 70, 3, 3], [30]]),
             (new Conv2d(5, 3, 2, 1), [[2, 2, 9, 47], [5, 2, 3, 3], [5]]),
             (new Conv2d(2, 3, 2), [[1, 1, 17, 50], [2, 1, 3, 3], [2]]),
+            (new Conv2d(40, 3, 1, 1), [[3, 70, 9, 50], [40, 70, 3, 3], [40]]),
+            (new Conv2d(24, 3, 1, 0), [[1, 16, 140, 90], [24, 16, 3, 3], [24]]),
+            (new Conv2d(64, 3, 1, 1), [[33, 64, 7, 7], [64, 64, 3, 3], [64]]),
         })
         {
             double[][] inputs = [.. shapes.Select((shape, i) => OpRun.Data(OpRun.Count(shape), (uint)i))];

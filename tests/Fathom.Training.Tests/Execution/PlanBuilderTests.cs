@@ -153,7 +153,7 @@ public sealed class PlanBuilderTests
     }
 
     /// <summary>A random acyclic network; every layer reads any of the values before it, so that lifetimes overlap at random.</summary>
-    private static Graphs.Graph RandomNetwork(int seed)
+    internal static Graphs.Graph RandomNetwork(int seed)
     {
         Random random = new(seed);
         GraphBuilder builder = new();
@@ -179,13 +179,13 @@ public sealed class PlanBuilderTests
         return builder.Build(builder.Layer(new Dense(2), "head", [sum]));
     }
 
-    private static void Fill(ExecutionPlan<float> plan, TrainingGraph graph)
+    internal static void Fill(ExecutionPlan<float> plan, TrainingGraph graph)
     {
         RandomFill.Normal(new RandomKey(1, 2, 3), 0f, 1f, plan.Real(graph.Input));
         RandomFill.Normal(new RandomKey(1, 2, 4), 0f, 1f, plan.Real(graph.Target));
     }
 
-    private static int[] Bits(Buffer<float> values) => [.. values.Span.ToArray().Select(BitConverter.SingleToInt32Bits)];
+    internal static int[] Bits(Buffer<float> values) => [.. values.Span.ToArray().Select(BitConverter.SingleToInt32Bits)];
 
     private sealed class Execution : IDisposable
     {

@@ -1,0 +1,166 @@
+using System.Runtime.InteropServices;
+using Fathom.Compute;
+using Fathom.Graphs;
+using Fathom.Graphs.Ops;
+using Fathom.Training.Execution;
+using Fathom.Training.Losses;
+
+namespace Fathom.Training.Tests.Execution;
+
+public sealed class StagePlanTests
+{
+    /// <summary>As many stages, parts and tasks as the small networks of these tests can give.</summary>
+    private static readonly StageLimits Finest = new() { ChainWork = 300, PartSamples = 1, TaskWork = 1, MeasuredElements = 1 };
+
+    /// <summary>Everything that can wait waits for long.</summary>
+    private static readonly StageLimits Coarsest = new() { ChainWork = 1e9, PartSamples = 2, Lag = 1000 };
+
+    public static TheoryData<int, int, bool> Networks
+    {
+        get
+        {
+            TheoryData<int, int, bool> data = [];
+            for (int seed = 1; seed <= 25; seed++)
+            {
+                data.Add(seed, 2 + seed % 3, seed % 2 == 0);
+            }
+            return data;
+        }
+    }
+
+    [Theory, MemberData(nameof(Networks))]
+    public void SideBySideGivesTheBitsOfOneAfterTheOther(int seed, int threads, bool fine)
+    {
+        TrainingGraph graph = TrainingGraph.Build(PlanBuilderTests.RandomNetwork(seed), new MeanSquaredError());
+        using Run alone = new(graph, WorkerPool.Single, Finest);
+        using WorkerPool pool = new(threads);
+        using Run together = new(graph, pool, fine ? Finest : Coarsest);
+        for (int step = 0; step < 5; step++)
+        {
+            alone.Step(step);
+            together.Step(step);
+            Assert.Equal(PlanBuilderTests.Bits(alone.Plan.Real(graph.Loss)), PlanBuilderTests.Bits(together.Plan.Real(graph.Loss)));
+            Assert.Equal(PlanBuilderTests.Bits(alone.Plan.Real(graph.Prediction)), PlanBuilderTests.Bits(together.Plan.Real(graph.Prediction)));
+            Assert.Equal(PlanBuilderTests.Bits(alone.Store.Gradients), PlanBuilderTests.Bits(together.Store.Gradients));
+            Assert.Equal(PlanBuilderTests.Bits(alone.Store.Values), PlanBuilderTests.Bits(together.Store.Values));
+            Assert.Equal(alone.Statistics, together.Statistics);
+        }
+        Assert.Contains(together.Store.Gradients.Span.ToArray(), element => element != 0);
+        Assert.Equal(alone.Plan.PeakAliveElements, together.Plan.PeakAliveElements);
+    }
+
+    [Fact]
+    public void AChainIsCutIntoPartsAndItsGradientsWaitForTheNextStage()
+    {
+        Graphs.Graph network = Deep(6);
+        TrainingGraph graph = TrainingGraph.Build(network, new CrossEntropy());
+        StagePlan plan = PlanFor(graph, batch: 64, threads: 2, watched: []);
+        int[] order = [.. plan.Stages.SelectMany(stage => stage.Tasks).SelectMany(task => task).Select(call => call.Kernel)];
+        Stage backward = plan.Stages.First(stage => stage.Tasks[0].Any(call => graph.Graph.Nodes[call.Kernel].Op is DenseInputGradient));
+        Assert.Equal([0, 1], backward.Tasks.Take(2).Select(task => task[0].Part));
+        Assert.All(backward.Tasks.Take(2), task => Assert.All(task, call => Assert.True(call is { Parts: 2, Runs: true, Measures: false })));
+        Assert.Equal(backward.Tasks[0].Select(call => call.Kernel), backward.Tasks[1].Select(call => call.Kernel));
+        Stage last = plan.Stages[^1];
+        Assert.All(last.Tasks, task => Assert.All(task, call => Assert.True(graph.Graph.Nodes[call.Kernel].Op is DenseWeightGradient or ColumnSum)));
+        // Every kernel has all of its parts, and nothing twice.
+        int kernels = graph.Graph.Nodes.Count(node => node.Op is not (Parameter or Input));
+        Assert.Equal(kernels, order.Distinct().Count());
+        Assert.All(plan.Stages.SelectMany(stage => stage.Tasks).SelectMany(task => task).GroupBy(call => call.Kernel), calls => Assert.Equal(calls.First().Parts, calls.Count()));
+    }
+
+    [Fact]
+    public void WhatIsWatchedIsMeasuredBehindItsStage()
+    {
+        TrainingGraph graph = TrainingGraph.Build(Deep(6), new CrossEntropy());
+        HashSet<Value> watched = [.. graph.Graph.Nodes.Where(node => node.Op is Dense or Tanh).Select(node => node.Output)];
+        StagePlan plan = PlanFor(graph, batch: 64, threads: 2, watched);
+        foreach (Value value in watched)
+        {
+            int place = graph.Graph.Nodes.ToList().IndexOf(value.Node);
+            (int Stage, StageCall Call)[] calls = [.. plan.Stages.SelectMany((stage, number) => stage.Tasks.SelectMany(task => task).Where(call => call.Kernel == place && call.Measures).Select(call => (number, call)))];
+            (int measured, StageCall last) = Assert.Single(calls);
+            Assert.True(last.Runs ? measured == plan.StageOf(place) : measured > plan.StageOf(place) && measured == plan.MeasuredIn(place));
+        }
+        Assert.Contains(plan.Stages, stage => stage.Running < stage.Tasks.Length);
+        Assert.All(plan.Stages, stage => Assert.All(stage.Tasks.Skip(stage.Running), task => Assert.All(task, call => Assert.False(call.Runs))));
+    }
+
+    [Fact]
+    public void OneThreadRunsOneKernelAfterTheOther()
+    {
+        TrainingGraph graph = TrainingGraph.Build(Deep(3), new CrossEntropy());
+        StagePlan plan = PlanFor(graph, batch: 64, threads: 1, watched: []);
+        Assert.All(plan.Stages, stage => Assert.True(stage.TakesAllThreads && stage.Tasks is [[{ Parts: 1, Runs: true, Measures: true }]]));
+        int[] order = [.. plan.Stages.Select(stage => stage.Tasks[0][0].Kernel)];
+        Assert.Equal(order.Order(), order);
+    }
+
+    [Fact]
+    public void ALargeKernelTakesAllThreads()
+    {
+        TrainingGraph graph = TrainingGraph.Build(Network.Input(2000).Dense(1000).Relu().Dense(10).Build(), new CrossEntropy());
+        StagePlan plan = PlanFor(graph, batch: 64, threads: 2, watched: []);
+        Stage stage = plan.Stages[plan.StageOf(graph.Graph.Nodes.ToList().FindIndex(node => node.Op is Dense { Units: 1000 }))];
+        Assert.True(stage.TakesAllThreads);
+        Assert.Single(stage.Tasks);
+    }
+
+    [Fact]
+    public void WhatWaitsDoesNotHoldItsMemoryForLong()
+    {
+        TrainingGraph graph = TrainingGraph.Build(Deep(200), new CrossEntropy());
+        using WorkerPool pool = new(2);
+        using ParameterStore<float> store = new(graph.Graph);
+        using ExecutionPlan<float> plan = ExecutionPlan<float>.Create(graph.Graph, 64, store, pool, [graph.Loss, graph.Prediction], graph.ParameterGradients);
+        Assert.InRange(plan.ArenaElements, plan.PeakAliveElements, 1.2 * plan.PeakAliveElements);
+    }
+
+    private static StagePlan PlanFor(TrainingGraph graph, int batch, int threads, HashSet<Value> watched) =>
+        new([.. graph.Graph.Nodes], batch, threads, watched, StageLimits.Default);
+
+    private static Graphs.Graph Deep(int layers)
+    {
+        NetworkCursor network = Network.Input(20);
+        for (int i = 0; i < layers; i++)
+        {
+            network = network.Dense(100).Tanh();
+        }
+        return network.Dense(10).Build();
+    }
+
+    /// <summary>A training step with all values watched that belong to some probe.</summary>
+    private sealed class Run : IDisposable
+    {
+        private readonly TrainingGraph graph;
+        private readonly ProbeSet<float> probes;
+
+        public Run(TrainingGraph graph, WorkerPool pool, StageLimits limits)
+        {
+            this.graph = graph;
+            probes = new ProbeSet<float>([.. graph.Graph.Nodes.Where(node => node.Op is not (Parameter or Input) && node.Outputs[0].Kind == ElementKind.Real)
+                .Select(node => new Probe(node, node, ProbeKind.Activation, node.Output, 0))]);
+            Store = new ParameterStore<float>(graph.Graph);
+            Store.Initialize(1);
+            Plan = ExecutionPlan<float>.Create(graph.Graph, 5, Store, pool, [graph.Loss, graph.Prediction], graph.ParameterGradients, [.. probes.ByValue.Keys], limits);
+            Plan.AttachProbes(probes.ByValue);
+        }
+
+        public ParameterStore<float> Store { get; }
+
+        public ExecutionPlan<float> Plan { get; }
+
+        public byte[] Statistics => MemoryMarshal.AsBytes(probes.Statistics).ToArray();
+
+        public void Step(int step)
+        {
+            PlanBuilderTests.Fill(Plan, graph);
+            Plan.Run(training: true, 1, step, probes);
+        }
+
+        public void Dispose()
+        {
+            Plan.Dispose();
+            Store.Dispose();
+        }
+    }
+}
