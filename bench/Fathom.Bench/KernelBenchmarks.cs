@@ -1,3 +1,4 @@
+using System.Globalization;
 using BenchmarkDotNet.Attributes;
 using Fathom.Compute;
 using Fathom.Graphs;
@@ -16,31 +17,31 @@ public sealed class ProductBenchmarks : IDisposable
     private readonly AlignedMemory<float> w = Tensor(1024 * 1024, 2);
     private readonly AlignedMemory<float> y = Tensor(1024 * 1024, 3);
 
+    private int batch;
+    private int @in;
+    private int @out;
+
     [Params("64×100×100", "64×784×100", "128×1024×1024")]
-    public string Layer { get; set; } = "";
+    public string Shape { get; set; } = "";
 
-    private (int Batch, int In, int Out) Shape => Layer.Split('×') is [var batch, var @in, var @out] ? (int.Parse(batch), int.Parse(@in), int.Parse(@out)) : default;
+    [GlobalSetup]
+    public void Parse()
+    {
+        int[] extents = [.. Shape.Split('×').Select(extent => int.Parse(extent, CultureInfo.InvariantCulture))];
+        (batch, @in, @out) = (extents[0], extents[1], extents[2]);
+    }
 
     [Benchmark]
-    public void Forward()
-    {
-        (int batch, int @in, int @out) = Shape;
+    public void Forward() =>
         Gemm.Multiply(false, true, batch, @out, @in, x.Buffer, @in, w.Buffer, @in, y.Buffer, @out, accumulate: false, default, WorkerPool.Single);
-    }
 
     [Benchmark]
-    public void InputGradient()
-    {
-        (int batch, int @in, int @out) = Shape;
+    public void InputGradient() =>
         Gemm.Multiply(false, false, batch, @in, @out, y.Buffer, @out, w.Buffer, @in, x.Buffer, @in, accumulate: false, default, WorkerPool.Single);
-    }
 
     [Benchmark]
-    public void WeightGradient()
-    {
-        (int batch, int @in, int @out) = Shape;
+    public void WeightGradient() =>
         Gemm.Multiply(true, false, @out, @in, batch, y.Buffer, @out, x.Buffer, @in, w.Buffer, @in, accumulate: false, default, WorkerPool.Single);
-    }
 
     public void Dispose()
     {
