@@ -49,6 +49,32 @@ public sealed class StagePlanTests
         Assert.Equal(alone.Plan.PeakAliveElements, together.Plan.PeakAliveElements);
     }
 
+    public static TheoryData<string> PerSampleOps => [.. OpCatalog.ByKind.Values.Where(op => op.IsPerSample).Select(op => op.Kind)];
+
+    /// <summary>Samples of odd numbers of elements, in parts of odd numbers of samples, with and without an axis between.</summary>
+    [Theory, MemberData(nameof(PerSampleOps))]
+    public void AnOpThatGoesSampleBySampleGivesTheSameBitsInParts(string kind)
+    {
+        foreach (Shape input in new[] { Shape.OfSamples(37), Shape.OfSamples(3, 11) })
+        {
+            GraphBuilder builder = new();
+            Value x = builder.Layer(new Dense(19), null, [builder.Input("x", new TensorType(input))]);
+            Value y = builder.Layer(new Dense(19), null, [x]);
+            Op op = OpCatalog.ByKind[kind] is Dense ? new Dense(21) : OpCatalog.ByKind[kind];
+            Value z = builder.Layer(op, null, op is Add or Multiply or Subtract ? [x, y] : [y]);
+            TrainingGraph graph = TrainingGraph.Build(builder.Build(builder.Layer(new Dense(5), null, [builder.Layer(new Tanh(), null, [z])])), new MeanSquaredError());
+            using Run alone = new(graph, WorkerPool.Single, Finest, batch: 29);
+            using WorkerPool pool = new(4);
+            using Run together = new(graph, pool, Finest with { PartSamples = 5 }, batch: 29);
+            Assert.Contains(together.Stages, stage => stage.Tasks.Any(task => task.Any(call => call.Parts == 4 && graph.Graph.Nodes[call.Kernel].Op.Kind == kind)) || op.IsView);
+            alone.Step(1);
+            together.Step(1);
+            Assert.Equal(PlanBuilderTests.Bits(alone.Plan.Real(graph.Prediction)), PlanBuilderTests.Bits(together.Plan.Real(graph.Prediction)));
+            Assert.Equal(PlanBuilderTests.Bits(alone.Store.Gradients), PlanBuilderTests.Bits(together.Store.Gradients));
+            Assert.Equal(alone.Statistics, together.Statistics);
+        }
+    }
+
     [Fact]
     public void AChainIsCutIntoPartsAndItsGradientsWaitForTheNextStage()
     {
@@ -134,16 +160,20 @@ public sealed class StagePlanTests
         private readonly TrainingGraph graph;
         private readonly ProbeSet<float> probes;
 
-        public Run(TrainingGraph graph, WorkerPool pool, StageLimits limits)
+        public Run(TrainingGraph graph, WorkerPool pool, StageLimits limits, int batch = 5)
         {
             this.graph = graph;
             probes = new ProbeSet<float>([.. graph.Graph.Nodes.Where(node => node.Op is not (Parameter or Input) && node.Outputs[0].Kind == ElementKind.Real)
                 .Select(node => new Probe(node, node, ProbeKind.Activation, node.Output, 0))]);
             Store = new ParameterStore<float>(graph.Graph);
             Store.Initialize(1);
-            Plan = ExecutionPlan<float>.Create(graph.Graph, 5, Store, pool, [graph.Loss, graph.Prediction], graph.ParameterGradients, [.. probes.ByValue.Keys], limits);
+            Plan = ExecutionPlan<float>.Create(graph.Graph, batch, Store, pool, [graph.Loss, graph.Prediction], graph.ParameterGradients, [.. probes.ByValue.Keys], limits);
             Plan.AttachProbes(probes.ByValue);
+            Stages = new StagePlan([.. graph.Graph.Nodes], batch, pool.Threads, new HashSet<Value>(probes.ByValue.Keys), limits).Stages;
         }
+
+        /// <summary>What the plan does at the same time.</summary>
+        public IReadOnlyList<Stage> Stages { get; }
 
         public ParameterStore<float> Store { get; }
 
