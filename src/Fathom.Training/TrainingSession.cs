@@ -43,6 +43,7 @@ public sealed partial class TrainingSession : IDisposable
     private readonly GradientAccumulator<float>? accumulator;
     private readonly ParameterWatch<float>? parameterWatch;
     private readonly bool gradientsStay;
+    private readonly bool updatesEarly;
     private readonly (int Probe, int Length, int Update)[] watchedUpdates;
     private bool prepared;
 
@@ -78,6 +79,7 @@ public sealed partial class TrainingSession : IDisposable
         Probes = ProbeTable.For(model.Graph, Graph);
         // A gradient that nothing changes on its way from the backward pass to the optimizer is measured there.
         gradientsStay = model.Plan.Clipping is null && model.Plan.Regularization.Count == 0;
+        updatesEarly = gradientsStay && accumulator is null && !model.Plan.Optimizer.IsTensorwise;
         Watch = watch ? new ProbeSet<float>(Probes, parameterGradientsLater: gradientsStay) : null;
         parameterWatch = Watch is null ? null : Optimizer.CreateWatch(Watch, ProbeOfEach(ProbeKind.Parameter), ProbeOfEach(gradientsStay ? ProbeKind.ParameterGradient : null));
         watchedUpdates = [.. ProbesOf(ProbeKind.ParameterUpdate).Select(probe => (probe, Parameters.Find(Probes[probe].Node.Name).Length, Optimizer.IndexOf(Probes[probe].Node.Name)))];
@@ -160,6 +162,8 @@ public sealed partial class TrainingSession : IDisposable
         using FlushToZero flush = BeginFlush();
         long started = Stopwatch.GetTimestamp();
         TrainingPlan plan = Model.Plan;
+        double rate = plan.Optimizer.LearningRate * LearningRateScale * (feedback?.Factor ?? 1) * plan.Schedule.Factor(NextStep, StepsPerEpoch, TotalSteps);
+        Optimizer.Begin(plan.Optimizer, rate, NextStep + 1, Watch is not null, parameterWatch, wantsNorm: plan.Clipping is null);
         double loss = Backpropagate(order.Rows(NextStep));
         long clock = Profile is null ? 0 : Stopwatch.GetTimestamp();
         double penalty = Regularize();
@@ -171,8 +175,7 @@ public sealed partial class TrainingSession : IDisposable
             clipped = Optimizer.GradientNorm(Pool);
         }
         clock = Profile?.Add("clipping", clock) ?? 0;
-        double rate = plan.Optimizer.LearningRate * LearningRateScale * (feedback?.Factor ?? 1) * plan.Schedule.Factor(NextStep, StepsPerEpoch, TotalSteps);
-        double passed = Optimizer.Step(plan.Optimizer, rate, NextStep + 1, Watch is null ? [] : updates, parameterWatch, wantsNorm: plan.Clipping is null, Pool);
+        double passed = Optimizer.End(Watch is null ? [] : updates, Pool);
         if (plan.Clipping is null)
         {
             norm = clipped = passed;
@@ -264,7 +267,7 @@ public sealed partial class TrainingSession : IDisposable
         long clock = Profile is null ? 0 : Stopwatch.GetTimestamp();
         feed.Fill(execution, rows);
         Profile?.Add("batch", clock);
-        execution.Run(training: true, Model.Plan.Seed, randomStep, probe, Profile);
+        execution.Run(training: true, Model.Plan.Seed, randomStep, probe, Profile, updatesEarly ? Optimizer : null);
         return execution.Real(Graph.Loss).Span[0];
     }
 

@@ -10,7 +10,7 @@ namespace Fathom.Training.Optimizers;
 /// The state tensors of an optimizer for the parameters of one store, and the step over all of them. Parameters are cut
 /// into pieces that stay in cache; the cut does not depend on the number of threads, so neither does any result.
 /// </summary>
-public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinaryFloatingPointIeee754<T>
+public sealed partial class OptimizerState<T> : IDisposable where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     /// <summary>Elements of a piece.</summary>
     public const int PieceLength = 4 * PieceMeasure<T>.BlockLength;
@@ -33,16 +33,21 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
         this.store = store;
         Kind = optimizer.Kind;
         slices = [.. store.Slices.Where(slice => slice.Trainable)];
+        firstPieces = new int[slices.Length + 1];
         List<Piece> list = [];
         for (int i = 0; i < slices.Length; i++)
         {
             indices.Add(slices[i].Name, i);
+            firstPieces[i] = list.Count;
             for (int start = 0; start < slices[i].Length; start += PieceLength)
             {
                 list.Add(new Piece(i, slices[i].Offset + start, Math.Min(PieceLength, slices[i].Length - start)));
             }
         }
         pieces = [.. list];
+        firstPieces[^1] = list.Count;
+        updated = new bool[slices.Length];
+        rest = new int[pieces.Length];
         sums = new UpdateSum[pieces.Length];
         squares = new double[pieces.Length];
         gathered = new TensorSums[optimizer.IsTensorwise ? pieces.Length : 0];
@@ -89,31 +94,8 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
     /// <returns>What <see cref="GradientNorm"/> gives, to the bit, if asked for.</returns>
     internal double Step(Optimizer optimizer, double learningRate, long step, Span<UpdateSize> updates, ParameterWatch<T>? watch, bool wantsNorm, WorkerPool pool)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(step, 1);
-        if (optimizer.Kind != Kind || optimizer.StateCount != states.Length)
-        {
-            throw new TrainingException($"the optimizer state belongs to {Kind} with {states.Length} tensors per parameter, not to {optimizer.Kind} with {optimizer.StateCount}");
-        }
-        if (updates.Length != slices.Length && !updates.IsEmpty)
-        {
-            throw new TrainingException($"{updates.Length} update sizes are given for {slices.Length} trainable parameters");
-        }
-        StepJob job = new()
-        {
-            State = this, Optimizer = optimizer, LearningRate = learningRate, Step = step, StepNumber = optimizer.NumberForStep(step),
-            Measures = !updates.IsEmpty, Watch = watch, WantsNorm = wantsNorm,
-        };
-        if (optimizer.IsTensorwise)
-        {
-            Gather(job, pool);
-        }
-        for (int i = 0; watch is not null && i < slices.Length; i++)
-        {
-            watch.Begin(i, slices[i].Length);
-        }
-        pool.Run(ref job, pieces.Length);
-        Collect(updates, watch);
-        return wantsNorm ? JoinSquares() : double.NaN;
+        Begin(optimizer, learningRate, step, !updates.IsEmpty, watch, wantsNorm);
+        return End(updates, pool);
     }
 
     /// <summary>L2 norm over the gradients of all trainable parameters, in double.</summary>
