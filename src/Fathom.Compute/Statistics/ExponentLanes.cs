@@ -69,6 +69,10 @@ internal readonly unsafe struct ExponentLanes512(Vector512<byte> lanes) : IExpon
     public static ExponentLanes512 Exponents(float* x, ref ExponentLanes512 largest)
     {
         const byte LargerMagnitude = 0b1011; // and without its sign
+        for (int line = 0; line < 4; line++)
+        {
+            Sse.Prefetch0(x + 1024 + 16 * line);
+        }
         Vector512<float> a = Vector512.Load(x), b = Vector512.Load(x + 16), c = Vector512.Load(x + 32), d = Vector512.Load(x + 48);
         Vector512<float> most = Avx512DQ.Range(Avx512DQ.Range(a, b, LargerMagnitude), Avx512DQ.Range(c, d, LargerMagnitude), LargerMagnitude);
         largest = new(Avx512DQ.Range(largest.lanes.AsSingle(), most, LargerMagnitude).AsByte());

@@ -31,7 +31,7 @@ internal record struct UpdateSum(double Squares, double MaxAbs, long Unchanged)
         UpdateSum result = default;
         if (typeof(T) == typeof(float) && Vector256.IsHardwareAccelerated)
         {
-            i = length & -8;
+            i = length & -16;
             result = OfFloats((float*)old, (float*)values, i);
         }
         for (; i < length; i++)
@@ -44,28 +44,47 @@ internal record struct UpdateSum(double Squares, double MaxAbs, long Unchanged)
         return result;
     }
 
-    /// <summary>The same for whole vectors of 8. It calls nothing in its loop, so that the sums stay in registers.</summary>
+    /// <summary>The same for whole vectors of 16. It calls nothing in its loop, so that the sums stay in registers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe UpdateSum OfFloats(float* old, float* values, int length)
     {
-        Vector256<double> squaresA = default, squaresB = default, largest = default, magnitude = Vector256.Create(long.MaxValue).AsDouble();
-        Vector256<int> unchanged = default;
-        for (int i = 0; i < length; i += 8)
+        Vector256<double> squaresA = default, squaresB = default, squaresC = default, squaresD = default, largestA = default, largestB = default;
+        long unchanged = 0;
+        for (int i = 0; i < length; i += 16)
         {
-            unchanged -= Vector256.Equals(Vector256.Load(old + i), Vector256.Load(values + i)).AsInt32(); // a true lane is −1
-            // Converted as they are loaded, which needs no shuffle.
-            Vector256<double> a = Avx.ConvertToVector256Double(Vector128.Load(values + i)) - Avx.ConvertToVector256Double(Vector128.Load(old + i));
-            Vector256<double> b = Avx.ConvertToVector256Double(Vector128.Load(values + i + 4)) - Avx.ConvertToVector256Double(Vector128.Load(old + i + 4));
+            Vector256<float> same = Vector256.Equals(Vector256.Load(old + i), Vector256.Load(values + i));
+            Vector256<float> sameToo = Vector256.Equals(Vector256.Load(old + i + 8), Vector256.Load(values + i + 8));
+            Vector256<double> a = Change(old + i, values + i), b = Change(old + i + 4, values + i + 4);
+            Vector256<double> c = Change(old + i + 8, values + i + 8), d = Change(old + i + 12, values + i + 12);
             squaresA = Fma.MultiplyAdd(a, a, squaresA);
             squaresB = Fma.MultiplyAdd(b, b, squaresB);
-            largest = Avx.Max(Avx.Max(a & magnitude, b & magnitude), largest);
+            squaresC = Fma.MultiplyAdd(c, c, squaresC);
+            squaresD = Fma.MultiplyAdd(d, d, squaresD);
+            largestA = Larger(Larger(a, b), largestA);
+            largestB = Larger(Larger(c, d), largestB);
+            if ((same | sameToo) != Vector256<float>.Zero)
+            {
+                unchanged += BitOperations.PopCount(same.ExtractMostSignificantBits()) + BitOperations.PopCount(sameToo.ExtractMostSignificantBits());
+            }
         }
-        double squares = Vector256.Sum(squaresA + squaresB);
+        double squares = Vector256.Sum(squaresA + squaresB + (squaresC + squaresD));
         double max = double.IsNaN(squares) ? squares : 0; // the fast maximum forgets a NaN, the sum does not
+        Vector256<double> largest = Larger(largestA, largestB);
         for (int lane = 0; lane < Vector256<double>.Count; lane++)
         {
-            max = Math.Max(max, largest[lane]);
+            max = Math.Max(max, Math.Abs(largest[lane]));
         }
-        return new UpdateSum(squares, max, Vector256.Sum(unchanged));
+        return new UpdateSum(squares, max, unchanged);
     }
+
+    /// <summary>Converted as they are loaded, which needs no shuffle.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe Vector256<double> Change(float* old, float* value) =>
+        Avx.ConvertToVector256Double(Vector128.Load(value)) - Avx.ConvertToVector256Double(Vector128.Load(old));
+
+    /// <summary>The larger magnitude.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<double> Larger(Vector256<double> a, Vector256<double> b) => Avx512DQ.VL.IsSupported
+        ? Avx512DQ.VL.Range(a, b, 0b1011)
+        : Avx.Max(Vector256.Abs(a), Vector256.Abs(b));
 }
