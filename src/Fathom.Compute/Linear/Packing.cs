@@ -91,16 +91,7 @@ internal static unsafe class Packing
         {
             for (; j <= columns - 8; j += 8)
             {
-                float* from = (float*)source + j * stride;
-                float* to = (float*)destination + j;
-                int p = 0;
-                for (; p <= depth - 4; p += 4)
-                {
-                    Transpose8x4(from, stride, to, pitch);
-                    from += 4;
-                    to += 4 * pitch;
-                }
-                TransposeRest(p, depth, 8, source + j * stride, stride, destination + j, pitch);
+                EightColumns(depth, (float*)source + j * stride, stride, (float*)destination + j, pitch);
             }
         }
         if (typeof(T) == typeof(float) && (Sse.IsSupported || AdvSimd.Arm64.IsSupported))
@@ -116,6 +107,17 @@ internal static unsafe class Packing
             }
         }
         TransposeRest(0, depth, columns - j, source + j * stride, stride, destination + j, pitch);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static void EightColumns(int depth, float* source, nint stride, float* destination, nint pitch)
+    {
+        int p = 0;
+        for (; p <= depth - 4; p += 4)
+        {
+            Transpose8x4(source + p, stride, destination + p * pitch, pitch);
+        }
+        TransposeRest(p, depth, 8, source, stride, destination, pitch);
     }
 
     private static void TransposeRest<T>(int from, int depth, int columns, T* source, nint stride, T* destination, nint pitch)

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using Fathom.Compute;
 using Fathom.Graphs.Initializers;
 
@@ -98,7 +99,7 @@ internal unsafe struct GruForward<T> : IParallelJob, IVectorKernel<T> where T : 
         };
         Buffer<T> bias = RecurrentProjection.Bias(in context, inputs, scratch.Take(rows), op.ResetAfter ? 2 * op.Units : rows);
         RecurrentProjection.Forward(in context, op, inputs, sequence, timeMajor, bias, job.gates);
-        RecurrentProjection.Transpose(context.Input(inputs.WeightHh), job.recurrent, rows, op.Units);
+        Transposition.Run(rows, op.Units, context.Input(inputs.WeightHh), op.Units, job.recurrent, rows);
         RecurrentProjection.Start(in context, inputs.H0, job.states.Pointer, sequence.Samples * op.Units);
         blocks.Run(ref job, context.Pool);
     }
@@ -145,6 +146,7 @@ internal unsafe struct GruForward<T> : IParallelJob, IVectorKernel<T> where T : 
     }
 
     /// <summary>r and r·h, before the candidate's matrix product.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private readonly void Reset<V>(int step, int sample) where V : struct, ISimd<V, T>
     {
         int units = sequence.Units;
@@ -159,6 +161,7 @@ internal unsafe struct GruForward<T> : IParallelJob, IVectorKernel<T> where T : 
         }
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private readonly void Step<V>(int step, int sample) where V : struct, ISimd<V, T>
     {
         int units = sequence.Units;

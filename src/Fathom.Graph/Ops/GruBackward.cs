@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using Fathom.Compute;
 
 namespace Fathom.Graphs.Ops;
@@ -115,6 +116,7 @@ internal unsafe struct GruBackward<T> : IParallelJob, IVectorKernel<T> where T :
     }
 
     /// <summary>Leaves in the recurrent buffer what passes to h directly; the matrix products add the rest.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private readonly void Step<V>(int step, int sample) where V : struct, ISimd<V, T>
     {
         int units = sequence.Units;
@@ -153,6 +155,7 @@ internal unsafe struct GruBackward<T> : IParallelJob, IVectorKernel<T> where T :
     }
 
     /// <summary>Through r·h, whose gradient the candidate's matrix product has left.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private readonly void Reset<V>(int step, int sample) where V : struct, ISimd<V, T>
     {
         int units = sequence.Units;

@@ -123,6 +123,7 @@ internal unsafe struct LstmForward<T> : IParallelJob, IVectorKernel<T> where T :
         cells.Slice(last, count * units).Span.CopyTo(new Span<T>(cell + (long)from * units, count * units));
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private readonly void Step<V>(int step, int sample) where V : struct, ISimd<V, T>
     {
         int units = sequence.Units;
@@ -151,6 +152,7 @@ internal unsafe struct LstmForward<T> : IParallelJob, IVectorKernel<T> where T :
     }
 
     /// <summary>c' = f·c + i·g.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private readonly void Remember<V>(T* gate, T* old, T* c) where V : struct, ISimd<V, T>
     {
         int units = sequence.Units;
@@ -163,6 +165,7 @@ internal unsafe struct LstmForward<T> : IParallelJob, IVectorKernel<T> where T :
     }
 
     /// <summary>h' = o·tanh c', where h holds tanh c'.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private readonly void Show<V>(T* output, T* h, T* shown) where V : struct, ISimd<V, T>
     {
         for (int j = 0; j < sequence.Units; j += V.Count)
@@ -184,118 +187,5 @@ internal unsafe struct LstmForward<T> : IParallelJob, IVectorKernel<T> where T :
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public V Invoke<V>(V x) where V : struct, ISimd<V, T> => SimdMath.Tanh<V, T>(x);
-    }
-}
-
-/// <summary>All steps of an LSTM backwards, for one block of samples.</summary>
-internal unsafe struct LstmBackward<T> : IParallelJob, IVectorKernel<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
-{
-    private ArrivingGradient<T> arriving;
-    private T* cells, values, memory;
-    private Buffer<T> gates, recurrent;
-    private RecurrentPanels<T> weight;
-    private Sequence sequence;
-    private SampleBlocks blocks;
-    private WorkerPool pool;
-    private int block;
-
-    public static void Run(in KernelContext<T> context, RecurrentGradient op)
-    {
-        Sequence sequence = Sequence.Of(op.Layer, context.InputShape(op.XInput));
-        SampleBlocks blocks = sequence.Blocks(context.Pool.Threads);
-        ScratchCursor<T> scratch = new(context.Scratch);
-        int units = sequence.Units;
-        int state = sequence.Samples * units;
-        Buffer<T> timeMajor = scratch.Take(sequence.Rows * sequence.Features);
-        Buffer<T> gates = scratch.Take(sequence.Rows * 4 * units);
-        Buffer<T> recurrent = scratch.Take(state);
-        Buffer<T> memory = scratch.Take(state);
-        LstmBackward<T> job = new()
-        {
-            arriving = ArrivingGradient<T>.Of(in context, op, sequence, recurrent),
-            cells = context.Input(op.CacheInput + 1).Pointer,
-            values = context.Input(op.CacheInput + 2).Pointer,
-            memory = memory.Pointer,
-            gates = gates,
-            weight = RecurrentPanels<T>.Of(context.Input(op.WeightHhInput), scratch.Take(4 * units * units), 4 * units, units),
-            recurrent = recurrent,
-            sequence = sequence,
-            blocks = blocks,
-            pool = blocks.Inner(context.Pool),
-        };
-        RecurrentProjection.Start(in context, op.CellInput, memory.Pointer, state);
-        blocks.Run(ref job, context.Pool);
-        RecurrentProjection.RecurrentWeight(in context, op, sequence, gates, 4 * units, context.Input(op.CacheInput), 0, 4 * units);
-        RecurrentProjection.Backward(in context, op, sequence, gates, timeMajor);
-        if (op.H0Output >= 0)
-        {
-            recurrent.Span.CopyTo(context.Output(op.H0Output));
-        }
-        if (op.C0Output >= 0)
-        {
-            memory.Span.CopyTo(context.Output(op.C0Output));
-        }
-    }
-
-    public readonly void Execute(int part, int worker)
-    {
-        LstmBackward<T> mine = this;
-        mine.block = part;
-        VectorKernel.Run<T, LstmBackward<T>>(ref mine);
-    }
-
-    public readonly void Invoke<V>() where V : struct, ISimd<V, T>
-    {
-        (int from, int count) = blocks[block];
-        int units = sequence.Units;
-        for (int step = sequence.Steps - 1; step >= 0; step--)
-        {
-            for (int n = from; n < from + count; n++)
-            {
-                Step<V>(step, n);
-            }
-            int row = step * sequence.Samples + from;
-            weight.Multiply(count, gates.Slice(row * 4 * units, count * 4 * units), recurrent.Slice(from * units, count * units), accumulate: false, pool);
-            arriving.Pass(step, from, count);
-            if (sequence.CutBefore(step))
-            {
-                new Span<T>(memory + (long)from * units, count * units).Clear();
-            }
-        }
-    }
-
-    private readonly void Step<V>(int step, int sample) where V : struct, ISimd<V, T>
-    {
-        int units = sequence.Units;
-        arriving.Sum<V>(step, sample);
-        long before = ((long)step * sequence.Samples + sample) * units;
-        T* gradient = gates.Pointer + 4 * before;
-        if (arriving.Padding(step, sample))
-        {
-            new Span<T>(gradient, 4 * units).Clear();
-            return;
-        }
-        T* total = arriving.TotalRow(step, sample);
-        T* old = cells + before;
-        T* next = old + (long)sequence.Samples * units;
-        T* value = values + 4 * before;
-        T* through = memory + (long)sample * units;
-        V one = V.Constant(1);
-        for (int j = 0; j < units; j += V.Count)
-        {
-            int count = units - j;
-            V dh = VectorKernel.Read<V, T>(total + j, count);
-            V input = VectorKernel.Read<V, T>(value + j, count);
-            V forget = VectorKernel.Read<V, T>(value + units + j, count);
-            V candidate = VectorKernel.Read<V, T>(value + 2 * units + j, count);
-            V output = VectorKernel.Read<V, T>(value + 3 * units + j, count);
-            V tanh = SimdMath.Tanh<V, T>(VectorKernel.Read<V, T>(next + j, count));
-            V dc = VectorKernel.Read<V, T>(through + j, count) + dh * output * ((one - tanh) * (one + tanh));
-            VectorKernel.Write(dc * candidate * (input * (one - input)), gradient + j, count);
-            VectorKernel.Write(dc * VectorKernel.Read<V, T>(old + j, count) * (forget * (one - forget)), gradient + units + j, count);
-            VectorKernel.Write(dc * input * ((one - candidate) * (one + candidate)), gradient + 2 * units + j, count);
-            VectorKernel.Write(dh * tanh * (output * (one - output)), gradient + 3 * units + j, count);
-            VectorKernel.Write(dc * forget, through + j, count);
-        }
     }
 }

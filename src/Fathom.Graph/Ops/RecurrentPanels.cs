@@ -35,23 +35,10 @@ internal readonly unsafe struct RecurrentPanels<T> where T : unmanaged, IBinaryF
     /// <summary>The panels of the transpose of a weight (columns, depth).</summary>
     public static RecurrentPanels<T> OfTransposed(Buffer<T> weight, Buffer<T> memory, int depth, int columns)
     {
-        const int tile = 16;
         for (int first = 0; first < columns; first += Width)
         {
             int width = Math.Min(Width, columns - first);
-            T* to = memory.Pointer + (long)first * depth;
-            for (int top = 0; top < depth; top += tile)
-            {
-                int bottom = Math.Min(depth, top + tile);
-                for (int j = 0; j < width; j++)
-                {
-                    T* from = weight.Pointer + (long)(first + j) * depth;
-                    for (int p = top; p < bottom; p++)
-                    {
-                        to[p * width + j] = from[p];
-                    }
-                }
-            }
+            Transposition.Run(width, depth, weight.Slice(first * depth, width * depth), depth, memory.Slice(first * depth, width * depth), width);
         }
         return new RecurrentPanels<T>(memory, depth, columns);
     }

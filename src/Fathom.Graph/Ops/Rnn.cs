@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using Fathom.Compute;
 using Fathom.Graphs.Initializers;
 
@@ -95,7 +96,7 @@ internal unsafe struct RnnForward<T> : IParallelJob, IVectorKernel<T> where T : 
         };
         Buffer<T> bias = RecurrentProjection.Bias(in context, inputs, scratch.Take(op.Units), op.Units);
         RecurrentProjection.Forward(in context, op, inputs, sequence, timeMajor, bias, job.states.Slice(state, sequence.Rows * op.Units));
-        RecurrentProjection.Transpose(context.Input(inputs.WeightHh), job.recurrent, op.Units, op.Units);
+        Transposition.Run(op.Units, op.Units, context.Input(inputs.WeightHh), op.Units, job.recurrent, op.Units);
         RecurrentProjection.Start(in context, inputs.H0, job.states.Pointer, state);
         blocks.Run(ref job, context.Pool);
     }
@@ -125,6 +126,7 @@ internal unsafe struct RnnForward<T> : IParallelJob, IVectorKernel<T> where T : 
         states.Slice(last, count * units).Span.CopyTo(new Span<T>(hidden + (long)from * units, count * units));
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private readonly void Step<V>(int step, int sample) where V : struct, ISimd<V, T>
     {
         int units = sequence.Units;
@@ -215,6 +217,7 @@ internal unsafe struct RnnBackward<T> : IParallelJob, IVectorKernel<T> where T :
         }
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private readonly void Step<V>(int step, int sample) where V : struct, ISimd<V, T>
     {
         int units = sequence.Units;

@@ -173,26 +173,6 @@ internal static unsafe class RecurrentProjection
         return to;
     }
 
-    /// <summary>W_hh (rows, units) to (units, rows), once, so that no step has to.</summary>
-    public static void Transpose<T>(Buffer<T> weight, Buffer<T> to, int rows, int units) where T : unmanaged
-    {
-        // Tiles of one cache line each way.
-        const int tile = 16;
-        for (int top = 0; top < rows; top += tile)
-        {
-            for (int left = 0; left < units; left += tile)
-            {
-                for (int j = left; j < Math.Min(units, left + tile); j++)
-                {
-                    for (int i = top; i < Math.Min(rows, top + tile); i++)
-                    {
-                        to.Pointer[(long)j * rows + i] = weight.Pointer[(long)i * units + j];
-                    }
-                }
-            }
-        }
-    }
-
     /// <summary>Fills the state before step 0.</summary>
     public static void Start<T>(in KernelContext<T> context, int input, T* state, int elements) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
@@ -287,11 +267,7 @@ internal unsafe struct ArrivingGradient<T> where T : unmanaged, IBinaryFloatingP
             return;
         }
         T* above = Output + ((long)sample * sequence.Steps + sequence.Time(step)) * sequence.Units;
-        for (int j = 0; j < sequence.Units; j += V.Count)
-        {
-            int count = sequence.Units - j;
-            VectorKernel.Write(VectorKernel.Read<V, T>(through + j, count) + VectorKernel.Read<V, T>(above + j, count), total + j, count);
-        }
+        VectorKernel.Add<T, V>(through, above, total, sequence.Units);
     }
 
     /// <summary>Where a sample had padding, its state's gradient passes as it is; where gradients are cut, none does.</summary>

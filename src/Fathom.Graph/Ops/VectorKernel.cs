@@ -51,6 +51,22 @@ internal static unsafe class VectorKernel
         }
     }
 
+    /// <summary>y = a + b over a row, in a loop of its own.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void Add<T, V>(T* a, T* b, T* y, int length)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> where V : struct, ISimd<V, T>
+    {
+        int i = 0;
+        for (; i <= length - V.Count; i += V.Count)
+        {
+            (V.Load(a + i) + V.Load(b + i)).Store(y + i);
+        }
+        if (i < length)
+        {
+            (V.LoadPartial(a + i, length - i) + V.LoadPartial(b + i, length - i)).StorePartial(y + i, length - i);
+        }
+    }
+
     /// <summary>Loads up to a full vector; lanes from <paramref name="count"/> on are 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Read<V, T>(T* source, int count) where V : struct, ISimd<V, T> where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
