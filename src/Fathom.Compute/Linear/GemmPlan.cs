@@ -59,7 +59,7 @@ internal struct GemmPlan
         double work = 2.0 * m * n * k;
         if (threads > 1 && work >= ParallelWork)
         {
-            plan.Share(m, n, work < BalancedWork ? threads : 4 * threads, (int)(work / PartWork));
+            plan.Share(m, n, work < BalancedWork ? threads : 2 * threads, (int)(work / PartWork));
         }
         plan.Rows = Math.Min(m, (m + plan.RowParts - 1) / plan.RowParts + TallestTile);
         plan.Columns = Math.Min(n, (n + plan.ColumnParts - 1) / plan.ColumnParts + ColumnUnit);
