@@ -47,8 +47,10 @@ internal static class StepsVerb
                 lanes.Add(new WatchedLane(model, data, pool));
             }
             lanes.ForEach(lane => lane.WarmUp(3 * options.Seconds(parsed)));
-            IReadOnlyList<Samples> samples = Samples.Interleave(lanes, options.Rounds(parsed), options.Seconds(parsed));
-            Print(workload, pool.Threads, samples, options.Json(parsed));
+            using ProductLane product = new(pool);
+            product.Run(options.Seconds(parsed));
+            IReadOnlyList<Samples> samples = Samples.Interleave([.. lanes, product], options.Rounds(parsed), options.Seconds(parsed));
+            Print(workload, pool.Threads, [.. samples.SkipLast(1)], samples[^1], options.Json(parsed));
             if (profile)
             {
                 lanes.ForEach(lane => PrintProfile(lane, options.Seconds(parsed)));
@@ -60,7 +62,7 @@ internal static class StepsVerb
         }
     }
 
-    private static void Print(Workload workload, int threads, IReadOnlyList<Samples> samples, bool json)
+    private static void Print(Workload workload, int threads, IReadOnlyList<Samples> samples, Samples product, bool json)
     {
         if (json)
         {
@@ -68,7 +70,9 @@ internal static class StepsVerb
             foreach (Samples lane in samples)
             {
                 line[lane.Name] = lane.ToJson();
+                line[lane.Name]!["share_of_product_rate"] = Math.Round(Share(workload, lane, product), 4);
             }
+            line["product_gflops"] = Math.Round(ProductLane.Gflop / product.BestTurn * 1e3, 2);
             if (samples.Count == 2)
             {
                 (double median, double least, double greatest) = samples[1].RatioTo(samples[0]);
@@ -81,6 +85,7 @@ internal static class StepsVerb
         foreach (Samples lane in samples)
         {
             Console.WriteLine(Text($"  {lane.Name,-8} median {lane.Median,9:0.000} ms  best turn {lane.BestTurn,9:0.000}  min {lane.Minimum,9:0.000}  cpu {lane.Cpu,9:0.000}  {workload.Gflop / lane.BestTurn * 1e3,6:0} GF/s  {lane.Steps} steps"));
+            Console.WriteLine(Text($"           {100 * Share(workload, lane, product):0} % of the rate of a product of 512 × 512 × 512 in the same turns, {ProductLane.Gflop / product.BestTurn * 1e3:0} GF/s at best"));
         }
         if (samples.Count == 2)
         {
@@ -88,6 +93,10 @@ internal static class StepsVerb
             Console.WriteLine(Text($"  watched / bare {median:0.000} ({least:0.000} to {greatest:0.000}); of the best turns {samples[1].BestTurn / samples[0].BestTurn:0.000}; of CPU {samples[1].Cpu / samples[0].Cpu:0.000}"));
         }
     }
+
+    /// <summary>The step's floating-point operations by second over the product's, in the same turns.</summary>
+    private static double Share(Workload workload, Samples lane, Samples product) =>
+        workload.Gflop / ProductLane.Gflop / lane.RatioTo(product).Median;
 
     private static void PrintProfile(StepLane lane, double seconds)
     {

@@ -266,22 +266,7 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
         for (int i = 0; i < rows;)
         {
             int height = GemmPlan.TileHeight(rows - i);
-            T* destination = packed + i * depth;
-            T* source = a + i;
-            int quads = height & ~3;
-            for (int p = 0; p < depth; p++)
-            {
-                for (int r = 0; r < quads; r += 4)
-                {
-                    Unsafe.CopyBlockUnaligned(destination + r, source + r, (uint)(4 * sizeof(T)));
-                }
-                for (int r = quads; r < height; r++)
-                {
-                    destination[r] = source[r];
-                }
-                destination += height;
-                source += ADepth;
-            }
+            Packing.Rows(depth, height, a + i, ADepth, packed + i * depth);
             i += height;
         }
     }

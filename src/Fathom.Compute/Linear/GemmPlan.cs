@@ -59,12 +59,13 @@ internal struct GemmPlan
         double work = 2.0 * m * n * k;
         if (threads > 1 && work >= ParallelWork)
         {
-            plan.Share(m, n, work < BalancedWork ? threads : 4 * threads, (int)(work / PartWork));
+            plan.Share(m, n, work < BalancedWork ? threads : 2 * threads, (int)(work / PartWork));
         }
         plan.Rows = Math.Min(m, (m + plan.RowParts - 1) / plan.RowParts + TallestTile);
         plan.Columns = Math.Min(n, (n + plan.ColumnParts - 1) / plan.ColumnParts + ColumnUnit);
         plan.PackA = n > 64 && (transposeA ? (long)k : plan.Rows) * lda * elementSize > PackedBytes(lda * (long)elementSize);
-        plan.PackB = !transposeB && m >= 48 && (long)k * ldb * elementSize > 256 * 1024;
+        bool collides = plan.Depth * 128L > 2 * CacheBytes(ldb * (long)elementSize);
+        plan.PackB = !transposeB && ((m >= 48 && (long)k * ldb * elementSize > 256 * 1024) || (m >= 8 * TallestTile && collides));
         plan.PackedALength = plan.PackA ? plan.Rows * RowPitch(plan.Depth) : 0;
         plan.PackedBLength = plan.Depth * (plan.PackB ? PackedColumns : 32);
         return plan;
@@ -100,6 +101,12 @@ internal struct GemmPlan
     /// sets of the first-level cache.
     /// </summary>
     private static int PackedBytes(long stride) => stride % 2048 == 0 ? 32 * 1024 : 256 * 1024;
+
+    /// <summary>
+    /// What the first-level cache (64 sets of 8 lines) holds of rows that lie this far apart: a large power of two leaves
+    /// few sets for them.
+    /// </summary>
+    private static long CacheBytes(long stride) => 32 * 1024 * 64 / Math.Clamp(stride & -stride, 64, 4096);
 
     /// <summary>First row of a part; of the part after the last one, m.</summary>
     public readonly int RowStart(int part, int m) => Cut(part, RowParts, m, m > 8 * TallestTile * RowParts ? TallestTile : 4);

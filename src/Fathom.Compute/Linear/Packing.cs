@@ -42,6 +42,28 @@ internal static unsafe class Packing
         }
     }
 
+    /// <summary>destination[p·columns + j] = source[p·stride + j]: a few columns, such as the rows of a tile, made dense.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Rows<T>(int depth, int columns, T* source, nint stride, T* destination)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        int quads = columns - columns % Vector128<T>.Count;
+        for (int p = 0; p < depth; p++)
+        {
+            int j = 0;
+            for (; j < quads; j += Vector128<T>.Count)
+            {
+                Vector128.Load(source + j).Store(destination + j);
+            }
+            for (; j < columns; j++)
+            {
+                destination[j] = source[j];
+            }
+            destination += columns;
+            source += stride;
+        }
+    }
+
     /// <summary>
     /// destination[p·width + j] = source[j·stride + p] for p &lt; depth, j &lt; columns, and 0 for columns ≤ j &lt; width.
     /// </summary>
