@@ -68,12 +68,13 @@ internal unsafe struct WinogradJob<T> : IParallelJob where T : unmanaged, IFloat
             BDepth = Plan.Pitch,
             BPosition = Plan.Position(Plan.Patches.Image.Channels, Plan.Pitch),
             C = scratch + places.Targets,
+            CRow = Plan.Pitch,
             CPosition = targetPosition,
         };
         product.Run<V>();
         for (int image = firstImage; image < endImage; image++)
         {
-            Region region = new() { FirstStrip = firstStrip, Strips = strips, FirstTile = (image - firstImage) * perImage, Tiles = tiles, Position = targetPosition };
+            Region region = new() { FirstStrip = firstStrip, Strips = strips, FirstTile = (image - firstImage) * perImage, Position = targetPosition };
             Outputs<V>(region, scratch + places.Targets, scratch + places.Line, scratch + places.Packed);
             Unpack(region, scratch + places.Packed, Target + image * Plan.Target.Sample);
         }
@@ -88,15 +89,13 @@ internal unsafe struct WinogradJob<T> : IParallelJob where T : unmanaged, IFloat
         nint row = (nint)Plan.Target.Width * Plan.Pitch;
         for (int channel = 0; channel < Plan.Pitch; channel += V.Count)
         {
-            int panel = channel / (2 * V.Count) * 2 * V.Count;
-            int width = Math.Min(2 * V.Count, Plan.Pitch - panel);
             V bias = Bias == null ? V.Zero : V.LoadPartial(Bias + channel, Math.Min(V.Count, Plan.Target.Channels - channel));
             for (int strip = 0; strip < region.Strips; strip++)
             {
                 int tile = region.FirstTile + strip * Plan.Across;
-                T* from = products + (nint)region.Tiles * panel + (nint)tile * width + channel - panel;
+                T* from = products + (nint)tile * Plan.Pitch + channel;
                 T* to = packed + strip * WinogradTransform.Tile * row + channel;
-                WinogradLines<T> positions = new(from, WinogradTransform.Reach * region.Position, width, region.Position);
+                WinogradLines<T> positions = new(from, WinogradTransform.Reach * region.Position, Plan.Pitch, region.Position);
                 WinogradTransform.Output<T, V>(WinogradTransform.Reach, Plan.Across, positions, new(line, lineRow, WinogradTransform.Tile * V.Count, V.Count));
                 check += WinogradTransform.LastOutput<T, V>(1, Plan.Target.Width, bias, new(line, 0, V.Count, lineRow), new(to, 0, Plan.Pitch, row));
             }
@@ -129,7 +128,7 @@ internal unsafe struct WinogradJob<T> : IParallelJob where T : unmanaged, IFloat
     /// <summary>The tiles of one image in a block.</summary>
     private struct Region
     {
-        public int FirstStrip, Strips, FirstTile, Tiles;
+        public int FirstStrip, Strips, FirstTile;
         public nint Position;
     }
 
