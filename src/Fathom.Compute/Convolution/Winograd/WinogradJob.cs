@@ -70,6 +70,8 @@ internal unsafe struct WinogradJob<T> : IParallelJob where T : unmanaged, IFloat
             C = scratch + places.Targets,
             CRow = Plan.Pitch,
             CPosition = targetPosition,
+            Next = new WinogradFetch(Target + firstImage * Plan.Target.Sample, strips == Plan.Strips ? (endImage - firstImage) * Plan.Target.Sample * sizeof(T) : 0),
+            AfterNext = Following(part),
         };
         product.Run<V>();
         for (int image = firstImage; image < endImage; image++)
@@ -78,6 +80,18 @@ internal unsafe struct WinogradJob<T> : IParallelJob where T : unmanaged, IFloat
             Outputs<V>(region, scratch + places.Targets, scratch + places.Line, scratch + places.Packed);
             Unpack(region, scratch + places.Packed, Target + image * Plan.Target.Sample);
         }
+    }
+
+    /// <summary>What this worker will probably read for its next part.</summary>
+    private readonly WinogradFetch Following(int part)
+    {
+        if (Plan.StripsAtOnce < Plan.Strips || part + Pool.Threads >= Plan.Blocks)
+        {
+            return default;
+        }
+        (int first, int end, _, _) = Plan.Block(part + Pool.Threads);
+        nint sample = Plan.Patches.Image.Sample;
+        return new WinogradFetch(Source + first * sample, (end - first) * sample * sizeof(T));
     }
 
     /// <summary>Transforms the products of an image back, along the rows and then down the columns, to [pixel][channel].</summary>

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Fathom.Compute;
 
@@ -21,6 +22,9 @@ internal unsafe struct WinogradProduct<T> where T : unmanaged, IFloatingPointIee
 
     public bool Add;
 
+    /// <summary>Memory that is wanted next, asked for while the products run, which leave its bus alone.</summary>
+    public WinogradFetch Next, AfterNext;
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void Run<V>() where V : struct, ISimd<V, T>
     {
@@ -29,6 +33,8 @@ internal unsafe struct WinogradProduct<T> where T : unmanaged, IFloatingPointIee
             T* a = A + position * APosition;
             T* b = B + position * BPosition;
             T* c = C + position * CPosition;
+            Next.Share(position, WinogradTransform.Positions);
+            AfterNext.Share(position, WinogradTransform.Positions);
             for (int column = 0; column < Columns; column += 2 * V.Count)
             {
                 if (Columns - column > V.Count)
@@ -66,6 +72,28 @@ internal unsafe struct WinogradProduct<T> where T : unmanaged, IFloatingPointIee
             a += tiles * height * ARow;
             c += tiles * height * CRow;
             i += tiles * height;
+        }
+    }
+}
+
+/// <summary>A run of memory to bring into the second-level cache, share by share.</summary>
+internal readonly unsafe struct WinogradFetch(void* first, long bytes)
+{
+    private const int Line = 64;
+
+    private readonly byte* start = (byte*)first;
+    private readonly long length = bytes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Share(int share, int shares)
+    {
+        if (Sse.IsSupported)
+        {
+            byte* end = start + length * (share + 1) / shares;
+            for (byte* line = start + length * share / shares; line < end; line += Line)
+            {
+                Sse.Prefetch1(line);
+            }
         }
     }
 }

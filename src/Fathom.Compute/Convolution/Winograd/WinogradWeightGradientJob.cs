@@ -25,7 +25,7 @@ internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unm
 
     private readonly WinogradPatches Gradients => Plan.Cut(Plan.Target, Plan.Pitch, 0, 0, WinogradTransform.Tile);
 
-    public static int ScratchBytes(in WinogradPlan plan) => checked((int)(Places.Of(plan).Elements * sizeof(T)));
+    public static int ScratchBytes(in WinogradPlan plan, in WeightGradientPlan chunks) => checked((int)(Places.Of(plan, chunks).Elements * sizeof(T)));
 
     public readonly void Execute(int part, int worker)
     {
@@ -55,7 +55,7 @@ internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unm
         T* scratch = (T*)Pool.Scratch(worker).Pointer;
         T* sums = Sums + (nint)chunk * Chunks.ChunkElements;
         Region all = new() { Rows = Plan.Patches.Image.Channels, Columns = Plan.Pitch };
-        if (Plan.StripsAtOnce == Plan.Strips && end - first <= Plan.ImagesAtOnce)
+        if (Places.Of(Plan, Chunks).AllAtOnce)
         {
             // All tiles are there: a few channels after the other, so that the sums stay in the cache until they are transformed back.
             Tiles tiles = Transform<V>(first, end - first, 0, Plan.Strips, scratch);
@@ -88,7 +88,7 @@ internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unm
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly Tiles Transform<V>(int firstImage, int images, int firstStrip, int strips, T* scratch) where V : struct, ISimd<V, T>
     {
-        Places places = Places.Of(Plan);
+        Places places = Places.Of(Plan, Chunks);
         WinogradPatches gradients = Gradients;
         int perImage = strips * Plan.Across;
         int count = images * perImage;
@@ -107,7 +107,7 @@ internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unm
 
     private readonly void Multiply<V>(in Tiles tiles, in Region region, bool add, T* scratch) where V : struct, ISimd<V, T>
     {
-        Places places = Places.Of(Plan);
+        Places places = Places.Of(Plan, Chunks);
         WinogradProduct<T> product = new()
         {
             Rows = region.Rows,
@@ -131,7 +131,7 @@ internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unm
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void TransformBack<V>(in Region region, T* sums, T* scratch) where V : struct, ISimd<V, T>
     {
-        Places places = Places.Of(Plan);
+        Places places = Places.Of(Plan, Chunks);
         nint position = Plan.Position(region.Rows, region.Columns);
         nint tap = (nint)Plan.Patches.Image.Channels * Chunks.Pitch;
         T* half = scratch + places.Half;
@@ -169,6 +169,9 @@ internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unm
     /// <summary>Where things lie in a worker's scratch, in elements.</summary>
     private readonly struct Places
     {
+        /// <summary>Whether all tiles of a chunk fit, so that a few of the sums are made at a time.</summary>
+        public bool AllAtOnce { get; private init; }
+
         public long Inputs { get; private init; }
 
         public long Gradients { get; private init; }
@@ -184,19 +187,22 @@ internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unm
 
         public long Elements { get; private init; }
 
-        public static Places Of(in WinogradPlan plan)
+        public static Places Of(in WinogradPlan plan, in WeightGradientPlan chunks)
         {
             WinogradPatches gradients = plan.Cut(plan.Target, plan.Pitch, 0, 0, WinogradTransform.Tile);
             int lanes = WinogradPlan.Lanes(sizeof(T));
             int tiles = plan.ImagesAtOnce * plan.StripsAtOnce * plan.Across;
             long gradientsAt = WinogradTransform.Positions * (long)plan.Position(tiles, plan.Patches.Pitch);
             long products = gradientsAt + WinogradTransform.Positions * (long)plan.Position(tiles, plan.Pitch);
-            long half = products + WinogradTransform.Positions * (long)plan.Position(plan.Patches.Image.Channels, plan.Pitch);
+            bool allAtOnce = plan.StripsAtOnce == plan.Strips && PackedPlanes.CeilingDivide(plan.Shape.Samples, chunks.Chunks) <= plan.ImagesAtOnce;
+            int channels = plan.Patches.Image.Channels;
+            nint sums = allAtOnce ? plan.Position(Math.Min(RowsAtOnce, channels), Math.Min(2 * lanes, plan.Pitch)) : plan.Position(channels, plan.Pitch);
+            long half = products + WinogradTransform.Positions * (long)sums;
             long line = half + 3 * WinogradTransform.Reach * lanes;
             long packed = line + Math.Max(plan.Patches.LineElements(lanes), gradients.LineElements(lanes));
             packed = (packed + 15) & ~15L;
             long elements = packed + Math.Max(plan.Patches.PackedElements(plan.StripsAtOnce), gradients.PackedElements(plan.StripsAtOnce));
-            return new Places { Gradients = gradientsAt, Products = products, Half = half, Line = line, Packed = packed, Elements = elements };
+            return new Places { AllAtOnce = allAtOnce, Gradients = gradientsAt, Products = products, Half = half, Line = line, Packed = packed, Elements = elements };
         }
     }
 }
