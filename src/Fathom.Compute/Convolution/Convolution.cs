@@ -129,7 +129,7 @@ public static unsafe class Convolution
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         WinogradPlan plan = WinogradPlan.Forward(chunks.Shape, sizeof(T));
-        pool.ReserveScratch(WinogradWeightGradientJob<T>.ScratchBytes(plan));
+        pool.ReserveScratch(WinogradWeightGradientJob<T>.ScratchBytes(plan, chunks));
         int overflow = 0;
         WinogradWeightGradientJob<T> job = new()
         {

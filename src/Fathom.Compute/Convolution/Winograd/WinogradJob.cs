@@ -68,15 +68,30 @@ internal unsafe struct WinogradJob<T> : IParallelJob where T : unmanaged, IFloat
             BDepth = Plan.Pitch,
             BPosition = Plan.Position(Plan.Patches.Image.Channels, Plan.Pitch),
             C = scratch + places.Targets,
+            CRow = Plan.Pitch,
             CPosition = targetPosition,
+            Next = new WinogradFetch(Target + firstImage * Plan.Target.Sample, strips == Plan.Strips ? (endImage - firstImage) * Plan.Target.Sample * sizeof(T) : 0),
+            AfterNext = Following(part),
         };
         product.Run<V>();
         for (int image = firstImage; image < endImage; image++)
         {
-            Region region = new() { FirstStrip = firstStrip, Strips = strips, FirstTile = (image - firstImage) * perImage, Tiles = tiles, Position = targetPosition };
+            Region region = new() { FirstStrip = firstStrip, Strips = strips, FirstTile = (image - firstImage) * perImage, Position = targetPosition };
             Outputs<V>(region, scratch + places.Targets, scratch + places.Line, scratch + places.Packed);
             Unpack(region, scratch + places.Packed, Target + image * Plan.Target.Sample);
         }
+    }
+
+    /// <summary>What this worker will probably read for its next part.</summary>
+    private readonly WinogradFetch Following(int part)
+    {
+        if (Plan.StripsAtOnce < Plan.Strips || part + Pool.Threads >= Plan.Blocks)
+        {
+            return default;
+        }
+        (int first, int end, _, _) = Plan.Block(part + Pool.Threads);
+        nint sample = Plan.Patches.Image.Sample;
+        return new WinogradFetch(Source + first * sample, (end - first) * sample * sizeof(T));
     }
 
     /// <summary>Transforms the products of an image back, along the rows and then down the columns, to [pixel][channel].</summary>
@@ -88,15 +103,13 @@ internal unsafe struct WinogradJob<T> : IParallelJob where T : unmanaged, IFloat
         nint row = (nint)Plan.Target.Width * Plan.Pitch;
         for (int channel = 0; channel < Plan.Pitch; channel += V.Count)
         {
-            int panel = channel / (2 * V.Count) * 2 * V.Count;
-            int width = Math.Min(2 * V.Count, Plan.Pitch - panel);
             V bias = Bias == null ? V.Zero : V.LoadPartial(Bias + channel, Math.Min(V.Count, Plan.Target.Channels - channel));
             for (int strip = 0; strip < region.Strips; strip++)
             {
                 int tile = region.FirstTile + strip * Plan.Across;
-                T* from = products + (nint)region.Tiles * panel + (nint)tile * width + channel - panel;
+                T* from = products + (nint)tile * Plan.Pitch + channel;
                 T* to = packed + strip * WinogradTransform.Tile * row + channel;
-                WinogradLines<T> positions = new(from, WinogradTransform.Reach * region.Position, width, region.Position);
+                WinogradLines<T> positions = new(from, WinogradTransform.Reach * region.Position, Plan.Pitch, region.Position);
                 WinogradTransform.Output<T, V>(WinogradTransform.Reach, Plan.Across, positions, new(line, lineRow, WinogradTransform.Tile * V.Count, V.Count));
                 check += WinogradTransform.LastOutput<T, V>(1, Plan.Target.Width, bias, new(line, 0, V.Count, lineRow), new(to, 0, Plan.Pitch, row));
             }
@@ -129,7 +142,7 @@ internal unsafe struct WinogradJob<T> : IParallelJob where T : unmanaged, IFloat
     /// <summary>The tiles of one image in a block.</summary>
     private struct Region
     {
-        public int FirstStrip, Strips, FirstTile, Tiles;
+        public int FirstStrip, Strips, FirstTile;
         public nint Position;
     }
 

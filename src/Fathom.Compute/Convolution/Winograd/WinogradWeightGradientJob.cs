@@ -10,6 +10,9 @@ namespace Fathom.Compute;
 /// </summary>
 internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unmanaged, IFloatingPointIeee754<T>
 {
+    /// <summary>Channels of the input whose sums are worked on at a time: whole register tiles.</summary>
+    private const int RowsAtOnce = 24;
+
     public WinogradPlan Plan;
     public WeightGradientPlan Chunks;
     public T* Input;
@@ -22,7 +25,7 @@ internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unm
 
     private readonly WinogradPatches Gradients => Plan.Cut(Plan.Target, Plan.Pitch, 0, 0, WinogradTransform.Tile);
 
-    public static int ScratchBytes(in WinogradPlan plan) => checked((int)(Places.Of(plan).Elements * sizeof(T)));
+    public static int ScratchBytes(in WinogradPlan plan, in WeightGradientPlan chunks) => checked((int)(Places.Of(plan, chunks).Elements * sizeof(T)));
 
     public readonly void Execute(int part, int worker)
     {
@@ -50,72 +53,94 @@ internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unm
         int first = (int)((long)chunk * Plan.Shape.Samples / Chunks.Chunks);
         int end = (int)((long)(chunk + 1) * Plan.Shape.Samples / Chunks.Chunks);
         T* scratch = (T*)Pool.Scratch(worker).Pointer;
+        T* sums = Sums + (nint)chunk * Chunks.ChunkElements;
+        Region all = new() { Rows = Plan.Patches.Image.Channels, Columns = Plan.Pitch };
+        if (Places.Of(Plan, Chunks).AllAtOnce)
+        {
+            // All tiles are there: a few channels after the other, so that the sums stay in the cache until they are transformed back.
+            Tiles tiles = Transform<V>(first, end - first, 0, Plan.Strips, scratch);
+            Region region = all;
+            for (region.Column = 0; region.Column < Plan.Pitch; region.Column += 2 * V.Count)
+            {
+                region.Columns = Math.Min(2 * V.Count, Plan.Pitch - region.Column);
+                for (region.Row = 0; region.Row < all.Rows; region.Row += RowsAtOnce)
+                {
+                    region.Rows = Math.Min(RowsAtOnce, all.Rows - region.Row);
+                    Multiply<V>(tiles, region, false, scratch);
+                    TransformBack<V>(region, sums, scratch);
+                }
+            }
+            return;
+        }
         bool begun = false;
         for (int image = first; image < end; image += Plan.ImagesAtOnce)
         {
-            int images = Math.Min(Plan.ImagesAtOnce, end - image);
             for (int strip = 0; strip < Plan.Strips; strip += Plan.StripsAtOnce)
             {
-                Accumulate<V>(image, images, strip, Math.Min(Plan.StripsAtOnce, Plan.Strips - strip), begun, scratch);
+                Tiles tiles = Transform<V>(image, Math.Min(Plan.ImagesAtOnce, end - image), strip, Math.Min(Plan.StripsAtOnce, Plan.Strips - strip), scratch);
+                Multiply<V>(tiles, all, begun, scratch);
                 begun = true;
             }
         }
-        TransformBack<V>(Sums + (nint)chunk * Chunks.ChunkElements, scratch);
+        TransformBack<V>(all, sums, scratch);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void Accumulate<V>(int firstImage, int images, int firstStrip, int strips, bool add, T* scratch) where V : struct, ISimd<V, T>
+    private readonly Tiles Transform<V>(int firstImage, int images, int firstStrip, int strips, T* scratch) where V : struct, ISimd<V, T>
     {
-        Places places = Places.Of(Plan);
+        Places places = Places.Of(Plan, Chunks);
         WinogradPatches gradients = Gradients;
         int perImage = strips * Plan.Across;
-        int tiles = images * perImage;
-        nint inputPosition = Plan.Position(tiles, Plan.Patches.Pitch);
-        nint gradientPosition = Plan.Position(tiles, Plan.Pitch);
+        int count = images * perImage;
+        Tiles tiles = new() { Count = count, InputPosition = Plan.Position(count, Plan.Patches.Pitch), GradientPosition = Plan.Position(count, Plan.Pitch) };
         for (int image = 0; image < images; image++)
         {
             T* packed = scratch + places.Packed;
             T* line = scratch + places.Line;
             Plan.Patches.Pack(Input + (firstImage + image) * Plan.Patches.Image.Sample, firstStrip, strips, packed);
-            Plan.Patches.Transform<T, V>(strips, packed, line, scratch + places.Inputs + (nint)image * perImage * Plan.Patches.Pitch, inputPosition);
+            Plan.Patches.Transform<T, V>(strips, packed, line, scratch + places.Inputs + (nint)image * perImage * Plan.Patches.Pitch, tiles.InputPosition);
             gradients.Pack(Upstream + (firstImage + image) * Plan.Target.Sample, firstStrip, strips, packed);
-            gradients.Transform<T, V>(strips, packed, line, scratch + places.Gradients + (nint)image * perImage * Plan.Pitch, gradientPosition);
+            gradients.Transform<T, V>(strips, packed, line, scratch + places.Gradients + (nint)image * perImage * Plan.Pitch, tiles.GradientPosition);
         }
+        return tiles;
+    }
+
+    private readonly void Multiply<V>(in Tiles tiles, in Region region, bool add, T* scratch) where V : struct, ISimd<V, T>
+    {
+        Places places = Places.Of(Plan, Chunks);
         WinogradProduct<T> product = new()
         {
-            Rows = Plan.Patches.Image.Channels,
-            Columns = Plan.Pitch,
-            Depth = tiles,
-            A = scratch + places.Inputs,
+            Rows = region.Rows,
+            Columns = region.Columns,
+            Depth = tiles.Count,
+            A = scratch + places.Inputs + region.Row,
             ARow = 1,
             ADepth = Plan.Patches.Pitch,
-            APosition = inputPosition,
-            B = scratch + places.Gradients,
+            APosition = tiles.InputPosition,
+            B = scratch + places.Gradients + region.Column,
             BDepth = Plan.Pitch,
-            BPosition = gradientPosition,
+            BPosition = tiles.GradientPosition,
             C = scratch + places.Products,
-            CPosition = Plan.Position(Plan.Patches.Image.Channels, Plan.Pitch),
-            Tile = add ? scratch + places.Tile : null,
+            CRow = region.Columns,
+            CPosition = Plan.Position(region.Rows, region.Columns),
+            Add = add,
         };
         product.Run<V>();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void TransformBack<V>(T* sums, T* scratch) where V : struct, ISimd<V, T>
+    private readonly void TransformBack<V>(in Region region, T* sums, T* scratch) where V : struct, ISimd<V, T>
     {
-        Places places = Places.Of(Plan);
-        int channels = Plan.Patches.Image.Channels;
-        nint position = Plan.Position(channels, Plan.Pitch);
-        nint tap = (nint)channels * Chunks.Pitch;
-        T* half = scratch + places.Tile;
+        Places places = Places.Of(Plan, Chunks);
+        nint position = Plan.Position(region.Rows, region.Columns);
+        nint tap = (nint)Plan.Patches.Image.Channels * Chunks.Pitch;
+        T* half = scratch + places.Half;
         V check = V.Zero;
-        for (int target = 0; target < Plan.Pitch; target += V.Count)
+        for (int column = 0; column < region.Columns; column += V.Count)
         {
-            int panel = target / (2 * V.Count) * 2 * V.Count;
-            int width = Math.Min(2 * V.Count, Plan.Pitch - panel);
-            T* from = scratch + places.Products + (nint)channels * panel + target - panel;
-            T* to = sums + target;
-            for (int source = 0; source < channels; source++, from += width, to += Chunks.Pitch)
+            T* from = scratch + places.Products + column;
+            T* to = sums + (nint)region.Row * Chunks.Pitch + region.Column + column;
+            for (int row = 0; row < region.Rows; row++, from += region.Columns, to += Chunks.Pitch)
             {
                 WinogradLines<T> positions = new(from, 0, WinogradTransform.Reach * position, position);
                 check += WinogradTransform.WeightGradient<T, V>(1, WinogradTransform.Reach, positions, new(half, 0, 3 * V.Count, V.Count));
@@ -128,17 +153,33 @@ internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unm
         }
     }
 
+    /// <summary>Tiles that are transformed.</summary>
+    private struct Tiles
+    {
+        public int Count;
+        public nint InputPosition, GradientPosition;
+    }
+
+    /// <summary>Channels of the input (rows) and of the output (columns) whose sums are worked on.</summary>
+    private struct Region
+    {
+        public int Row, Rows, Column, Columns;
+    }
+
     /// <summary>Where things lie in a worker's scratch, in elements.</summary>
     private readonly struct Places
     {
+        /// <summary>Whether all tiles of a chunk fit, so that a few of the sums are made at a time.</summary>
+        public bool AllAtOnce { get; private init; }
+
         public long Inputs { get; private init; }
 
         public long Gradients { get; private init; }
 
         public long Products { get; private init; }
 
-        /// <summary>A register tile, or 18 vectors.</summary>
-        public long Tile { get; private init; }
+        /// <summary>18 vectors.</summary>
+        public long Half { get; private init; }
 
         public long Line { get; private init; }
 
@@ -146,19 +187,22 @@ internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unm
 
         public long Elements { get; private init; }
 
-        public static Places Of(in WinogradPlan plan)
+        public static Places Of(in WinogradPlan plan, in WeightGradientPlan chunks)
         {
             WinogradPatches gradients = plan.Cut(plan.Target, plan.Pitch, 0, 0, WinogradTransform.Tile);
             int lanes = WinogradPlan.Lanes(sizeof(T));
             int tiles = plan.ImagesAtOnce * plan.StripsAtOnce * plan.Across;
             long gradientsAt = WinogradTransform.Positions * (long)plan.Position(tiles, plan.Patches.Pitch);
             long products = gradientsAt + WinogradTransform.Positions * (long)plan.Position(tiles, plan.Pitch);
-            long tile = products + WinogradTransform.Positions * (long)plan.Position(plan.Patches.Image.Channels, plan.Pitch);
-            long line = tile + GemmPlan.TileLength;
+            bool allAtOnce = plan.StripsAtOnce == plan.Strips && PackedPlanes.CeilingDivide(plan.Shape.Samples, chunks.Chunks) <= plan.ImagesAtOnce;
+            int channels = plan.Patches.Image.Channels;
+            nint sums = allAtOnce ? plan.Position(Math.Min(RowsAtOnce, channels), Math.Min(2 * lanes, plan.Pitch)) : plan.Position(channels, plan.Pitch);
+            long half = products + WinogradTransform.Positions * (long)sums;
+            long line = half + 3 * WinogradTransform.Reach * lanes;
             long packed = line + Math.Max(plan.Patches.LineElements(lanes), gradients.LineElements(lanes));
             packed = (packed + 15) & ~15L;
             long elements = packed + Math.Max(plan.Patches.PackedElements(plan.StripsAtOnce), gradients.PackedElements(plan.StripsAtOnce));
-            return new Places { Gradients = gradientsAt, Products = products, Tile = tile, Line = line, Packed = packed, Elements = elements };
+            return new Places { AllAtOnce = allAtOnce, Gradients = gradientsAt, Products = products, Half = half, Line = line, Packed = packed, Elements = elements };
         }
     }
 }
