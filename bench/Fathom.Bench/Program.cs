@@ -15,6 +15,7 @@ RootCommand root = new("Measures Fathom. Every figure that matters is a ratio of
     MemoryVerb.Create(),
     DepthVerb.Create(),
     StartVerb.Create(),
+    KernelsVerb.Create(),
 };
 try
 {

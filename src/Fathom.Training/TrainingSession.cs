@@ -41,7 +41,9 @@ public sealed partial class TrainingSession : IDisposable
     private readonly RegularizerSet<float> regularizers;
     private readonly ParameterSlice[] withoutGradient;
     private readonly GradientAccumulator<float>? accumulator;
-    private readonly (int Probe, ParameterSlice Slice)[] watchedParameters;
+    private readonly ParameterWatch<float>? parameterWatch;
+    private readonly bool gradientsStay;
+    private readonly bool updatesEarly;
     private readonly (int Probe, int Length, int Update)[] watchedUpdates;
     private bool prepared;
 
@@ -75,8 +77,11 @@ public sealed partial class TrainingSession : IDisposable
         feedback = model.Plan.Schedule.CreateFeedback();
         clippingState = new double[model.Plan.Clipping?.StateLength(Parameters.Slices) ?? 0];
         Probes = ProbeTable.For(model.Graph, Graph);
-        Watch = watch ? new ProbeSet<float>(Probes) : null;
-        watchedParameters = [.. ProbesOf(ProbeKind.Parameter).Select(probe => (probe, Parameters.Find(Probes[probe].Node.Name)))];
+        // A gradient that nothing changes on its way from the backward pass to the optimizer is measured there.
+        gradientsStay = model.Plan.Clipping is null && model.Plan.Regularization.Count == 0;
+        updatesEarly = gradientsStay && accumulator is null && !model.Plan.Optimizer.IsTensorwise;
+        Watch = watch ? new ProbeSet<float>(Probes, parameterGradientsLater: gradientsStay) : null;
+        parameterWatch = Watch is null ? null : Optimizer.CreateWatch(Watch, ProbeOfEach(ProbeKind.Parameter), ProbeOfEach(gradientsStay ? ProbeKind.ParameterGradient : null));
         watchedUpdates = [.. ProbesOf(ProbeKind.ParameterUpdate).Select(probe => (probe, Parameters.Find(Probes[probe].Node.Name).Length, Optimizer.IndexOf(Probes[probe].Node.Name)))];
     }
 
@@ -157,21 +162,24 @@ public sealed partial class TrainingSession : IDisposable
         using FlushToZero flush = BeginFlush();
         long started = Stopwatch.GetTimestamp();
         TrainingPlan plan = Model.Plan;
+        double rate = plan.Optimizer.LearningRate * LearningRateScale * (feedback?.Factor ?? 1) * plan.Schedule.Factor(NextStep, StepsPerEpoch, TotalSteps);
+        Optimizer.Begin(plan.Optimizer, rate, NextStep + 1, Watch is not null, parameterWatch, wantsNorm: plan.Clipping is null);
         double loss = Backpropagate(order.Rows(NextStep));
         long clock = Profile is null ? 0 : Stopwatch.GetTimestamp();
         double penalty = Regularize();
-        double norm = Optimizer.GradientNorm(Pool);
-        double clipped = norm;
+        double norm = double.NaN, clipped = double.NaN;
         if (plan.Clipping is { } clipping)
         {
+            norm = Optimizer.GradientNorm(Pool);
             clipping.Apply(Parameters, norm, clippingState);
             clipped = Optimizer.GradientNorm(Pool);
         }
-        clock = Profile?.Add("gradient norm and clipping", clock) ?? 0;
-        double rate = plan.Optimizer.LearningRate * LearningRateScale * (feedback?.Factor ?? 1) * plan.Schedule.Factor(NextStep, StepsPerEpoch, TotalSteps);
-        MeasureParameters();
-        clock = Profile?.Add("watch: parameters", clock) ?? 0;
-        Optimizer.Step(plan.Optimizer, rate, NextStep + 1, Watch is null ? [] : updates, Pool);
+        clock = Profile?.Add("clipping", clock) ?? 0;
+        double passed = Optimizer.End(Watch is null ? [] : updates, Pool);
+        if (plan.Clipping is null)
+        {
+            norm = clipped = passed;
+        }
         regularizers.Project(NextStep, Pool);
         if (FlushToZero.BySoftware)
         {
@@ -246,7 +254,7 @@ public sealed partial class TrainingSession : IDisposable
     {
         double loss = accumulator is null ? Run(rows, NextStep, Watch) : RunParts(rows, accumulator);
         Watch?.CompleteStep();
-        if (Watch is not null && accumulator is not null)
+        if (Watch is not null && accumulator is not null && !gradientsStay)
         {
             MeasureAccumulated(Watch);
         }
@@ -259,7 +267,7 @@ public sealed partial class TrainingSession : IDisposable
         long clock = Profile is null ? 0 : Stopwatch.GetTimestamp();
         feed.Fill(execution, rows);
         Profile?.Add("batch", clock);
-        execution.Run(training: true, Model.Plan.Seed, randomStep, probe, Profile);
+        execution.Run(training: true, Model.Plan.Seed, randomStep, probe, Profile, updatesEarly ? Optimizer : null);
         return execution.Real(Graph.Loss).Span[0];
     }
 
@@ -321,15 +329,22 @@ public sealed partial class TrainingSession : IDisposable
         return regularizers.AddToGradients(NextStep, Pool);
     }
 
-    private IEnumerable<int> ProbesOf(ProbeKind kind) => Enumerable.Range(0, Probes.Count).Where(probe => Watch is not null && Probes[probe].Kind == kind);
-
-    private void MeasureParameters()
+    /// <summary>For each of the optimizer's parameters the probe of a kind; −1 for none.</summary>
+    private int[] ProbeOfEach(ProbeKind? kind)
     {
-        foreach ((int probe, ParameterSlice slice) in watchedParameters)
+        int[] probes = new int[Optimizer.Slices.Count];
+        Array.Fill(probes, -1);
+        for (int i = 0; i < Probes.Count; i++)
         {
-            Watch!.Measure(probe, Parameters.Value(slice), Pool);
+            if (Probes[i].Kind == kind)
+            {
+                probes[Optimizer.IndexOf(Probes[i].Node.Name)] = i;
+            }
         }
+        return probes;
     }
+
+    private IEnumerable<int> ProbesOf(ProbeKind kind) => Enumerable.Range(0, Probes.Count).Where(probe => Watch is not null && Probes[probe].Kind == kind);
 
     private void RecordUpdates()
     {

@@ -6,6 +6,9 @@ namespace Fathom.Compute;
 /// <summary>
 /// Two-dimensional convolution and its gradients. An element is summed in an order that depends on the shape alone, not
 /// on the number of threads. Scratch memory is the caller's, and a pool's own grows on its first call.
+/// Kernels of 3×3 with stride 1 and enough channels run on tiles of 4×4 outputs with a quarter of the multiplications
+/// (<see cref="WinogradTransform"/>). There an element's rounding error is relative to the largest in its tile, and if
+/// any result is not finite, all are computed again directly, so that infinities stay where they belong.
 /// </summary>
 public static unsafe class Convolution
 {
@@ -63,7 +66,7 @@ public static unsafe class Convolution
         Require(dw, shape.WeightElements, nameof(dw));
         WeightGradientPlan plan = new(shape, sizeof(T));
         Buffer<T> sums = scratch.Slice(0, plan.Chunks * plan.ChunkElements);
-        if (!WinogradPlan.Suits(shape) || !RunTiles(plan, x, dy, sums, pool))
+        if (!WinogradPlan.SuitsWeightGradient(shape) || !RunTiles(plan, x, dy, sums, pool))
         {
             pool.ReserveScratch(WeightGradientJob<T>.ScratchBytes(plan));
             WeightGradientJob<T> job = new() { Plan = plan, Input = x.Pointer, Upstream = dy.Pointer, Sums = sums.Pointer, Pool = pool };

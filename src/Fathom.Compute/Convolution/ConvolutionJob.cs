@@ -43,6 +43,7 @@ internal unsafe struct ConvolutionJob<T> : IParallelJob where T : unmanaged, IFl
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Rows<V>(int part, int worker) where V : struct, ISimd<V, T>
     {
         int sample = part / Pass.Blocks;
@@ -85,6 +86,7 @@ internal unsafe struct ConvolutionJob<T> : IParallelJob where T : unmanaged, IFl
     /// Tiles run along rows; or, where rows are not a multiple of a tile, on into the next row, across the padding, and what
     /// is computed there is thrown away; or narrow rows share a tile in pairs. Whatever wastes least.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Compute<V>(in Region region) where V : struct, ISimd<V, T>
     {
         int across = (region.Rows - 1) * Pass.Planes.Columns + region.Columns;
@@ -114,6 +116,7 @@ internal unsafe struct ConvolutionJob<T> : IParallelJob where T : unmanaged, IFl
         while (first < region.Depth);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Line<V>(in Region region, int first, int depth, int start, int length) where V : struct, ISimd<V, T>
     {
         for (int j = 0; j < length; j += 2 * V.Count)
@@ -131,6 +134,7 @@ internal unsafe struct ConvolutionJob<T> : IParallelJob where T : unmanaged, IFl
     }
 
     /// <summary>All channels of two rows that are no longer than a vector.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Pair<V>(in Region region, int first, int depth, int row) where V : struct, ISimd<V, T>
     {
         int pitch = Pass.Planes.Columns;
@@ -155,6 +159,7 @@ internal unsafe struct ConvolutionJob<T> : IParallelJob where T : unmanaged, IFl
     }
 
     /// <summary>All channels of one tile's pixels.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Column<V, TWidth>(in Region region, int first, int depth, int at, int valid)
         where V : struct, ISimd<V, T> where TWidth : struct, IExtent
     {
@@ -184,31 +189,44 @@ internal unsafe struct ConvolutionJob<T> : IParallelJob where T : unmanaged, IFl
     private readonly void Write<V>(T* tile, int pitch, int height, int run, T* target, T* bias, bool add) where V : struct, ISimd<V, T>
     {
         nint step = Pass.Horizontal.Step * Pass.Target.Pixel;
+        if (step == 1)
+        {
+            WriteRuns<V>(tile, pitch, height, run, target, Pass.Target.Channel, add ? null : bias, add);
+            return;
+        }
         for (int r = 0; r < height; r++, tile += pitch, target += Pass.Target.Channel)
         {
-            T offset = bias == null || add ? T.Zero : bias[r];
-            if (step != 1)
+            WriteApart(tile, run, target, step, bias == null || add ? T.Zero : bias[r], add);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void WriteRuns<V>(T* tile, nint pitch, int height, int run, T* target, nint channel, T* bias, bool add) where V : struct, ISimd<V, T>
+    {
+        int whole = run - run % V.Count, rest = run - whole;
+        for (int r = 0; r < height; r++, tile += pitch, target += channel)
+        {
+            V offset = bias == null ? V.Zero : V.Broadcast(bias[r]);
+            for (int k = 0; k < whole; k += V.Count)
             {
-                T* to = target;
-                for (int k = 0; k < run; k++, to += step)
-                {
-                    *to = tile[k] + (add ? *to : offset);
-                }
-                continue;
+                V value = V.Load(tile + k);
+                (value + (add ? V.Load(target + k) : offset)).Store(target + k);
             }
-            for (int k = 0; k < run; k += V.Count)
+            if (rest > 0)
             {
-                int count = Math.Min(V.Count, run - k);
-                V value = V.LoadPartial(tile + k, count);
-                if (count == V.Count)
-                {
-                    (value + (add ? V.Load(target + k) : V.Broadcast(offset))).Store(target + k);
-                }
-                else
-                {
-                    (value + (add ? V.LoadPartial(target + k, count) : V.Broadcast(offset))).StorePartial(target + k, count);
-                }
+                // What is read beyond the run belongs to the next row, or lies behind the tile in the same scratch.
+                V value = V.Load(tile + whole);
+                (value + (add ? V.LoadPartial(target + whole, rest) : offset)).StorePartial(target + whole, rest);
             }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void WriteApart(T* tile, int run, T* target, nint step, T offset, bool add)
+    {
+        for (int k = 0; k < run; k++, target += step)
+        {
+            *target = tile[k] + (add ? *target : offset);
         }
     }
 

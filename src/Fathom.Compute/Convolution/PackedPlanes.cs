@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -54,6 +55,7 @@ internal readonly struct PackedPlanes
     /// <param name="source">The group's first channel of a sample.</param>
     /// <param name="firstRow">Row of the phases, counted from the first padded one.</param>
     /// <param name="destination"><see cref="Elements"/> elements.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public unsafe void Pack<T>(T* source, int firstRow, T* destination) where T : unmanaged, IFloatingPointIeee754<T>
     {
         for (int channel = 0; channel < Channels; channel++)
@@ -69,6 +71,7 @@ internal readonly struct PackedPlanes
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private unsafe void PackPlane<T>(T* source, int firstRow, int rowPhase, int columnPhase, T* destination) where T : unmanaged, IFloatingPointIeee754<T>
     {
         int shift = columnPhase - Left;
@@ -104,6 +107,7 @@ internal readonly struct PackedPlanes
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe void CopyEvery<T>(T* source, nint step, T* destination, int count) where T : unmanaged, IFloatingPointIeee754<T>
     {
         int i = 0;

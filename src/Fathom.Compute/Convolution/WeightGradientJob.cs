@@ -39,6 +39,7 @@ internal unsafe struct WeightGradientJob<T> : IParallelJob where T : unmanaged, 
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Chunk<V>(int chunk, int worker) where V : struct, ISimd<V, T>
     {
         ConvolutionPass pass = Plan.Pass;
@@ -66,6 +67,7 @@ internal unsafe struct WeightGradientJob<T> : IParallelJob where T : unmanaged, 
     }
 
     /// <summary>dy with its channels last, on the grid of the packed planes: 0 where a plane's row goes on beyond the output's.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void PackUpstream(int sample, int group, int firstRow, int rows, T* destination)
     {
         ImageLayout layout = Plan.Pass.Target;
@@ -93,6 +95,7 @@ internal unsafe struct WeightGradientJob<T> : IParallelJob where T : unmanaged, 
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Products<V>(int rows, T* planes, T* upstream, T* sums, T* tile) where V : struct, ISimd<V, T>
     {
         ConvolutionShape shape = Plan.Shape;
@@ -125,6 +128,7 @@ internal unsafe struct WeightGradientJob<T> : IParallelJob where T : unmanaged, 
     }
 
     /// <summary>All channels in of one tap and one panel of channels out.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Tap<V, TWidth>(int depth, T* x, T* dy, T* sum, T* tile) where V : struct, ISimd<V, T> where TWidth : struct, IExtent
     {
         nint stride = Plan.Pass.Planes.ChannelStride;
@@ -186,6 +190,7 @@ internal unsafe struct ChunkSumJob<T> : IParallelJob where T : unmanaged, IFloat
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Sum<V>(int part) where V : struct, ISimd<V, T>
     {
         ConvolutionShape shape = Plan.Shape;

@@ -29,6 +29,12 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
     public GemmPlan Plan;
     public WorkerPool Pool;
 
+    /// <summary>
+    /// Terms by which a panel of B that is read in place is asked for ahead: while its rows come from memory the first tile
+    /// would wait for each, and hardware gives up on strides like a row of weights.
+    /// </summary>
+    private const int Ahead = 8;
+
     public readonly void Execute(int part, int worker)
     {
         int rowPart = part / Plan.ColumnParts, columnPart = part - rowPart * Plan.ColumnParts;
@@ -74,7 +80,7 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
 
     private readonly void Block<V>(int row, int rows, int column, int columns, T* scratch) where V : struct, ISimd<V, T>
     {
-        Region region = new() { Rows = rows, ADepth = ADepth, ARow = ARow, Tile = scratch };
+        Region region = new() { Rows = rows, Columns = columns, ADepth = ADepth, ARow = ARow, Tile = scratch };
         T* packedA = scratch + GemmPlan.TileLength;
         region.PackedB = packedA + Plan.PackedALength;
         int depth = 0;
@@ -94,7 +100,7 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
             region.C = C + row * CStride + column;
             region.Bias = depth > 0 || Bias == null ? null : Bias + column;
             region.Add = depth > 0 || Accumulate;
-            Columns<V>(region, columns);
+            Columns<V>(region);
             depth += region.Depth;
         }
         while (depth < K);
@@ -104,8 +110,9 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
     /// Panels of two vectors, and what is left in one or in a narrower one: 100 columns are three of 32 and one of 4, which
     /// costs a quarter of a full vector.
     /// </summary>
-    private readonly void Columns<V>(in Region region, int columns) where V : struct, ISimd<V, T>
+    private readonly void Columns<V>(in Region region) where V : struct, ISimd<V, T>
     {
+        int columns = region.Columns;
         int full = V.Count;
         int half = V.Count > Vec128<T>.Count ? V.Count / 2 : 0;
         int whole = Plan.PackB ? columns - columns % (2 * full) : 0;
@@ -153,37 +160,39 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
         where V : struct, ISimd<V, T> where TWidth : struct, IExtent
     {
         int width = TWidth.Extent * V.Count;
-        T* b = packed;
-        nint bDepth = width;
+        Operand b = new() { Row = packed, Depth = width };
         if (packed == null)
         {
-            b = region.PackedB;
+            b.Row = region.PackedB;
             if (TransposeB)
             {
-                Packing.TransposedPanel(region.Depth, valid, region.B + j * BStride, BStride, b, width);
+                Packing.TransposedPanel(region.Depth, valid, region.B + j * BStride, BStride, b.Row, width);
             }
             else if (Plan.PackB || valid < width)
             {
-                Packing.Panels<T, V>(region.Depth, valid, region.B + j, BStride, b);
+                Packing.Panels<T, V>(region.Depth, valid, region.B + j, BStride, b.Row);
             }
             else
             {
-                b = region.B + j;
-                bDepth = BStride;
+                b.Row = region.B + j;
+                b.Depth = BStride;
             }
         }
+        bool more = TransposeB && j + width < region.Columns;
+        b.Next = more ? region.B + (j + width) * BStride : b.Row + Ahead * b.Depth;
+        b.NextStep = more ? 64 / sizeof(T) : b.Depth;
         if (valid < width || (region.Add && region.Bias != null))
         {
-            GuardedColumn<V, TWidth>(region, b, bDepth, j, valid);
+            GuardedColumn<V, TWidth>(region, b, j, valid);
             return;
         }
         T* c = region.C + j;
         T* start = region.Add ? c : region.Bias == null ? null : region.Bias + j;
-        Rows<V, TWidth>(region, 0, region.Rows, b, bDepth, start, region.Add ? CStride : 0, c, CStride);
+        Rows<V, TWidth>(region, 0, region.Rows, b, start, region.Add ? CStride : 0, c, CStride);
     }
 
     /// <summary>The same through a tile in memory, where C has fewer columns than the tile or starts as more than one thing.</summary>
-    private readonly void GuardedColumn<V, TWidth>(in Region region, T* b, nint bDepth, int j, int valid)
+    private readonly void GuardedColumn<V, TWidth>(in Region region, in Operand b, int j, int valid)
         where V : struct, ISimd<V, T> where TWidth : struct, IExtent
     {
         int width = TWidth.Extent * V.Count;
@@ -199,7 +208,7 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
                     region.Tile[r * width + column] = region.Bias == null || column >= valid ? before : before + region.Bias[j + column];
                 }
             }
-            Rows<V, TWidth>(region, i, i + height, b, bDepth, region.Tile, width, region.Tile, width);
+            Rows<V, TWidth>(region, i, i + height, b, region.Tile, width, region.Tile, width);
             for (int r = 0; r < height; r++)
             {
                 for (int column = 0; column < valid; column++)
@@ -213,7 +222,7 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
     }
 
     /// <summary>Tiles as tall as the registers allow, and smaller ones for the rows that are left.</summary>
-    private static void Rows<V, TWidth>(in Region region, int i, int end, T* b, nint bDepth, T* start, nint startRow, T* c, nint cRow)
+    private static void Rows<V, TWidth>(in Region region, int i, int end, in Operand b, T* start, nint startRow, T* c, nint cRow)
         where V : struct, ISimd<V, T> where TWidth : struct, IExtent
     {
         while (i < end)
@@ -223,14 +232,15 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
             T* top = region.A + i * (region.Panels ? region.Depth : region.ARow);
             nint step = region.Panels ? height : region.ADepth;
             nint tile = height * (region.Panels ? region.Depth : region.ARow);
+            T* next = b.Next + i / height * region.Depth * b.NextStep;
             switch (height)
             {
-                case 12: GemmKernel.Tiles<T, V, Extent12, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b, bDepth, start, startRow, c, cRow); break;
-                case 8: GemmKernel.Tiles<T, V, Extent8, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b, bDepth, start, startRow, c, cRow); break;
-                case 6: GemmKernel.Tiles<T, V, Extent6, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b, bDepth, start, startRow, c, cRow); break;
-                case 4: GemmKernel.Tiles<T, V, Extent4, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b, bDepth, start, startRow, c, cRow); break;
-                case 2: GemmKernel.Tiles<T, V, Extent2, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b, bDepth, start, startRow, c, cRow); break;
-                default: GemmKernel.Tiles<T, V, Extent1, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b, bDepth, start, startRow, c, cRow); break;
+                case 12: GemmKernel.Tiles<T, V, Extent12, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, b.NextStep, start, startRow, c, cRow); break;
+                case 8: GemmKernel.Tiles<T, V, Extent8, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, b.NextStep, start, startRow, c, cRow); break;
+                case 6: GemmKernel.Tiles<T, V, Extent6, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, b.NextStep, start, startRow, c, cRow); break;
+                case 4: GemmKernel.Tiles<T, V, Extent4, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, b.NextStep, start, startRow, c, cRow); break;
+                case 2: GemmKernel.Tiles<T, V, Extent2, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, b.NextStep, start, startRow, c, cRow); break;
+                default: GemmKernel.Tiles<T, V, Extent1, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, b.NextStep, start, startRow, c, cRow); break;
             }
             i += tiles * height;
             c += tiles * height * cRow;
@@ -291,6 +301,16 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
         public T* Bias;
         public bool Add;
         public T* Tile;
+        public int Columns;
+    }
+
+    /// <summary>A panel of B: its rows, how far apart they are, and what follows it.</summary>
+    private struct Operand
+    {
+        public T* Row;
+        public nint Depth;
+        public T* Next;
+        public nint NextStep;
     }
 }
 

@@ -12,12 +12,6 @@ namespace Fathom.Compute;
 /// </summary>
 internal static unsafe class GemmKernel
 {
-    /// <summary>
-    /// Terms by which B is asked for ahead: while its rows come from memory the first tile of a panel would wait for each,
-    /// and hardware gives up on strides like a row of weights.
-    /// </summary>
-    private const int Ahead = 8;
-
     /// <summary>tile[r, :] = Σₚ a[r·aRow + p·aDepth] · b[p·bDepth + :], its rows dense.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Tile<T, V, TRows, TWidth>(int depth, T* a, nint aRow, nint aDepth, T* b, nint bDepth, T* tile)
@@ -25,7 +19,7 @@ internal static unsafe class GemmKernel
         where V : struct, ISimd<V, T>
         where TRows : struct, IExtent
         where TWidth : struct, IExtent =>
-        Tiles<T, V, TRows, TWidth>(1, depth, a, aRow, aDepth, 0, b, bDepth, null, 0, tile, TWidth.Extent * V.Count);
+        Tiles<T, V, TRows, TWidth>(1, depth, a, aRow, aDepth, 0, b, bDepth, b, bDepth, null, 0, tile, TWidth.Extent * V.Count);
 
     /// <summary>
     /// c[r, :] = start[r, :] + Σₚ a[r·aRow + p·aDepth] · b[p·bDepth + :], added up in the order of p whatever the tile's
@@ -39,19 +33,20 @@ internal static unsafe class GemmKernel
     /// <param name="aTile">From one tile to the next.</param>
     /// <param name="b">As many elements per term as the tile is wide.</param>
     /// <param name="bDepth">From one term to the next.</param>
+    /// <param name="next">What will be needed next: a line of it is asked for with every term, so that nobody waits for it.</param>
+    /// <param name="nextStep">From one of these lines to the next.</param>
     /// <param name="start">What the sums start with: C itself, or a row of biases; null for 0.</param>
     /// <param name="startRow">From one row of it to the next; 0 if all rows start alike.</param>
     /// <param name="c">The result, as wide as the tile.</param>
     /// <param name="cRow">From one row of it to the next.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Tiles<T, V, TRows, TWidth>(int tiles, int depth, T* a, nint aRow, nint aDepth, nint aTile, T* b, nint bDepth, T* start, nint startRow, T* c, nint cRow)
+    public static void Tiles<T, V, TRows, TWidth>(int tiles, int depth, T* a, nint aRow, nint aDepth, nint aTile, T* b, nint bDepth, T* next, nint nextStep, T* start, nint startRow, T* c, nint cRow)
         where T : unmanaged, IFloatingPointIeee754<T>
         where V : struct, ISimd<V, T>
         where TRows : struct, IExtent
         where TWidth : struct, IExtent
     {
         nint aRow2 = 2 * aRow;
-        nint ahead = Ahead * bDepth;
         do
         {
             // default, not V.Zero: every call that is inlined costs the JIT locals, and it tracks only so many.
@@ -153,7 +148,8 @@ internal static unsafe class GemmKernel
             {
                 if (Sse.IsSupported)
                 {
-                    Sse.Prefetch0(row + ahead);
+                    Sse.Prefetch0(next);
+                    next += nextStep;
                 }
                 V ba = V.Load(row);
                 V bb = TWidth.Extent > 1 ? V.Load(row + V.Count) : default;

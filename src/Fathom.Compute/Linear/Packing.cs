@@ -45,6 +45,7 @@ internal static unsafe class Packing
     /// <summary>
     /// destination[p·width + j] = source[j·stride + p] for p &lt; depth, j &lt; columns, and 0 for columns ≤ j &lt; width.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void TransposedPanel<T>(int depth, int columns, T* source, nint stride, T* destination, int width)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
@@ -58,9 +59,9 @@ internal static unsafe class Packing
         }
     }
 
-    /// <summary>destination[p·width + j] = source[j·stride + p] for p &lt; depth, j &lt; columns.</summary>
+    /// <summary>destination[p·pitch + j] = source[j·stride + p] for p &lt; depth, j &lt; columns.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Transpose<T>(int depth, int columns, T* source, nint stride, T* destination, nint width)
+    public static void Transpose<T>(int depth, int columns, T* source, nint stride, T* destination, nint pitch)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         int j = 0;
@@ -68,12 +69,7 @@ internal static unsafe class Packing
         {
             for (; j <= columns - 8; j += 8)
             {
-                int p = 0;
-                for (; p <= depth - 8; p += 8)
-                {
-                    Transpose8x8((float*)source + j * stride + p, stride, (float*)destination + p * width + j, width);
-                }
-                TransposeRest(p, depth, 8, source + j * stride, stride, destination + j, width);
+                EightColumns(depth, (float*)source + j * stride, stride, (float*)destination + j, pitch);
             }
         }
         if (typeof(T) == typeof(float) && (Sse.IsSupported || AdvSimd.Arm64.IsSupported))
@@ -83,54 +79,55 @@ internal static unsafe class Packing
                 int p = 0;
                 for (; p <= depth - 4; p += 4)
                 {
-                    Transpose4x4((float*)source + j * stride + p, stride, (float*)destination + p * width + j, width);
+                    Transpose4x4((float*)source + j * stride + p, stride, (float*)destination + p * pitch + j, pitch);
                 }
-                TransposeRest(p, depth, 4, source + j * stride, stride, destination + j, width);
+                TransposeRest(p, depth, 4, source + j * stride, stride, destination + j, pitch);
             }
         }
-        TransposeRest(0, depth, columns - j, source + j * stride, stride, destination + j, width);
+        TransposeRest(0, depth, columns - j, source + j * stride, stride, destination + j, pitch);
     }
 
-    private static void TransposeRest<T>(int from, int depth, int columns, T* source, nint stride, T* destination, nint width)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static void EightColumns(int depth, float* source, nint stride, float* destination, nint pitch)
+    {
+        int p = 0;
+        for (; p <= depth - 4; p += 4)
+        {
+            Transpose8x4(source + p, stride, destination + p * pitch, pitch);
+        }
+        TransposeRest(p, depth, 8, source, stride, destination, pitch);
+    }
+
+    private static void TransposeRest<T>(int from, int depth, int columns, T* source, nint stride, T* destination, nint pitch)
         where T : unmanaged
     {
         for (int j = 0; j < columns; j++)
         {
             for (int p = from; p < depth; p++)
             {
-                destination[p * width + j] = source[j * stride + p];
+                destination[p * pitch + j] = source[j * stride + p];
             }
         }
     }
 
-    /// <summary>Interleave pairs of rows, then pairs of pairs, then exchange 128-bit halves.</summary>
+    /// <summary>
+    /// 4 elements of 8 rows: rows 0 to 3 in the lower halves, 4 to 7 in the upper ones, so that interleaving rows and then
+    /// pairs of them is all there is to do.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Transpose8x8(float* source, nint stride, float* destination, nint width)
+    private static void Transpose8x4(float* source, nint stride, float* destination, nint pitch)
     {
-        Vector256<float> r0 = Vector256.Load(source), r1 = Vector256.Load(source + stride);
-        Vector256<float> r2 = Vector256.Load(source + 2 * stride), r3 = Vector256.Load(source + 3 * stride);
-        Vector256<float> r4 = Vector256.Load(source + 4 * stride), r5 = Vector256.Load(source + 5 * stride);
-        Vector256<float> r6 = Vector256.Load(source + 6 * stride), r7 = Vector256.Load(source + 7 * stride);
+        float* lower = source + 4 * stride;
+        Vector256<float> r0 = Vector256.Create(Vector128.Load(source), Vector128.Load(lower));
+        Vector256<float> r1 = Vector256.Create(Vector128.Load(source + stride), Vector128.Load(lower + stride));
+        Vector256<float> r2 = Vector256.Create(Vector128.Load(source + 2 * stride), Vector128.Load(lower + 2 * stride));
+        Vector256<float> r3 = Vector256.Create(Vector128.Load(source + 3 * stride), Vector128.Load(lower + 3 * stride));
         Vector256<float> t0 = Avx.UnpackLow(r0, r1), t1 = Avx.UnpackHigh(r0, r1);
         Vector256<float> t2 = Avx.UnpackLow(r2, r3), t3 = Avx.UnpackHigh(r2, r3);
-        Vector256<float> t4 = Avx.UnpackLow(r4, r5), t5 = Avx.UnpackHigh(r4, r5);
-        Vector256<float> t6 = Avx.UnpackLow(r6, r7), t7 = Avx.UnpackHigh(r6, r7);
-        r0 = Avx.Shuffle(t0, t2, 0x44);
-        r1 = Avx.Shuffle(t0, t2, 0xEE);
-        r2 = Avx.Shuffle(t1, t3, 0x44);
-        r3 = Avx.Shuffle(t1, t3, 0xEE);
-        r4 = Avx.Shuffle(t4, t6, 0x44);
-        r5 = Avx.Shuffle(t4, t6, 0xEE);
-        r6 = Avx.Shuffle(t5, t7, 0x44);
-        r7 = Avx.Shuffle(t5, t7, 0xEE);
-        Avx.Permute2x128(r0, r4, 0x20).Store(destination);
-        Avx.Permute2x128(r1, r5, 0x20).Store(destination + width);
-        Avx.Permute2x128(r2, r6, 0x20).Store(destination + 2 * width);
-        Avx.Permute2x128(r3, r7, 0x20).Store(destination + 3 * width);
-        Avx.Permute2x128(r0, r4, 0x31).Store(destination + 4 * width);
-        Avx.Permute2x128(r1, r5, 0x31).Store(destination + 5 * width);
-        Avx.Permute2x128(r2, r6, 0x31).Store(destination + 6 * width);
-        Avx.Permute2x128(r3, r7, 0x31).Store(destination + 7 * width);
+        Avx.Shuffle(t0, t2, 0x44).Store(destination);
+        Avx.Shuffle(t0, t2, 0xEE).Store(destination + pitch);
+        Avx.Shuffle(t1, t3, 0x44).Store(destination + 2 * pitch);
+        Avx.Shuffle(t1, t3, 0xEE).Store(destination + 3 * pitch);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

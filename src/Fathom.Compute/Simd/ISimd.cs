@@ -63,8 +63,11 @@ public unsafe interface ISimd<TSelf, T>
     /// <summary>IEEE 754-2019 maximum: NaN if either is NaN, −0 &lt; +0.</summary>
     static abstract TSelf Max(TSelf a, TSelf b);
 
-    /// <summary>The larger of two numbers in one instruction; either operand if one is NaN.</summary>
+    /// <summary>The larger of two numbers in one instruction; NaN if b is, either operand if a is NaN.</summary>
     static abstract TSelf MaxNative(TSelf a, TSelf b);
+
+    /// <summary>The smaller of two numbers in one instruction; NaN if b is, either operand if a is NaN.</summary>
+    static abstract TSelf MinNative(TSelf a, TSelf b);
 
     static abstract TSelf Abs(TSelf a);
 

@@ -6,7 +6,8 @@ namespace Fathom.Compute;
 /// <summary>
 /// Elementary functions on vectors of any width, in float and double, to a few units in the last place over the whole
 /// range, with the limits at ±∞, ±0 and NaN that IEEE 754 gives them. Reductions follow W. J. Cody and W. Waite,
-/// Software Manual for the Elementary Functions (1980); the polynomials are Taylor series on the reduced interval.
+/// Software Manual for the Elementary Functions (1980); the
+/// polynomials are Taylor series on the reduced interval, but for eˣ in float, where a minimax polynomial saves a term.
 /// </summary>
 public static partial class SimdMath
 {
@@ -64,16 +65,14 @@ public static partial class SimdMath
         return V.Select(V.Equal(x, V.Zero), x, result);
     }
 
-    /// <summary>tanh x = −m/(2 + m) with m = e^(−2|x|) − 1.</summary>
+    /// <summary>tanh x = m/(2 − m) with m = 1 − e^(−2|x|).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Tanh<V, T>(V x) where V : struct, ISimd<V, T> where T : unmanaged, IFloatingPointIeee754<T>
     {
-        V magnitude = V.Abs(x);
-        V m = Expm1<V, T>(magnitude * V.Constant(-2));
-        V tanh = -m / (V.Constant(2) + m);
-        // Doubling and halving would lose the last bit of a denormal, and the cubic term is below rounding here.
-        tanh = V.Select(V.LessThan(magnitude, V.Constant(1e-10)), magnitude, tanh);
-        return V.CopySign(tanh, x);
+        V expm1 = ReducedExpm1<V, T>(V.MaxNative(V.Constant(typeof(T) == typeof(float) ? -20 : -40), V.Abs(x) * V.Constant(-2)), out V n);
+        V scale = V.Scale(V.Constant(1), n);
+        V m = V.Fma(-expm1, scale, V.Constant(1) - scale);
+        return V.CopySign(m / (V.Constant(2) - m), x);
     }
 
     /// <summary>1/(1 + e⁻ˣ), with full relative accuracy in the lower tail and no overflow at either end.</summary>
@@ -81,7 +80,8 @@ public static partial class SimdMath
     public static V Sigmoid<V, T>(V x) where V : struct, ISimd<V, T> where T : unmanaged, IFloatingPointIeee754<T>
     {
         V one = V.Constant(1);
-        V e = Exp<V, T>(-V.Abs(x));
+        V expm1 = ReducedExpm1<V, T>(V.MaxNative(V.Constant(typeof(T) == typeof(float) ? -104 : -746), -V.Abs(x)), out V n);
+        V e = V.Scale(one + expm1, n);
         return V.Select(V.LessThan(x, V.Zero), e, one) / (one + e);
     }
 
@@ -95,14 +95,20 @@ public static partial class SimdMath
     private static V ReducedExpm1<V, T>(V x, out V n) where V : struct, ISimd<V, T> where T : unmanaged, IFloatingPointIeee754<T>
     {
         bool single = typeof(T) == typeof(float);
-        n = V.Round(x * V.Constant(Log2E));
+        // Beside this constant there is no room for a fraction: the sum is rounded to an integer, in one instruction.
+        V magic = V.Constant(single ? FloatBits.RoundingMagic : DoubleBits.RoundingMagic);
+        n = V.Fma(x, V.Constant(Log2E), magic) - magic;
         V r = V.Fma(n, V.Constant(single ? -Ln2HighSingle : -Ln2HighDouble), x);
         r = V.Fma(n, V.Constant(single ? -Ln2LowSingle : -Ln2LowDouble), r);
         V p;
         if (single)
         {
-            p = V.Constant(1.0 / 5040);
-            p = V.Fma(p, r, V.Constant(1.0 / 720));
+            // (eʳ − 1 − r)/r² with an error below 3.1e-9 of eʳ, by Remez exchange.
+            p = V.Constant(0.00138145401768);
+            p = V.Fma(p, r, V.Constant(0.00836874510894));
+            p = V.Fma(p, r, V.Constant(0.0416683907835));
+            p = V.Fma(p, r, V.Constant(0.16666520399));
+            p = V.Fma(p, r, V.Constant(0.499999934321));
         }
         else
         {
@@ -114,11 +120,11 @@ public static partial class SimdMath
             p = V.Fma(p, r, V.Constant(1.0 / 40320));
             p = V.Fma(p, r, V.Constant(1.0 / 5040));
             p = V.Fma(p, r, V.Constant(1.0 / 720));
+            p = V.Fma(p, r, V.Constant(1.0 / 120));
+            p = V.Fma(p, r, V.Constant(1.0 / 24));
+            p = V.Fma(p, r, V.Constant(1.0 / 6));
+            p = V.Fma(p, r, V.Constant(0.5));
         }
-        p = V.Fma(p, r, V.Constant(1.0 / 120));
-        p = V.Fma(p, r, V.Constant(1.0 / 24));
-        p = V.Fma(p, r, V.Constant(1.0 / 6));
-        p = V.Fma(p, r, V.Constant(0.5));
         return V.Fma(p * r, r, r);
     }
 
@@ -168,9 +174,6 @@ public static partial class SimdMath
 
     /// <summary>Clamps, and lets NaN pass.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V Clamp<V, T>(V x, double low, double high) where V : struct, ISimd<V, T> where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        x = V.Select(V.LessThan(x, V.Constant(low)), V.Constant(low), x);
-        return V.Select(V.GreaterThan(x, V.Constant(high)), V.Constant(high), x);
-    }
+    private static V Clamp<V, T>(V x, double low, double high) where V : struct, ISimd<V, T> where T : unmanaged, IFloatingPointIeee754<T> =>
+        V.MinNative(V.Constant(high), V.MaxNative(V.Constant(low), x));
 }

@@ -66,6 +66,8 @@ public readonly unsafe struct Vec1<T>(T value) : ISimd<Vec1<T>, T>
 
     public static Vec1<T> MaxNative(Vec1<T> a, Vec1<T> b) => a.Value > b.Value ? a : b;
 
+    public static Vec1<T> MinNative(Vec1<T> a, Vec1<T> b) => a.Value < b.Value ? a : b;
+
     public static Vec1<T> Abs(Vec1<T> a) => new(T.Abs(a.Value));
 
     public static Vec1<T> Sqrt(Vec1<T> a) => new(T.Sqrt(a.Value));

@@ -124,6 +124,9 @@ public readonly unsafe struct Vec128<T>(Vector128<T> lanes) : ISimd<Vec128<T>, T
     public static Vec128<T> MaxNative(Vec128<T> a, Vec128<T> b) => new(Vector128.MaxNative(a.Lanes, b.Lanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vec128<T> MinNative(Vec128<T> a, Vec128<T> b) => new(Vector128.MinNative(a.Lanes, b.Lanes));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec128<T> Abs(Vec128<T> a) => new(Vector128.Abs(a.Lanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

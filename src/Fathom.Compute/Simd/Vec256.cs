@@ -124,6 +124,9 @@ public readonly unsafe struct Vec256<T>(Vector256<T> lanes) : ISimd<Vec256<T>, T
     public static Vec256<T> MaxNative(Vec256<T> a, Vec256<T> b) => new(Vector256.MaxNative(a.Lanes, b.Lanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vec256<T> MinNative(Vec256<T> a, Vec256<T> b) => new(Vector256.MinNative(a.Lanes, b.Lanes));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec256<T> Abs(Vec256<T> a) => new(Vector256.Abs(a.Lanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -124,6 +124,9 @@ public readonly unsafe struct Vec512<T>(Vector512<T> lanes) : ISimd<Vec512<T>, T
     public static Vec512<T> MaxNative(Vec512<T> a, Vec512<T> b) => new(Vector512.MaxNative(a.Lanes, b.Lanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vec512<T> MinNative(Vec512<T> a, Vec512<T> b) => new(Vector512.MinNative(a.Lanes, b.Lanes));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec512<T> Abs(Vec512<T> a) => new(Vector512.Abs(a.Lanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -18,6 +18,12 @@ internal unsafe struct ExponentCounter
     /// <summary>Width of the window.</summary>
     public const int Width = 16;
 
+    /// <summary>Counters that the table needs: one for each exponent, then that of <see cref="Strays"/>.</summary>
+    public const int TableLength = 256 + 16;
+
+    /// <summary>Where those outside of the window are counted once more, all together; exponent 0 does not count.</summary>
+    public const int Strays = 256;
+
     /// <summary>Slices for 1, 2, 4 … 512.</summary>
     private const int Levels = 10;
 
@@ -44,7 +50,7 @@ internal unsafe struct ExponentCounter
 
     private int pairs;
 
-    /// <param name="table">256 counters.</param>
+    /// <param name="table"><see cref="TableLength"/> counters.</param>
     /// <param name="memory"><see cref="MemoryBytes"/> that nobody else uses meanwhile.</param>
     /// <param name="lowest">The lowest exponent of the window, 1 to 240: 0 and 255 are never in it.</param>
     public ExponentCounter(uint* table, byte* memory, int lowest)
@@ -73,10 +79,6 @@ internal unsafe struct ExponentCounter
         if (pairs + (groups + 1) / 2 > Capacity)
         {
             Flush<B>();
-        }
-        if (pairs == 0)
-        {
-            new Span<B>(slices, FirstLevels).Clear(); // the others when they are first needed
         }
         int before = pairs;
         pairs += (groups + 1) / 2;
@@ -128,9 +130,14 @@ internal unsafe struct ExponentCounter
         byte* spread = stackalloc byte[64];
         B lowTable = B.Load((byte*)places), highTable = B.Load((byte*)(places + 1));
         B start = B.Broadcast(lowest), largest = default;
-        B ones = slices[0], onesHigh = slices[1];
-        B twos = slices[4], twosHigh = slices[5], two = slices[6], twoHigh = slices[7];
-        B fours = slices[8], foursHigh = slices[9], four = slices[10], fourHigh = slices[11];
+        B ones = default, onesHigh = default, twos = default, twosHigh = default, two = default, twoHigh = default;
+        B fours = default, foursHigh = default, four = default, fourHigh = default;
+        if (pair > 0)
+        {
+            (ones, onesHigh) = (slices[0], slices[1]);
+            (twos, twosHigh, two, twoHigh) = (slices[4], slices[5], slices[6], slices[7]);
+            (fours, foursHigh, four, fourHigh) = (slices[8], slices[9], slices[10], slices[11]);
+        }
         for (int group = 0; group < groups; group += 2, pair++)
         {
             B exponents = B.Exponents(group + 1 < groups ? x : last, ref largest);
@@ -142,7 +149,9 @@ internal unsafe struct ExponentCounter
                 exponents.Store(spread);
                 ulong zeros = B.Zeros(exponents);
                 table[0] += (uint)BitOperations.PopCount(zeros);
-                for (outside &= ~zeros; outside != 0; outside &= outside - 1)
+                outside &= ~zeros;
+                table[Strays] += (uint)BitOperations.PopCount(outside);
+                for (; outside != 0; outside &= outside - 1)
                 {
                     table[spread[BitOperations.TrailingZeroCount(outside)]]++;
                 }
@@ -159,7 +168,9 @@ internal unsafe struct ExponentCounter
                     exponents.Store(spread);
                     ulong zeros = B.Zeros(exponents);
                     table[0] += (uint)BitOperations.PopCount(zeros);
-                    for (outside &= ~zeros; outside != 0; outside &= outside - 1)
+                    outside &= ~zeros;
+                table[Strays] += (uint)BitOperations.PopCount(outside);
+                for (; outside != 0; outside &= outside - 1)
                     {
                         table[spread[BitOperations.TrailingZeroCount(outside)]]++;
                     }

@@ -14,7 +14,7 @@ public struct ExponentHistogram
 
     public const int Bias = 127;
 
-    // Most tensors touch a few neighbouring bins: whoever reads, adds or clears need not go through a kilobyte.
+    // Most tensors touch a few neighbouring bins: whoever adds or clears need not go through a kilobyte. Multiples of 8.
     private ushort first;
     private ushort end;
     private ushort window;
@@ -32,55 +32,49 @@ public struct ExponentHistogram
 
     internal void Clear()
     {
-        Span<uint> all = counters;
-        all[first..end].Clear();
+        ref uint target = ref Unsafe.As<Counters, uint>(ref counters);
+        for (int bin = first; bin < end; bin += Vector256<uint>.Count)
+        {
+            Vector256<uint>.Zero.StoreUnsafe(ref target, (nuint)bin);
+        }
         (first, end) = (0, 0);
     }
 
     /// <summary>Adds the counts of a part. Whole numbers add up to the same in any order, so whoever is done first may add first.</summary>
-    internal unsafe void Add(uint* counts, int window)
+    /// <param name="counts">A count for each bin.</param>
+    /// <param name="from">The first bin that may have one.</param>
+    /// <param name="to">The bin after the last.</param>
+    /// <param name="lowest">The lowest exponent of the window that was counted with; 0 if there was none.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal unsafe void Add(uint* counts, int from, int to, int lowest)
     {
-        SpinWait spinner = default;
         while (Interlocked.Exchange(ref gate, 1) != 0)
         {
-            spinner.SpinOnce(-1);
+            Thread.SpinWait(1); // the other one is done in some nanoseconds
         }
-        Span<uint> all = counters;
-        ref uint target = ref all[0];
-        this.window = (ushort)window;
-        for (int bin = 0; bin < Length; bin += Vector256<uint>.Count)
+        window = (ushort)lowest;
+        ref uint target = ref Unsafe.As<Counters, uint>(ref counters);
+        int least = end == 0 ? Length : first, most = end;
+        for (int bin = from & -Vector256<uint>.Count; bin < to; bin += Vector256<uint>.Count)
         {
             Vector256<uint> some = Vector256.Load(counts + bin);
-            if (some == default)
+            if (some == Vector256<uint>.Zero)
             {
                 continue; // as most are
             }
             (Vector256.LoadUnsafe(ref target, (nuint)bin) + some).StoreUnsafe(ref target, (nuint)bin);
-            first = end == 0 ? (ushort)bin : Math.Min(first, (ushort)bin);
-            end = Math.Max(end, (ushort)(bin + Vector256<uint>.Count));
+            least = Math.Min(least, bin);
+            most = Math.Max(most, bin + Vector256<uint>.Count);
         }
+        (first, end) = ((ushort)least, (ushort)most);
         Volatile.Write(ref gate, 0);
     }
 
-    /// <summary>Moves the window to where most elements are if many were outside of it.</summary>
+    /// <summary>Moves the window to where most elements are.</summary>
     internal void Settle()
     {
-        if (window == 0)
-        {
-            return;
-        }
         Span<uint> all = counters;
-        long total = 0, inside = 0;
-        for (int bin = Math.Max(1, (int)first); bin < Math.Min((int)end, Length - 1); bin++)
-        {
-            total += all[bin];
-            inside += bin >= window && bin < window + ExponentCounter.Width ? all[bin] : 0;
-        }
-        if (total - inside <= total / 64)
-        {
-            return;
-        }
-        long best = inside;
+        long best = 0;
         for (int start = Math.Max(1, first - ExponentCounter.Width); start <= Math.Min((int)end, Length - 1 - ExponentCounter.Width); start++)
         {
             long sum = 0;

@@ -70,10 +70,8 @@ internal readonly unsafe struct ExponentLanes512(Vector512<byte> lanes) : IExpon
     {
         const byte LargerMagnitude = 0b1011; // and without its sign
         Vector512<float> a = Vector512.Load(x), b = Vector512.Load(x + 16), c = Vector512.Load(x + 32), d = Vector512.Load(x + 48);
-        Vector512<float> most = Avx512DQ.Range(largest.lanes.AsSingle(), a, LargerMagnitude);
-        most = Avx512DQ.Range(most, b, LargerMagnitude);
-        most = Avx512DQ.Range(most, c, LargerMagnitude);
-        largest = new(Avx512DQ.Range(most, d, LargerMagnitude).AsByte());
+        Vector512<float> most = Avx512DQ.Range(Avx512DQ.Range(a, b, LargerMagnitude), Avx512DQ.Range(c, d, LargerMagnitude), LargerMagnitude);
+        largest = new(Avx512DQ.Range(largest.lanes.AsSingle(), most, LargerMagnitude).AsByte());
         // Sign, exponent and 7 bits of the mantissa, as 16-bit words: of one vector in the upper half, of another in the lower.
         Vector512<uint> upperHalf = Vector512.Create(0xFFFF0000u);
         Vector512<ushort> ab = Vector512.ConditionalSelect(upperHalf, a.AsUInt32(), b.AsUInt32() >>> 16).AsUInt16();
@@ -136,10 +134,8 @@ internal readonly unsafe struct ExponentLanes256(Vector256<byte> lanes) : IExpon
     public static ExponentLanes256 Exponents(float* x, ref ExponentLanes256 largest)
     {
         Vector256<float> a = Vector256.Load(x), b = Vector256.Load(x + 8), c = Vector256.Load(x + 16), d = Vector256.Load(x + 24);
-        Vector256<float> most = Avx.Max(Vector256.Abs(a), largest.lanes.AsSingle());
-        most = Avx.Max(Vector256.Abs(b), most);
-        most = Avx.Max(Vector256.Abs(c), most);
-        largest = new(Avx.Max(Vector256.Abs(d), most).AsByte());
+        Vector256<float> most = Avx.Max(Avx.Max(Vector256.Abs(a), Vector256.Abs(b)), Avx.Max(Vector256.Abs(c), Vector256.Abs(d)));
+        largest = new(Avx.Max(most, largest.lanes.AsSingle()).AsByte());
         const byte OddWords = 0b10101010;
         Vector256<ushort> ab = Avx2.Blend((b.AsUInt32() >>> 16).AsUInt16(), a.AsUInt16(), OddWords);
         Vector256<ushort> cd = Avx2.Blend((d.AsUInt32() >>> 16).AsUInt16(), c.AsUInt16(), OddWords);
@@ -199,10 +195,8 @@ internal readonly unsafe struct ExponentLanes128(Vector128<byte> lanes) : IExpon
     public static ExponentLanes128 Exponents(float* x, ref ExponentLanes128 largest)
     {
         Vector128<float> a = Vector128.Load(x), b = Vector128.Load(x + 4), c = Vector128.Load(x + 8), d = Vector128.Load(x + 12);
-        Vector128<float> most = Vector128.MaxNative(Vector128.Abs(a), largest.lanes.AsSingle());
-        most = Vector128.MaxNative(Vector128.Abs(b), most);
-        most = Vector128.MaxNative(Vector128.Abs(c), most);
-        largest = new(Vector128.MaxNative(Vector128.Abs(d), most).AsByte());
+        Vector128<float> most = Vector128.MaxNative(Vector128.MaxNative(Vector128.Abs(a), Vector128.Abs(b)), Vector128.MaxNative(Vector128.Abs(c), Vector128.Abs(d)));
+        largest = new(Vector128.MaxNative(most, largest.lanes.AsSingle()).AsByte());
         Vector128<uint> upperHalf = Vector128.Create(0xFFFF0000u);
         Vector128<ushort> ab = Vector128.ConditionalSelect(upperHalf, a.AsUInt32(), b.AsUInt32() >>> 16).AsUInt16();
         Vector128<ushort> cd = Vector128.ConditionalSelect(upperHalf, c.AsUInt32(), d.AsUInt32() >>> 16).AsUInt16();
@@ -237,6 +231,7 @@ internal readonly unsafe struct ExponentLanes128(Vector128<byte> lanes) : IExpon
     public float Largest()
     {
         Vector128<float> all = lanes.AsSingle();
-        return Math.Max(Math.Max(all[0], all[1]), Math.Max(all[2], all[3]));
+        all = Vector128.MaxNative(all, Vector128.Shuffle(all, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.MaxNative(all, Vector128.Shuffle(all, Vector128.Create(1, 0, 3, 2)))[0];
     }
 }

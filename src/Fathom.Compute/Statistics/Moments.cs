@@ -18,6 +18,11 @@ internal struct Moments
         {
             return;
         }
+        if (Count == 0)
+        {
+            this = other;
+            return;
+        }
         double delta = other.Mean - Mean;
         long count = Count + other.Count;
         double weight = (double)other.Count / count;

@@ -112,7 +112,7 @@ public static unsafe class Statistics
             Buffer<T> mine = X.Slice(start, Math.Min(PartLength, X.Length - start));
             StatisticsPass<T> pass = new(memory, in *Result, mine, Below, Above, Inclusive);
             pass.Add(mine);
-            Parts[part] = pass.Complete(ref *Result);
+            pass.Complete(ref *Result, out Parts[part]);
         }
     }
 }

@@ -1,5 +1,5 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Fathom.Compute;
 
@@ -9,6 +9,7 @@ public struct StatisticsPart
     internal Moments Moments;
     internal long Zeros;
     internal long Denormals;
+    internal long Strays;
     internal long Saturated;
     internal long NaN;
     internal long PositiveInfinity;
@@ -29,7 +30,7 @@ public unsafe struct StatisticsPass<T> where T : unmanaged, IFloatingPointIeee75
     public const int BlockLength = FloatStatistics.MaxLength;
 
     /// <summary>Bytes that a pass needs.</summary>
-    public const int MemoryBytes = ExponentHistogram.Length * sizeof(uint) + ExponentCounter.MemoryBytes;
+    public const int MemoryBytes = ExponentCounter.TableLength * sizeof(uint) + ExponentCounter.MemoryBytes;
 
     /// <summary>Share of the sum of squares below which Σx² − (Σx)²/n has lost too many digits.</summary>
     private const double Cancellation = 1e-6;
@@ -53,12 +54,15 @@ public unsafe struct StatisticsPass<T> where T : unmanaged, IFloatingPointIeee75
         (below, above, this.inclusive) = (saturatedBelow, saturatedAbove, inclusive);
         bounded = !(T.IsNaN(below) && T.IsNaN(above));
         table = (uint*)memory;
-        new Span<uint>(table, ExponentHistogram.Length).Clear();
+        for (int i = 0; i < ExponentCounter.TableLength; i += Vector256<uint>.Count)
+        {
+            Vector256<uint>.Zero.Store(table + i);
+        }
         if (typeof(T) == typeof(float) && FloatStatistics.IsSupported)
         {
             // Where the tensor's exponents lay the last time is where they most likely lie now.
             int window = result.Exponents.Window > 0 ? result.Exponents.Window : FloatStatistics.Window((float*)x.Pointer, x.Length);
-            exponents = new ExponentCounter(table, memory + ExponentHistogram.Length * sizeof(uint), window);
+            exponents = new ExponentCounter(table, memory + ExponentCounter.TableLength * sizeof(uint), window);
         }
     }
 
@@ -75,7 +79,7 @@ public unsafe struct StatisticsPass<T> where T : unmanaged, IFloatingPointIeee75
     }
 
     /// <summary>Adds the exponents to the tensor's, which other threads may be doing too, and gives the rest.</summary>
-    public StatisticsPart Complete(ref TensorStatistics result)
+    public void Complete(ref TensorStatistics result, out StatisticsPart found)
     {
         if (typeof(T) == typeof(float) && FloatStatistics.IsSupported)
         {
@@ -92,10 +96,12 @@ public unsafe struct StatisticsPass<T> where T : unmanaged, IFloatingPointIeee75
                 exponents.Flush<ExponentLanes128>();
             }
             part.Denormals = table[0] - part.Zeros;
+            part.Strays = table[ExponentCounter.Strays];
         }
+        bool inWindow = exponents.Window > 0 && part.Denormals + part.Strays == 0;
         table[0] -= (uint)part.Zeros;
-        result.Exponents.Add(table, exponents.Window);
-        return part;
+        result.Exponents.Add(table, inWindow ? exponents.Window : 0, inWindow ? exponents.Window + ExponentCounter.Width : ExponentHistogram.Length, exponents.Window);
+        found = part;
     }
 
     private double AddBlock(T* x, int length)

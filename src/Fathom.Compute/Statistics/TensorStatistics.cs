@@ -52,6 +52,7 @@ public struct TensorStatistics
     public void Join(ReadOnlySpan<StatisticsPart> parts)
     {
         Moments total = default;
+        long strays = 0;
         foreach (ref readonly StatisticsPart part in parts)
         {
             total.Join(part.Moments);
@@ -61,12 +62,16 @@ public struct TensorStatistics
             NegativeInfinity += part.NegativeInfinity;
             Saturated += part.Saturated;
             Denormals += part.Denormals;
+            strays += part.Strays;
         }
         Mean = total.Mean;
         Variance = total.Count == 0 ? 0 : total.SquaredDeviations / total.Count;
         MaxAbs = total.MaxAbs;
         L2 = Math.Sqrt(total.SumOfSquares);
-        Exponents.Settle();
+        if (strays > Count / 64)
+        {
+            Exponents.Settle();
+        }
     }
 
     /// <summary>Number of elements that are neither infinite nor NaN.</summary>

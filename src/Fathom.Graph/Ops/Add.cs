@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Numerics;
-using System.Numerics.Tensors;
 using Fathom.Compute;
 
 namespace Fathom.Graphs.Ops;
@@ -36,16 +35,16 @@ public sealed record Add : Op
 
     public override void Run<T>(in KernelContext<T> context)
     {
-        Span<T> sum = context.Output(0);
+        Buffer<T> sum = context.Output(0);
         if (context.Inputs.Length == 1)
         {
             context.Input(0).Span.CopyTo(sum);
             return;
         }
-        TensorPrimitives.Add(context.Input(0).Span, context.Input(1).Span, sum);
+        Elementwise.Zip(default(Plus<T>), context.Input(0), context.Input(1), sum, context.Pool);
         for (int i = 2; i < context.Inputs.Length; i++)
         {
-            TensorPrimitives.Add(sum, context.Input(i).Span, sum);
+            Elementwise.Zip(default(Plus<T>), sum, context.Input(i), sum, context.Pool);
         }
     }
 
@@ -58,6 +57,11 @@ public sealed record Add : Op
                 scope.Contribute(i, scope.Upstream);
             }
         }
+    }
+
+    private readonly struct Plus<T> : IBinaryOperator<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        public V Invoke<V>(V a, V b) where V : struct, ISimd<V, T> => a + b;
     }
 
     internal static Moments Sum(MomentScope scope)

@@ -13,6 +13,7 @@ internal static unsafe class BatchNormPlanes
     private const int BlockBytes = 16 * 1024;
 
     /// <summary>Mean and variance: each block's about its own mean, so that a mean of 1000 costs no digits, and joined by Chan et al. (1979).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static (double Mean, double Variance) Moments<T, V>(in ChannelPlanes<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> where V : struct, ISimd<V, T>
     {
         double count = 0, mean = 0, squares = 0;
@@ -34,6 +35,7 @@ internal static unsafe class BatchNormPlanes
     }
 
     /// <summary>Σ dy and Σ dy·(x − mean)·scale.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static (double Sum, double Product) Gradients<T, V>(in ChannelPlanes<T> dy, T* x, T mean, T scale) where T : unmanaged, IBinaryFloatingPointIeee754<T> where V : struct, ISimd<V, T>
     {
         double sum = 0, product = 0;

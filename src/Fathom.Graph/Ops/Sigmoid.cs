@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using Fathom.Compute;
 
 namespace Fathom.Graphs.Ops;
@@ -33,11 +34,13 @@ public sealed record Sigmoid : Activation
 
     private readonly struct Forward<T> : IUnaryOperator<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public V Invoke<V>(V x) where V : struct, ISimd<V, T> => SimdMath.Sigmoid<V, T>(x);
     }
 
     private readonly struct Backward<T> : IBinaryOperator<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public V Invoke<V>(V upstream, V y) where V : struct, ISimd<V, T> => upstream * (y * (V.Broadcast(T.One) - y));
     }
 }

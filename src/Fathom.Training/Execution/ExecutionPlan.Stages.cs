@@ -9,8 +9,10 @@ namespace Fathom.Training.Execution;
 public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     private const string WatchPart = "watch: activations and gradients";
+    private const string UpdatePart = "optimizer";
 
-    /// <summary>Ticks by thread, and by kernel for running and for measuring; made when a profile first asks for them.</summary>
+    /// <summary>Ticks by thread, and by kernel for running, measuring and updating; made when a profile first asks for them.</summary>
+    private const int Parts = 3;
     private long[][]? ticks;
     private long ticksTogether;
 
@@ -23,7 +25,12 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
         if (run.Probe is not null)
         {
             run.Probe.Observe(kernel.ProbeIds, call.Outputs, pool);
-            run.Profile?.Add(WatchPart, clock);
+            clock = run.Profile?.Add(WatchPart, clock) ?? 0;
+        }
+        if (run.Update is not null && call.Complete.Length > 0)
+        {
+            Update(run.Update, call.Complete, pool);
+            run.Profile?.Add(UpdatePart, clock);
         }
     }
 
@@ -36,7 +43,7 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
             pool.Run(ref job, tasks);
             return;
         }
-        ticks ??= [.. Enumerable.Range(0, pool.Threads).Select(_ => new long[2 * kernels.Length])];
+        ticks ??= [.. Enumerable.Range(0, pool.Threads).Select(_ => new long[Parts * kernels.Length])];
         long started = Stopwatch.GetTimestamp();
         pool.Run(ref job, tasks);
         ticksTogether += Stopwatch.GetTimestamp() - started;
@@ -63,6 +70,14 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
         }
     }
 
+    private static void Update(IParameterUpdate update, ParameterSlice[] parameters, WorkerPool workers)
+    {
+        foreach (ParameterSlice parameter in parameters)
+        {
+            update.Apply(parameter, workers);
+        }
+    }
+
     /// <summary>What ran side by side counts by its share of the threads, so that the parts add up to the time that passed.</summary>
     private void Report(StepProfile profile)
     {
@@ -71,23 +86,18 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
             return;
         }
         long busy = 0;
-        for (int kernel = 0; kernel < kernels.Length; kernel++)
+        for (int i = 0; i < Parts * kernels.Length; i++)
         {
-            long running = 0, measuring = 0;
+            long sum = 0;
             foreach (long[] thread in ticks)
             {
-                running += thread[2 * kernel];
-                measuring += thread[2 * kernel + 1];
-                thread[2 * kernel] = thread[2 * kernel + 1] = 0;
+                sum += thread[i];
+                thread[i] = 0;
             }
-            busy += running + measuring;
-            if (running > 0)
+            busy += sum;
+            if (sum > 0)
             {
-                profile.AddTicks(kernels[kernel].Node.Op.Kind, running / pool.Threads);
-            }
-            if (measuring > 0)
-            {
-                profile.AddTicks(WatchPart, measuring / pool.Threads);
+                profile.AddTicks((i % Parts) switch { 0 => kernels[i / Parts].Node.Op.Kind, 1 => WatchPart, _ => UpdatePart }, sum / pool.Threads);
             }
         }
         profile.AddTicks("threads without work", Math.Max(0, ticksTogether - busy / pool.Threads));
@@ -97,14 +107,14 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
     /// <summary>A node with its tensors.</summary>
     internal readonly record struct Kernel(Node Node, uint Stream, TensorBinding<T>[] Inputs, TensorBinding<T>[] Outputs, int[] ProbeIds);
 
-    /// <summary>A kernel's turn, with all samples of its tensors or with some.</summary>
-    internal readonly record struct BoundCall(int Kernel, TensorBinding<T>[] Inputs, TensorBinding<T>[] Outputs, bool Runs, bool Measures);
+    /// <summary>A kernel's turn, with all samples of its tensors or with some, and the parameters that can be updated afterwards.</summary>
+    internal readonly record struct BoundCall(int Kernel, TensorBinding<T>[] Inputs, TensorBinding<T>[] Outputs, bool Runs, bool Measures, ParameterSlice[] Complete);
 
     /// <summary>A <see cref="Stage"/> with its tensors.</summary>
     internal sealed record BoundStage(BoundCall[][] Tasks, int Running, bool TakesAllThreads);
 
     /// <summary>What all kernels of one run are told.</summary>
-    private readonly record struct Circumstances(bool Training, ulong Seed, long Step, ProbeSet<T>? Probe, StepProfile? Profile, bool FlushOutputs);
+    private readonly record struct Circumstances(bool Training, ulong Seed, long Step, ProbeSet<T>? Probe, StepProfile? Profile, IParameterUpdate? Update, bool FlushOutputs);
 
     private struct StageJob : IParallelJob
     {
@@ -123,12 +133,17 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
                 if (call.Runs)
                 {
                     ExecutionPlan<T>.Run(in kernel, in call, in Run, lane, default);
-                    clock = Add(ticks, 2 * call.Kernel, clock);
+                    clock = Add(ticks, Parts * call.Kernel, clock);
                 }
                 if (call.Measures && Run.Probe is { } probe)
                 {
                     probe.Observe(kernel.ProbeIds, call.Outputs, lane);
-                    clock = Add(ticks, 2 * call.Kernel + 1, clock);
+                    clock = Add(ticks, Parts * call.Kernel + 1, clock);
+                }
+                if (Run.Update is { } update && call.Complete.Length > 0)
+                {
+                    Update(update, call.Complete, lane);
+                    clock = Add(ticks, Parts * call.Kernel + 2, clock);
                 }
             }
         }

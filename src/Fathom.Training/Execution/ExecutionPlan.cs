@@ -93,9 +93,19 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
     /// <param name="step">Step number, which keys the random numbers.</param>
     /// <param name="probe">Sees each watched tensor directly after it has been written; null for none.</param>
     /// <param name="profile">Takes the time of every kernel; null for none.</param>
-    public void Run(bool training, ulong seed, long step, ProbeSet<T>? probe = null, StepProfile? profile = null)
+    public void Run(bool training, ulong seed, long step, ProbeSet<T>? probe = null, StepProfile? profile = null) =>
+        Run(training, seed, step, probe, profile, null);
+
+    /// <summary>The same, and parameters are updated on the way: each as soon as its gradient is there and no kernel reads it any more.</summary>
+    /// <param name="training">True in a training step.</param>
+    /// <param name="seed">Seed of the run.</param>
+    /// <param name="step">Step number.</param>
+    /// <param name="probe">Sees each watched tensor; null for none.</param>
+    /// <param name="profile">Takes the time of every kernel; null for none.</param>
+    /// <param name="update">Called at most once for each parameter, from any thread; null for nobody.</param>
+    internal void Run(bool training, ulong seed, long step, ProbeSet<T>? probe, StepProfile? profile, IParameterUpdate? update)
     {
-        Circumstances run = new(training, seed, step, probe, profile, FlushToZero.BySoftware);
+        Circumstances run = new(training, seed, step, probe, profile, update, FlushToZero.BySoftware);
         foreach (BoundStage stage in stages)
         {
             if (stage.TakesAllThreads)
@@ -108,11 +118,11 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
             }
         }
         pool.LevelScratch();
-        long clock = profile is null ? 0 : Stopwatch.GetTimestamp();
         if (profile is not null)
         {
             Report(profile);
         }
+        long clock = profile is null ? 0 : Stopwatch.GetTimestamp();
         Copy(gradientCopies);
         if (training)
         {

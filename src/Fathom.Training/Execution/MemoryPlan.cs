@@ -35,13 +35,16 @@ public sealed class MemoryPlan
             alive.Dequeue();
             Release(dead.Offset, dead.Size);
         }
-        int size = Math.Max(1, (elements + Granularity - 1) / Granularity) * Granularity;
+        int size = Rounded(elements);
         int offset = Take(size);
         alive.Enqueue((offset, size), Math.Max(lastRead, born));
         Alive += size;
         PeakAlive = Math.Max(PeakAlive, Alive);
         return offset;
     }
+
+    /// <summary>The elements that a tensor takes up.</summary>
+    public static int Rounded(int elements) => Math.Max(1, (elements + Granularity - 1) / Granularity) * Granularity;
 
     private int Take(int size)
     {

@@ -15,6 +15,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
     private readonly Dictionary<Value, ParameterSlice> gradientSlots = [];
     private readonly List<(Value From, ParameterSlice To)> copiedGradients = [];
     private readonly Dictionary<Value, int> offsets = [];
+    private readonly Dictionary<string, int> lastUses = [];
     private readonly List<Node> schedule = [];
     private readonly StagePlan stages;
 
@@ -25,16 +26,9 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
         this.wanted = [.. wanted];
         AssignGradients(gradients);
         Order([.. wanted, .. gradients.Values, .. watched]);
-        HashSet<Value> seen = [.. watched];
-        stages = new StagePlan(schedule, batch, pool.Threads, seen, limits);
-        Place(stages, Memory, offsets);
-        LeastElements = Memory.PeakAlive;
-        if (pool.Threads > 1)
-        {
-            MemoryPlan sequential = new();
-            Place(new StagePlan(schedule, batch, 1, seen, limits), sequential, []);
-            LeastElements = sequential.PeakAlive;
-        }
+        stages = new StagePlan(schedule, batch, pool.Threads, watched.ToHashSet(), limits);
+        Place();
+        LeastElements = pool.Threads == 1 ? Memory.PeakAlive : LeastAlive();
         Arena = new AlignedMemory<T>(Memory.Length);
         Indices = new AlignedMemory<int>(IndexLength);
         Bind();
@@ -112,55 +106,90 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
     /// Gives every tensor its place. What runs in one stage runs at the same time or in any order, so a tensor lives from
     /// the beginning of the stage that writes it to the end of the last one that reads it.
     /// </summary>
-    private void Place(StagePlan plan, MemoryPlan memory, Dictionary<Value, int> places)
+    private void Place()
     {
-        Dictionary<Value, int> lastRead = LastReads(plan);
-        IndexLength = 0;
+        Dictionary<Value, int> lastRead = LastReads(i => Math.Max(stages.StageOf(i), schedule[i].Op.IsView ? stages.MeasuredIn(i) : -1));
+        foreach (Node parameter in schedule.Where(node => node.Op is Parameter))
+        {
+            lastUses[parameter.Name] = wanted.Contains(parameter.Output) ? int.MaxValue : lastRead.GetValueOrDefault(parameter.Output, -1);
+        }
         // Inputs are written before the first node runs, so they get memory that nothing else uses.
         foreach (Node input in schedule.Where(node => node.Op is Input && node.Outputs[0].Kind == ElementKind.Real))
         {
-            places[input.Output] = memory.Place(input.Outputs[0].Shape.Elements(Batch), 0, int.MaxValue);
+            offsets[input.Output] = Memory.Place(input.Outputs[0].Shape.Elements(Batch), 0, int.MaxValue);
         }
-        foreach (int i in Enumerable.Range(0, schedule.Count).OrderBy(plan.StageOf))
+        foreach (int i in Enumerable.Range(0, schedule.Count).OrderBy(stages.StageOf))
         {
-            Node node = schedule[i];
-            int born = plan.StageOf(i);
-            for (int output = 0; output < node.Outputs.Length; output++)
+            int born = stages.StageOf(i);
+            foreach (Value value in InArena(schedule[i]))
             {
-                Value value = new(node, output);
-                if (places.ContainsKey(value) || node.Op is Parameter || gradientSlots.ContainsKey(value) || (node.Op.IsView && output == 0))
-                {
-                    continue;
-                }
                 int elements = value.Shape.Elements(Batch);
                 if (value.Type.Kind == ElementKind.Index)
                 {
-                    places[value] = IndexLength;
+                    offsets[value] = IndexLength;
                     IndexLength += elements;
                 }
-                else
+                else if (schedule[i].Op is not Input)
                 {
                     int end = wanted.Contains(value) ? int.MaxValue : lastRead.GetValueOrDefault(value, born);
-                    places[value] = memory.Place(elements, born, Math.Max(end, plan.MeasuredIn(i)));
+                    offsets[value] = Memory.Place(elements, born, Math.Max(end, stages.MeasuredIn(i)));
                 }
             }
         }
     }
 
-    /// <summary>The last stage that reads each value; reading a view reads what it looks at.</summary>
-    private Dictionary<Value, int> LastReads(StagePlan plan)
+    /// <summary>The most elements that would be alive at once if one kernel ran after the other.</summary>
+    private int LeastAlive()
+    {
+        Dictionary<Value, int> lastRead = LastReads(i => i);
+        long[] change = new long[schedule.Count + 1];
+        for (int i = 0; i < schedule.Count; i++)
+        {
+            bool input = schedule[i].Op is Input;
+            foreach (Value value in InArena(schedule[i]).Where(value => value.Type.Kind == ElementKind.Real))
+            {
+                int size = MemoryPlan.Rounded(value.Shape.Elements(Batch));
+                int end = input || wanted.Contains(value) ? int.MaxValue : lastRead.GetValueOrDefault(value, i);
+                change[input ? 0 : i] += size;
+                change[Math.Min(end, schedule.Count - 1) + 1] -= size;
+            }
+        }
+        long alive = 0, most = 0;
+        foreach (long difference in change.AsSpan(0, schedule.Count))
+        {
+            alive += difference;
+            most = Math.Max(most, alive);
+        }
+        return checked((int)most);
+    }
+
+    /// <summary>The outputs that have no other memory.</summary>
+    private IEnumerable<Value> InArena(Node node)
+    {
+        for (int output = 0; output < node.Outputs.Length; output++)
+        {
+            Value value = new(node, output);
+            if (node.Op is not Parameter && !gradientSlots.ContainsKey(value) && !(node.Op.IsView && output == 0))
+            {
+                yield return value;
+            }
+        }
+    }
+
+    /// <summary>The last turn in which each value is read, given each node's; reading a view reads what it looks at.</summary>
+    private Dictionary<Value, int> LastReads(Func<int, int> turnOf)
     {
         Dictionary<Value, int> last = [];
         for (int i = schedule.Count - 1; i >= 0; i--)
         {
             Node node = schedule[i];
-            int stage = Math.Max(plan.StageOf(i), node.Op.IsView ? plan.MeasuredIn(i) : -1);
+            int turn = turnOf(i);
             for (int k = 0; k < node.Inputs.Length; k++)
             {
-                int use = stage;
+                int use = turn;
                 if (node.Op.IsView && k == 0)
                 {
-                    use = wanted.Contains(node.Output) ? int.MaxValue : Math.Max(stage, last.GetValueOrDefault(node.Output, stage));
+                    use = wanted.Contains(node.Output) ? int.MaxValue : Math.Max(turn, last.GetValueOrDefault(node.Output, turn));
                 }
                 last[node.Inputs[k]] = Math.Max(use, last.GetValueOrDefault(node.Inputs[k], 0));
             }
@@ -202,8 +231,8 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
         }
         GradientCopies = [.. copiedGradients.Select(copy => (Bindings[copy.From].Real, store.Gradient(copy.To)))];
         Kernels = [.. kernels];
-        Stages = [.. stages.Stages.Select(stage => new ExecutionPlan<T>.BoundStage(
-            [.. stage.Tasks.Select(task => task.Select(call => BindCall(call, kernelAt[call.Kernel])).ToArray())], stage.Running, stage.TakesAllThreads))];
+        Stages = [.. stages.Stages.Select((stage, number) => new ExecutionPlan<T>.BoundStage(
+            [.. stage.Tasks.Select(task => task.Select(call => BindCall(call, kernelAt[call.Kernel], stage.TakesAllThreads ? number + 1 : number)).ToArray())], stage.Running, stage.TakesAllThreads))];
         Updates = [.. updates];
     }
 
@@ -228,16 +257,32 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
         return new TensorBinding<T>(memory, default, shape);
     }
 
-    private ExecutionPlan<T>.BoundCall BindCall(StageCall call, int kernel)
+    private ExecutionPlan<T>.BoundCall BindCall(StageCall call, int kernel, int free)
     {
         ExecutionPlan<T>.Kernel whole = Kernels[kernel];
         Node node = whole.Node;
+        ParameterSlice[] complete = call.Runs ? [.. CompleteAfter(node, free)] : [];
         return call.Parts == 1
-            ? new ExecutionPlan<T>.BoundCall(kernel, whole.Inputs, whole.Outputs, call.Runs, call.Measures)
+            ? new ExecutionPlan<T>.BoundCall(kernel, whole.Inputs, whole.Outputs, call.Runs, call.Measures, complete)
             : new ExecutionPlan<T>.BoundCall(kernel,
                 [.. whole.Inputs.Select((binding, i) => SamplesOf(binding, node.Inputs[i].Shape, call))],
                 [.. whole.Outputs.Select((binding, i) => SamplesOf(binding, node.Outputs[i].Shape, call))],
-                call.Runs, call.Measures);
+                call.Runs, call.Measures, complete);
+    }
+
+    /// <summary>
+    /// The parameters whose gradients a node computes, if no kernel of the stage <paramref name="free"/> or a later one reads
+    /// the parameter.
+    /// </summary>
+    private IEnumerable<ParameterSlice> CompleteAfter(Node node, int free)
+    {
+        for (int output = 0; output < node.Outputs.Length; output++)
+        {
+            if (gradientSlots.TryGetValue(new Value(node, output), out ParameterSlice? slice) && lastUses.GetValueOrDefault(slice.Name, -1) < free)
+            {
+                yield return slice;
+            }
+        }
     }
 
     /// <summary>The samples of one part; all of a tensor that has no batch axis.</summary>

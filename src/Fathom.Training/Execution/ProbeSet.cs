@@ -49,7 +49,9 @@ public sealed class ProbeSet<T> where T : unmanaged, IBinaryFloatingPointIeee754
     private readonly (T Low, T High)[] saturation;
     private readonly List<(int From, int To)> shared = [];
 
-    public ProbeSet(IReadOnlyList<Probe> probes)
+    /// <param name="probes">What is watched.</param>
+    /// <param name="parameterGradientsLater">Whether parameters' gradients are measured when the optimizer passes over them, not as they are made.</param>
+    public ProbeSet(IReadOnlyList<Probe> probes, bool parameterGradientsLater = false)
     {
         Probes = probes;
         statistics = new TensorStatistics[probes.Count];
@@ -58,8 +60,9 @@ public sealed class ProbeSet<T> where T : unmanaged, IBinaryFloatingPointIeee754
         {
             SaturationRegion? region = probes[i].Kind == ProbeKind.Activation ? probes[i].Node.Op.Saturation : null;
             saturation[i] = region is null ? (T.NaN, T.NaN) : (T.CreateSaturating(region.Low), T.CreateSaturating(region.High));
+            bool later = parameterGradientsLater && probes[i].Kind == ProbeKind.ParameterGradient;
             // The time steps of a layer follow each other, and the first one stands for all.
-            if (probes[i].Value is { } value && probes[i].TimeStep <= 0 && !ByValue.TryAdd(value, i))
+            if (!later && probes[i].Value is { } value && probes[i].TimeStep <= 0 && !ByValue.TryAdd(value, i))
             {
                 shared.Add((ByValue[value], i));
             }
@@ -74,6 +77,9 @@ public sealed class ProbeSet<T> where T : unmanaged, IBinaryFloatingPointIeee754
     /// <summary>The statistics of the last step, in the order of <see cref="Probes"/>.</summary>
     public ReadOnlySpan<TensorStatistics> Statistics => statistics;
 
+    /// <summary>The statistics of a probe, to be measured by someone else.</summary>
+    internal ref TensorStatistics Of(int probe) => ref statistics[probe];
+
     /// <summary>Measures one tensor.</summary>
     public void Measure(int probe, Buffer<T> tensor, WorkerPool pool) =>
         Compute.Statistics.Measure(tensor, saturation[probe].Low, saturation[probe].High, inclusive: true, ref statistics[probe], pool);
@@ -84,8 +90,7 @@ public sealed class ProbeSet<T> where T : unmanaged, IBinaryFloatingPointIeee754
     /// </summary>
     internal void SetUpdate(int probe, long count, double norm, double largest, long unchanged)
     {
-        ref TensorStatistics update = ref statistics[probe];
-        update = default;
+        ref TensorStatistics update = ref statistics[probe]; // all else stays 0
         update.Count = count;
         update.L2 = norm;
         update.MaxAbs = largest;

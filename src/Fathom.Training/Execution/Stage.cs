@@ -48,7 +48,7 @@ internal sealed record StageLimits
     /// Floating-point operations of one thread after which a chain is cut: long enough for the hand-over to be cheap, short
     /// enough for the tensors to stay in cache until they have been measured and their weights' gradients computed.
     /// </summary>
-    public double ChainWork { get; init; } = 5e6;
+    public double ChainWork { get; init; } = 2.5e6;
 
     /// <summary>The least samples in a part: a product of fewer rows is slow.</summary>
     public int PartSamples { get; init; } = 16;

@@ -21,18 +21,16 @@ internal interface IUpdateRule<T> where T : unmanaged, IBinaryFloatingPointIeee7
 /// <summary>A piece of a parameter for a rule that needs one pass.</summary>
 internal readonly unsafe ref struct OnePass<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    public required T* Values { get; init; }
+    public required Buffer<T> Values { get; init; }
 
-    public required T* Gradient { get; init; }
+    public required Buffer<T> Gradient { get; init; }
 
     public required ReadOnlySpan<Buffer<T>> States { get; init; }
 
     public required int Offset { get; init; }
 
-    public required int Length { get; init; }
-
-    /// <summary>Receives the change; null to add it to the parameter at once.</summary>
-    public required T* Delta { get; init; }
+    /// <summary>Looks at each block before and after its update.</summary>
+    public required PieceMeasure<T>* Measure { get; init; }
 
     public required double LearningRate { get; init; }
 
@@ -42,28 +40,36 @@ internal readonly unsafe ref struct OnePass<T> where T : unmanaged, IBinaryFloat
     /// <summary>Runs a rule over the piece.</summary>
     public void Run<TRule>(TRule rule) where TRule : struct, IUpdateRule<T>
     {
-        T* first = TRule.States > 0 ? States[0].Pointer + Offset : Values;
-        T* second = TRule.States > 1 ? States[1].Pointer + Offset : Values;
-        if (Vector512.IsHardwareAccelerated)
+        for (int start = 0; start < Values.Length; start += PieceMeasure<T>.BlockLength)
         {
-            Loop<TRule, Vec512<T>>(rule, Values, Gradient, first, second, Delta, Length);
-        }
-        else if (Vector256.IsHardwareAccelerated)
-        {
-            Loop<TRule, Vec256<T>>(rule, Values, Gradient, first, second, Delta, Length);
-        }
-        else if (Vector128.IsHardwareAccelerated)
-        {
-            Loop<TRule, Vec128<T>>(rule, Values, Gradient, first, second, Delta, Length);
-        }
-        else
-        {
-            Loop<TRule, Vec1<T>>(rule, Values, Gradient, first, second, Delta, Length);
+            int length = Math.Min(PieceMeasure<T>.BlockLength, Values.Length - start);
+            Measure->Before(Values.Slice(start, length), Gradient.Slice(start, length));
+            T* values = Values.Pointer + start, gradient = Gradient.Pointer + start;
+            T* first = TRule.States > 0 ? States[0].Pointer + Offset + start : values;
+            T* second = TRule.States > 1 ? States[1].Pointer + Offset + start : values;
+            if (Vector512.IsHardwareAccelerated)
+            {
+                Loop<TRule, Vec512<T>>(rule, values, gradient, first, second, Measure->Old, length);
+            }
+            else if (Vector256.IsHardwareAccelerated)
+            {
+                Loop<TRule, Vec256<T>>(rule, values, gradient, first, second, Measure->Old, length);
+            }
+            else if (Vector128.IsHardwareAccelerated)
+            {
+                Loop<TRule, Vec128<T>>(rule, values, gradient, first, second, Measure->Old, length);
+            }
+            else
+            {
+                Loop<TRule, Vec1<T>>(rule, values, gradient, first, second, Measure->Old, length);
+            }
+            Measure->After(Values.Slice(start, length));
         }
     }
 
+    /// <summary>One block; <paramref name="old"/> receives the values as they were, unless it is null.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Loop<TRule, V>(TRule rule, T* values, T* gradient, T* first, T* second, T* delta, int length)
+    private static void Loop<TRule, V>(TRule rule, T* values, T* gradient, T* first, T* second, T* old, int length)
         where TRule : struct, IUpdateRule<T> where V : struct, ISimd<V, T>
     {
         int i = 0;
@@ -81,13 +87,10 @@ internal readonly unsafe ref struct OnePass<T> where T : unmanaged, IBinaryFloat
             {
                 two.Store(second + i);
             }
-            if (delta == null)
+            (value + change).Store(values + i);
+            if (old != null)
             {
-                (value + change).Store(values + i);
-            }
-            else
-            {
-                change.Store(delta + i);
+                value.Store(old + i);
             }
         }
         int rest = length - i;
@@ -105,7 +108,11 @@ internal readonly unsafe ref struct OnePass<T> where T : unmanaged, IBinaryFloat
             {
                 two.StorePartial(second + i, rest);
             }
-            (delta == null ? value + change : change).StorePartial((delta == null ? values : delta) + i, rest);
+            (value + change).StorePartial(values + i, rest);
+            if (old != null)
+            {
+                value.StorePartial(old + i, rest);
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 using System.Numerics;
+using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using Fathom.Compute;
-using Fathom.Training.Clipping;
 using Fathom.Training.Execution;
 
 namespace Fathom.Training.Optimizers;
@@ -10,10 +10,10 @@ namespace Fathom.Training.Optimizers;
 /// The state tensors of an optimizer for the parameters of one store, and the step over all of them. Parameters are cut
 /// into pieces that stay in cache; the cut does not depend on the number of threads, so neither does any result.
 /// </summary>
-public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinaryFloatingPointIeee754<T>
+public sealed partial class OptimizerState<T> : IDisposable where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     /// <summary>Elements of a piece.</summary>
-    public const int PieceLength = 2048;
+    public const int PieceLength = 4 * PieceMeasure<T>.BlockLength;
 
     private readonly ParameterStore<T> store;
     private readonly ParameterSlice[] slices;
@@ -22,6 +22,7 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
     private readonly Buffer<T>[] states;
     private readonly Piece[] pieces;
     private readonly UpdateSum[] sums;
+    private readonly double[] squares;
     private readonly TensorSums[] gathered;
     private readonly double[] factors;
 
@@ -32,17 +33,23 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
         this.store = store;
         Kind = optimizer.Kind;
         slices = [.. store.Slices.Where(slice => slice.Trainable)];
+        firstPieces = new int[slices.Length + 1];
         List<Piece> list = [];
         for (int i = 0; i < slices.Length; i++)
         {
             indices.Add(slices[i].Name, i);
+            firstPieces[i] = list.Count;
             for (int start = 0; start < slices[i].Length; start += PieceLength)
             {
                 list.Add(new Piece(i, slices[i].Offset + start, Math.Min(PieceLength, slices[i].Length - start)));
             }
         }
         pieces = [.. list];
+        firstPieces[^1] = list.Count;
+        updated = new bool[slices.Length];
+        rest = new int[pieces.Length];
         sums = new UpdateSum[pieces.Length];
+        squares = new double[pieces.Length];
         gathered = new TensorSums[optimizer.IsTensorwise ? pieces.Length : 0];
         factors = new double[slices.Length];
         Array.Fill(factors, 1);
@@ -73,34 +80,68 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
     /// <param name="step">Number of the step, counted from 1.</param>
     /// <param name="updates">Receives what changed, for each of <see cref="Slices"/>; empty if nobody wants to know, which saves measuring it.</param>
     /// <param name="pool">The workers.</param>
-    public void Step(Optimizer optimizer, double learningRate, long step, Span<UpdateSize> updates, WorkerPool pool)
+    public void Step(Optimizer optimizer, double learningRate, long step, Span<UpdateSize> updates, WorkerPool pool) =>
+        Step(optimizer, learningRate, step, updates, null, wantsNorm: false, pool);
+
+    /// <summary>The same; on its way it measures what it passes over.</summary>
+    /// <param name="optimizer">The rule.</param>
+    /// <param name="learningRate">Learning rate of this step.</param>
+    /// <param name="step">Number of the step, counted from 1.</param>
+    /// <param name="updates">Receives what changed, or is empty.</param>
+    /// <param name="watch">Where statistics of parameters and gradients go; null for nowhere.</param>
+    /// <param name="wantsNorm">Whether the gradients' norm is asked for.</param>
+    /// <param name="pool">The workers.</param>
+    /// <returns>What <see cref="GradientNorm"/> gives, to the bit, if asked for.</returns>
+    internal double Step(Optimizer optimizer, double learningRate, long step, Span<UpdateSize> updates, ParameterWatch<T>? watch, bool wantsNorm, WorkerPool pool)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(step, 1);
-        if (optimizer.Kind != Kind || optimizer.StateCount != states.Length)
-        {
-            throw new TrainingException($"the optimizer state belongs to {Kind} with {states.Length} tensors per parameter, not to {optimizer.Kind} with {optimizer.StateCount}");
-        }
-        if (updates.Length != slices.Length && !updates.IsEmpty)
-        {
-            throw new TrainingException($"{updates.Length} update sizes are given for {slices.Length} trainable parameters");
-        }
-        StepJob job = new() { State = this, Optimizer = optimizer, LearningRate = learningRate, Step = step, StepNumber = optimizer.NumberForStep(step), Measures = !updates.IsEmpty };
-        if (optimizer.IsTensorwise)
-        {
-            Gather(job, pool);
-        }
+        Begin(optimizer, learningRate, step, !updates.IsEmpty, watch, wantsNorm);
+        return End(updates, pool);
+    }
+
+    /// <summary>L2 norm over the gradients of all trainable parameters, in double.</summary>
+    public double GradientNorm(WorkerPool pool)
+    {
+        NormJob job = new() { State = this };
         pool.Run(ref job, pieces.Length);
+        return JoinSquares();
+    }
+
+    /// <summary>Adds up what the pieces found, in their order.</summary>
+    private void Collect(Span<UpdateSize> updates, ParameterWatch<T>? watch)
+    {
+        if (updates.IsEmpty && watch is null)
+        {
+            return;
+        }
         int piece = 0;
-        for (int i = 0; i < updates.Length; i++)
+        for (int i = 0; i < slices.Length; i++)
         {
             UpdateSum sum = default;
+            int first = piece;
             for (; piece < pieces.Length && pieces[piece].Slice == i; piece++)
             {
                 sum.Add(in sums[piece]);
             }
-            updates[i] = sum.ToSize();
+            if (!updates.IsEmpty)
+            {
+                updates[i] = sum.ToSize();
+            }
+            watch?.End(i, first, piece - first);
         }
     }
+
+    private double JoinSquares()
+    {
+        double sum = 0;
+        foreach (double piece in squares)
+        {
+            sum += piece;
+        }
+        return Math.Sqrt(sum);
+    }
+
+    /// <summary>Watches parameters and their gradients by the probes of these numbers, for each of <see cref="Slices"/>.</summary>
+    internal ParameterWatch<T> CreateWatch(ProbeSet<T> probes, int[] values, int[] gradients) => new(probes, values, gradients, pieces.Length);
 
     /// <summary>The first pass of a tensorwise optimizer: one factor for each parameter.</summary>
     private void Gather(StepJob job, WorkerPool pool)
@@ -118,19 +159,6 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
             }
             factors[i] = job.Optimizer.TensorFactor(in sum, slices[i].Length);
         }
-    }
-
-    /// <summary>L2 norm over the gradients of all trainable parameters, in double.</summary>
-    public double GradientNorm(WorkerPool pool)
-    {
-        NormJob job = new() { State = this };
-        pool.Run(ref job, pieces.Length);
-        double sum = 0;
-        foreach (ref readonly UpdateSum piece in sums.AsSpan())
-        {
-            sum += piece.Squares;
-        }
-        return Math.Sqrt(sum);
     }
 
     /// <summary>The names of the state's tensors, <c>optimizer.PARAMETER.INDEX</c>.</summary>
@@ -208,74 +236,95 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
         public double StepNumber;
         public bool Gathers;
         public bool Measures;
+        public ParameterWatch<T>? Watch;
+        public bool WantsNorm;
 
-        public readonly void Execute(int part, int worker)
+        [SkipLocalsInit]
+        public readonly unsafe void Execute(int part, int worker)
         {
+            Piece piece = State.pieces[part];
+            Buffer<T> values = State.store.Values.Slice(piece.Offset, piece.Length);
+            Buffer<T> gradient = State.store.Gradients.Slice(piece.Offset, piece.Length);
+            T* old = stackalloc T[PieceMeasure<T>.BlockLength];
+            byte* memory = stackalloc byte[2 * StatisticsPass<T>.MemoryBytes];
+            PieceMeasure<T> measure = Watch is null || Gathers
+                ? new PieceMeasure<T>(WantsNorm, Measures && !Gathers ? old : null)
+                : new PieceMeasure<T>(WantsNorm, Measures ? old : null, Watch, piece.Slice, values, gradient, memory);
+            if (Gathers)
+            {
+                State.gathered[part] = Passes(piece, ref measure);
+                return;
+            }
             if (Optimizer.NeedsOnePass)
             {
-                OnePass(part);
+                OnePass<T> pass = new()
+                {
+                    Values = values,
+                    Gradient = gradient,
+                    States = State.states,
+                    Offset = piece.Offset,
+                    Measure = &measure,
+                    LearningRate = LearningRate,
+                    Step = Step,
+                };
+                Optimizer.UpdateInOnePass(in pass);
             }
             else
             {
-                Update(part);
+                Passes(piece, ref measure);
+            }
+            State.sums[part] = measure.Update;
+            State.squares[part] = measure.GradientSquares;
+            if (Watch is not null)
+            {
+                measure.Complete(Watch, piece.Slice, part);
             }
         }
 
+        /// <summary>An update rule in several passes over each block, or what a tensorwise one gathers before.</summary>
         [SkipLocalsInit]
-        private readonly unsafe void OnePass(int part)
+        private readonly unsafe TensorSums Passes(Piece piece, ref PieceMeasure<T> measure)
         {
-            Piece piece = State.pieces[part];
-            T* delta = stackalloc T[PieceLength];
-            Buffer<T> values = State.store.Values.Slice(piece.Offset, piece.Length);
-            OnePass<T> pass = new()
+            T* delta = stackalloc T[PieceMeasure<T>.BlockLength];
+            T* gradient = stackalloc T[PieceMeasure<T>.BlockLength];
+            T* scratch = stackalloc T[PieceMeasure<T>.BlockLength];
+            TensorSums gathered = default;
+            for (int start = 0; start < piece.Length; start += PieceMeasure<T>.BlockLength)
             {
-                Values = values.Pointer,
-                Gradient = State.store.Gradients.Slice(piece.Offset, piece.Length).Pointer,
-                States = State.states,
-                Offset = piece.Offset,
-                Length = piece.Length,
-                Delta = Measures ? delta : null,
-                LearningRate = LearningRate,
-                Step = Step,
-            };
-            Optimizer.UpdateInOnePass(in pass);
-            if (Measures)
-            {
-                State.sums[part] = UpdateSum.Apply(values.Pointer, delta, piece.Length);
+                int length = Math.Min(PieceMeasure<T>.BlockLength, piece.Length - start);
+                Buffer<T> values = State.store.Values.Slice(piece.Offset + start, length);
+                Buffer<T> untouched = State.store.Gradients.Slice(piece.Offset + start, length);
+                // A copy, so that the gradients can still be looked at after the step.
+                untouched.Span.CopyTo(new Span<T>(gradient, length));
+                UpdateScope<T> scope = new()
+                {
+                    Values = values,
+                    Gradient = new Span<T>(gradient, length),
+                    Delta = new Span<T>(delta, length),
+                    Scratch = new Span<T>(scratch, length),
+                    States = State.states,
+                    Offset = piece.Offset + start,
+                    LearningRate = LearningRate,
+                    Step = Step,
+                    StepNumber = StepNumber,
+                    TensorFactor = State.factors[piece.Slice],
+                    IsVector = State.slices[piece.Slice].Shape.Rank <= 1,
+                };
+                if (Gathers)
+                {
+                    gathered += Optimizer.Gather(in scope);
+                    continue;
+                }
+                measure.Before(values, untouched);
+                Optimizer.Update(in scope);
+                if (measure.Old != null)
+                {
+                    values.Span.CopyTo(new Span<T>(measure.Old, length));
+                }
+                TensorPrimitives.Add(values.Span, new ReadOnlySpan<T>(delta, length), values.Span);
+                measure.After(values);
             }
-        }
-
-        [SkipLocalsInit]
-        private readonly unsafe void Update(int part)
-        {
-            Piece piece = State.pieces[part];
-            T* delta = stackalloc T[PieceLength];
-            T* gradient = stackalloc T[PieceLength];
-            T* scratch = stackalloc T[PieceLength];
-            Buffer<T> values = State.store.Values.Slice(piece.Offset, piece.Length);
-            // A copy, so that the gradients can still be looked at after the step.
-            State.store.Gradients.Slice(piece.Offset, piece.Length).Span.CopyTo(new Span<T>(gradient, piece.Length));
-            UpdateScope<T> scope = new()
-            {
-                Values = values,
-                Gradient = new Span<T>(gradient, piece.Length),
-                Delta = new Span<T>(delta, piece.Length),
-                Scratch = new Span<T>(scratch, piece.Length),
-                States = State.states,
-                Offset = piece.Offset,
-                LearningRate = LearningRate,
-                Step = Step,
-                StepNumber = StepNumber,
-                TensorFactor = State.factors[piece.Slice],
-                IsVector = State.slices[piece.Slice].Shape.Rank <= 1,
-            };
-            if (Gathers)
-            {
-                State.gathered[part] = Optimizer.Gather(in scope);
-                return;
-            }
-            Optimizer.Update(in scope);
-            State.sums[part] = UpdateSum.Apply(values.Pointer, delta, piece.Length);
+            return gathered;
         }
     }
 
@@ -286,8 +335,12 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
         public readonly void Execute(int part, int worker)
         {
             Piece piece = State.pieces[part];
-            Buffer<T> gradient = State.store.Gradients.Slice(piece.Offset, piece.Length);
-            State.sums[part] = new UpdateSum(Clipping.GradientNorm.SumOfSquares<T>(gradient), 0, 0, 0);
+            double sum = 0;
+            for (int start = 0; start < piece.Length; start += PieceMeasure<T>.BlockLength)
+            {
+                sum += Statistics.SumOfSquares(State.store.Gradients.Slice(piece.Offset + start, Math.Min(PieceMeasure<T>.BlockLength, piece.Length - start)));
+            }
+            State.squares[part] = sum;
         }
     }
 }

@@ -25,11 +25,11 @@ public sealed class ConvolutionTests
         { new Conv2d(3, 3, 2, 1, ChannelsLast: true), [[2, 5, 6, 2], [3, 2, 3, 3], [3]] },
         { new Conv2d(6, (2, 3), 1, Padding.Same, 2, 3, ChannelsLast: true), [[2, 4, 5, 3], [6, 1, 2, 3], [6]] },
         // Done on tiles of 4 by 4: channels that do and do not fill a vector, tiles cut off at the edges, all paddings.
-        { new Conv2d(8, 3, Padding: 1), [[2, 9, 11, 9], [8, 9, 3, 3], [8]] },
-        { new Conv2d(17, 3, Bias: false), [[4, 8, 10, 10], [17, 8, 3, 3]] },
-        { new Conv2d(9, 3, Padding: 2), [[16, 8, 2, 2], [9, 8, 3, 3], [9]] },
-        { new Conv2d(8, 3, Padding: (2, 0)), [[5, 10, 6, 14], [8, 10, 3, 3], [8]] },
-        { new Conv2d(10, 3, Padding: 1, ChannelsLast: true), [[4, 7, 9, 9], [10, 9, 3, 3], [10]] },
+        { new Conv2d(12, 3, Padding: 1), [[2, 13, 11, 9], [12, 13, 3, 3], [12]] },
+        { new Conv2d(25, 3, Bias: false), [[4, 12, 10, 10], [25, 12, 3, 3]] },
+        { new Conv2d(13, 3, Padding: 2), [[16, 12, 2, 2], [13, 12, 3, 3], [13]] },
+        { new Conv2d(12, 3, Padding: (2, 0)), [[5, 14, 6, 14], [12, 14, 3, 3], [12]] },
+        { new Conv2d(14, 3, Padding: 1, ChannelsLast: true), [[4, 7, 9, 13], [14, 13, 3, 3], [14]] },
         { new DepthwiseConv2d(3, 2, 2, 1), [[2, 3, 5, 6], [6, 1, 3, 3], [6]] },
         { new DepthwiseConv2d(3, Bias: false, ChannelsLast: true), [[1, 4, 4, 2], [2, 1, 3, 3]] },
         { new Conv1d(3, 3, 2, 1), [[2, 2, 8], [3, 2, 3], [3]] },
@@ -101,6 +101,75 @@ public sealed class ConvolutionTests
             run.Output("y", run.Builder.Add("op", op, values));
             run.Execute(threads: 2);
             Assert.All(expected.Zip(run.Results["y"]), pair => Assert.Equal(pair.First, pair.Second, 1e-3));
+        }
+    }
+
+    /// <summary>Σ dw·v = Σ dy·(x ∗ v) for any v, and Σ dx·u = Σ dy·(u ∗ w) for any u: gradients of shapes too large for differences.</summary>
+    [Fact]
+    public void GradientsOfLargeImagesAreAdjointToTheDefinition()
+    {
+        foreach ((ConvolutionOp op, int[][] shapes) in new (ConvolutionOp, int[][])[]
+        {
+            (new Conv2d(30, 3, 2, 1, Bias: false), [[2, 17, 15, 16], [30, 17, 3, 3]]),
+            (new Conv2d(40, 3, 1, 1, Bias: false), [[3, 70, 9, 50], [40, 70, 3, 3]]),
+            (new Conv2d(24, 3, 1, 0, Bias: false), [[1, 16, 140, 90], [24, 16, 3, 3]]),
+            (new Conv2d(64, 3, 1, 1, Bias: false), [[33, 64, 7, 7], [64, 64, 3, 3]]),
+            (new Conv2d(27, 3, 1, 2, Bias: false, ChannelsLast: true), [[9, 21, 22, 12], [27, 12, 3, 3]]),
+        })
+        {
+            double[] x = OpRun.Data(OpRun.Count(shapes[0]), 0), w = OpRun.Data(OpRun.Count(shapes[1]), 1);
+            double[] u = OpRun.Data(x.Length, 2), v = OpRun.Data(w.Length, 3);
+            double[] forU = Definition(op, shapes, [u, w]), forV = Definition(op, shapes, [x, v]);
+            double[] dy = OpRun.Data(forU.Length, 4);
+            GraphRun<float> run = new();
+            Value y = run.Builder.Add("op", op, [run.Real("x", shapes[0], x.Select(value => (float)value)), run.Real("w", shapes[1], w.Select(value => (float)value))]);
+            run.Output("y", y, dy.Select(value => (float)value));
+            run.Execute(["x", "w"], threads: 2);
+            RequireEqualProducts(run.Gradients["x"], u, dy, forU);
+            RequireEqualProducts(run.Gradients["w"], v, dy, forV);
+        }
+
+        static void RequireEqualProducts(float[] gradient, double[] direction, double[] dy, double[] change)
+        {
+            double expected = dy.Zip(change, (a, b) => a * b).Sum();
+            double scale = Math.Sqrt(gradient.Sum(g => (double)g * g) * direction.Sum(d => d * d));
+            Assert.Equal(expected, gradient.Zip(direction, (g, d) => g * d).Sum(), 1e-6 * scale);
+        }
+    }
+
+    /// <summary>On tiles, too, what is not finite is seen by those elements only that depend on it.</summary>
+    [Xunit.Theory]
+    [InlineData(float.PositiveInfinity)]
+    [InlineData(float.NegativeInfinity)]
+    [InlineData(float.NaN)]
+    [InlineData(3e38f)]
+    public void WhatIsNotFiniteDoesNotSpread(float value)
+    {
+        float[] x = [.. OpRun.Data(4 * 12 * 9 * 9, 0).Select(number => (float)number)];
+        float[] w = [.. OpRun.Data(12 * 12 * 3 * 3, 1).Select(number => (float)(number + 3))];
+        float[] dy = [.. OpRun.Data(4 * 12 * 9 * 9, 2).Select(number => (float)(number + 3))];
+        // Sample 1, channel 2, row 4, column 3.
+        x[((1 * 12 + 2) * 9 + 4) * 9 + 3] = value;
+        dy[((1 * 12 + 2) * 9 + 4) * 9 + 3] = value;
+        GraphRun<float> run = new();
+        run.Output("y", run.Builder.Add("op", new Conv2d(12, 3, Padding: 1, Bias: false), [run.Real("x", [4, 12, 9, 9], x), run.Real("w", [12, 12, 3, 3], w)]), dy);
+        run.Execute(["x", "w"]);
+        foreach (float[] image in new[] { run.Results["y"], run.Gradients["x"] })
+        {
+            for (int i = 0; i < image.Length; i++)
+            {
+                (int row, int column) = (i / 9 % 9, i % 9);
+                bool near = i / (12 * 81) == 1 && Math.Abs(row - 4) <= 1 && Math.Abs(column - 3) <= 1;
+                Assert.True(float.IsFinite(image[i]) || near, $"{image[i]} at {i}");
+                Assert.True(!near || !float.IsFinite(image[i]) || Math.Abs(image[i]) > 1e37f, $"{image[i]} at {i}");
+            }
+        }
+        for (int i = 0; i < w.Length; i++)
+        {
+            bool reached = i / 108 == 2 || i / 9 % 12 == 2;
+            bool finite = float.IsFinite(run.Gradients["w"][i]);
+            Assert.True(finite || reached, $"{run.Gradients["w"][i]} at {i}");
+            Assert.True(!finite || !reached || float.IsFinite(value), $"{run.Gradients["w"][i]} at {i}");
         }
     }
 

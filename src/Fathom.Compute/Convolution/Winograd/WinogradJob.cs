@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Fathom.Compute;
@@ -38,6 +39,7 @@ internal unsafe struct WinogradJob<T> : IParallelJob where T : unmanaged, IFloat
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Block<V>(int part, int worker) where V : struct, ISimd<V, T>
     {
         (int firstImage, int endImage, int firstStrip, int strips) = Plan.Block(part);
@@ -78,6 +80,7 @@ internal unsafe struct WinogradJob<T> : IParallelJob where T : unmanaged, IFloat
     }
 
     /// <summary>Transforms the products of an image back, along the rows and then down the columns, to [pixel][channel].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Outputs<V>(in Region region, T* products, T* line, T* packed) where V : struct, ISimd<V, T>
     {
         V check = V.Zero;
@@ -105,6 +108,7 @@ internal unsafe struct WinogradJob<T> : IParallelJob where T : unmanaged, IFloat
     }
 
     /// <summary>Brings the rows that the image has into its own layout.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Unpack(in Region region, T* packed, T* target)
     {
         int first = region.FirstStrip * WinogradTransform.Tile;
@@ -185,6 +189,7 @@ internal unsafe struct WinogradWeightJob<T> : IParallelJob where T : unmanaged, 
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Channel<V>(int source) where V : struct, ISimd<V, T>
     {
         T* taps = stackalloc T[Taps * V.Count];

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Fathom.Compute;
 
@@ -42,6 +43,7 @@ internal readonly struct WinogradPatches
     /// <param name="firstStrip">The first strip.</param>
     /// <param name="strips">Their number.</param>
     /// <param name="packed"><see cref="PackedElements"/> elements.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public unsafe void Pack<T>(T* image, int firstStrip, int strips, T* packed) where T : unmanaged, IFloatingPointIeee754<T>
     {
         int first = firstStrip * WinogradTransform.Tile - Top;
@@ -77,6 +79,7 @@ internal readonly struct WinogradPatches
     /// <param name="line"><see cref="LineElements"/> elements.</param>
     /// <param name="tiles">First tile's first position.</param>
     /// <param name="position">From one position to the next.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public unsafe void Transform<T, V>(int strips, T* packed, T* line, T* tiles, nint position)
         where T : unmanaged, IFloatingPointIeee754<T> where V : struct, ISimd<V, T>
     {

@@ -9,12 +9,26 @@ namespace Fathom.Compute;
 /// </summary>
 internal readonly struct WinogradPlan
 {
-    /// <summary>Below these the transforms cost more than the products save.</summary>
-    private const int LeastChannels = 8;
+    /// <summary>Below this the transforms cost more than the products save.</summary>
     private const int LeastTiles = 16;
+
+    /// <summary>Lanes of the widest vectors.</summary>
+    private const int WidestLanes = 16;
+
+    /// <summary>Transformed weights, in elements, that the caches hold; with more, each tile has to pay for reading them.</summary>
+    private const int CachedWeights = 1 << 18;
+
+    /// <summary>And the most that memory is spent for; of sums of the gradient by the weights each worker has as many.</summary>
+    private const int MostWeights = 1 << 22, MostSums = 1 << 20;
+
+    /// <summary>Tiles of a block at least, if there are as many: each block reads all the weights.</summary>
+    private const int LeastTilesAtOnce = 32;
 
     /// <summary>Bytes of transformed tiles that are worked on at a time, so that they stay in the second-level cache.</summary>
     private const long BlockBytes = 448 * 1024;
+
+    /// <summary>The same for the gradient by the weights: each time, all its sums are added to, and they are many.</summary>
+    private const long GradientBytes = 800 * 1024;
 
     /// <summary>Blocks to have at least, if there is work for them.</summary>
     private const int LeastBlocks = 16;
@@ -32,7 +46,8 @@ internal readonly struct WinogradPlan
         Pitch = RoundUp(Target.Channels, Lanes(elementSize));
         Patches = Cut(source, RoundUp(source.Channels, Lanes(elementSize)), top, left, WinogradTransform.Reach);
         long stripBytes = (long)WinogradTransform.Positions * Across * (Patches.Pitch + Pitch) * elementSize;
-        StripsAtOnce = (int)Math.Clamp(BlockBytes / stripBytes, 1, Strips);
+        long blockBytes = Math.Max(BlockBytes, stripBytes * LeastTilesAtOnce / Math.Max(1, Across));
+        StripsAtOnce = (int)Math.Clamp(blockBytes / stripBytes, 1, Strips);
         if (StripsAtOnce < Strips)
         {
             StripsAtOnce = PackedPlanes.CeilingDivide(Strips, PackedPlanes.CeilingDivide(Strips, StripsAtOnce));
@@ -40,10 +55,10 @@ internal readonly struct WinogradPlan
             (MostImages, ImagesAtOnce) = (1, 1);
             return;
         }
-        long most = Math.Max(1, BlockBytes / (stripBytes * Strips));
+        long most = Math.Max(1, blockBytes / (stripBytes * Strips));
         int blocks = Math.Max((int)((shape.Samples + most - 1) / most), LeastBlocks);
         Blocks = Math.Min(shape.Samples, RoundUp(blocks, 4));
-        ImagesAtOnce = (int)Math.Min(most, Math.Max(1, shape.Samples));
+        ImagesAtOnce = (int)Math.Clamp(GradientBytes / (stripBytes * Strips), 1, Math.Max(1, shape.Samples));
         MostImages = Blocks == 0 ? 0 : PackedPlanes.CeilingDivide(shape.Samples, Blocks);
     }
 
@@ -88,8 +103,14 @@ internal readonly struct WinogradPlan
             && shape is { PadTop: >= 0 and <= 2, PadLeft: >= 0 and <= 2 };
         long tiles = (long)shape.Samples * PackedPlanes.CeilingDivide(shape.OutHeight, WinogradTransform.Tile) * PackedPlanes.CeilingDivide(shape.OutWidth, WinogradTransform.Tile);
         bool filled = tiles * WinogradTransform.Tile * WinogradTransform.Tile <= 2L * shape.Samples * shape.OutHeight * shape.OutWidth;
-        return form && filled && tiles >= LeastTiles && Math.Min(shape.InChannels, shape.OutChannels) >= LeastChannels;
+        long weights = (long)WinogradTransform.Positions * shape.InChannels * shape.OutChannels;
+        bool worthwhile = tiles >= (weights > CachedWeights ? 2 * LeastTiles : LeastTiles) && FillsVectors(shape.InChannels) && FillsVectors(shape.OutChannels);
+        return form && filled && worthwhile && weights <= MostWeights;
     }
+
+    /// <summary>The same for the gradient by the weights.</summary>
+    public static bool SuitsWeightGradient(in ConvolutionShape shape) =>
+        Suits(shape) && (long)WinogradTransform.Positions * shape.InChannels * shape.OutChannels <= MostSums;
 
     public static WinogradPlan Forward(in ConvolutionShape shape, int elementSize) => new(shape, false, elementSize);
 
@@ -98,8 +119,8 @@ internal readonly struct WinogradPlan
     /// <summary>Elements of the transformed weights for any vectors.</summary>
     public static int WeightElements(in ConvolutionShape shape)
     {
-        const int widest = 16;
-        return checked(WinogradTransform.Positions * (Math.Max(shape.InChannels * RoundUp(shape.OutChannels, widest), shape.OutChannels * RoundUp(shape.InChannels, widest)) + 2 * widest));
+        int forward = shape.InChannels * RoundUp(shape.OutChannels, WidestLanes), backward = shape.OutChannels * RoundUp(shape.InChannels, WidestLanes);
+        return checked(WinogradTransform.Positions * (Math.Max(forward, backward) + 2 * WidestLanes));
     }
 
     /// <summary>Patches of another image under the same tiles.</summary>
@@ -129,6 +150,9 @@ internal readonly struct WinogradPlan
     /// <summary>Lanes of the widest vectors there are.</summary>
     public static int Lanes(int elementSize) =>
         Vector512.IsHardwareAccelerated ? 64 / elementSize : Vector256.IsHardwareAccelerated ? 32 / elementSize : Vector128.IsHardwareAccelerated ? 16 / elementSize : 1;
+
+    /// <summary>Channels are the lanes; those that stay empty are transformed and multiplied all the same.</summary>
+    private static bool FillsVectors(int channels) => 3 * RoundUp(channels, WidestLanes) <= 4 * channels;
 
     private static int RoundUp(int value, int multiple) => checked((value + multiple - 1) / multiple * multiple);
 }

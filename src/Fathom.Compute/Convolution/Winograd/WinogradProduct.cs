@@ -25,6 +25,7 @@ internal unsafe struct WinogradProduct<T> where T : unmanaged, IFloatingPointIee
     /// <summary>Room for a register tile, if C is to be added to; null if it is to be set.</summary>
     public T* Tile;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void Run<V>() where V : struct, ISimd<V, T>
     {
         for (int position = 0; position < WinogradTransform.Positions; position++)
@@ -46,6 +47,7 @@ internal unsafe struct WinogradProduct<T> where T : unmanaged, IFloatingPointIee
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Panel<V, TWidth>(T* a, T* b, T* c) where V : struct, ISimd<V, T> where TWidth : struct, IExtent
     {
         for (int i = 0; i < Rows;)

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Fathom.Compute;
@@ -43,6 +44,7 @@ internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unm
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Chunk<V>(int chunk, int worker) where V : struct, ISimd<V, T>
     {
         int first = (int)((long)chunk * Plan.Shape.Samples / Chunks.Chunks);
@@ -61,6 +63,7 @@ internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unm
         TransformBack<V>(Sums + (nint)chunk * Chunks.ChunkElements, scratch);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Accumulate<V>(int firstImage, int images, int firstStrip, int strips, bool add, T* scratch) where V : struct, ISimd<V, T>
     {
         Places places = Places.Of(Plan);
@@ -97,6 +100,7 @@ internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unm
         product.Run<V>();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void TransformBack<V>(T* sums, T* scratch) where V : struct, ISimd<V, T>
     {
         Places places = Places.Of(Plan);
