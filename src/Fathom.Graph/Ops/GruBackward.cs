@@ -23,6 +23,7 @@ internal unsafe struct GruBackward<T> : IParallelJob, IVectorKernel<T> where T :
         ScratchCursor<T> scratch = new(context.Scratch);
         int units = sequence.Units;
         Buffer<T> timeMajor = scratch.Take(sequence.Rows * sequence.Features);
+        Buffer<T> turned = scratch.Take(op.TurnedElements(sequence.Features));
         Buffer<T> gates = scratch.Take(sequence.Rows * 3 * units);
         Buffer<T> recurrent = scratch.Take(sequence.Samples * units);
         GruBackward<T> job = new()
@@ -41,8 +42,8 @@ internal unsafe struct GruBackward<T> : IParallelJob, IVectorKernel<T> where T :
             pool = blocks.Inner(context.Pool),
         };
         blocks.Run(ref job, context.Pool);
-        job.Weights(in context, op);
-        RecurrentProjection.Backward(in context, op, sequence, gates, timeMajor);
+        job.Weights(in context, op, turned);
+        RecurrentProjection.Backward(in context, op, sequence, gates, timeMajor, turned);
         if (op.BiasHhOutput >= 0)
         {
             Buffer<T> bias = context.Output(op.BiasHhOutput);
@@ -99,19 +100,19 @@ internal unsafe struct GruBackward<T> : IParallelJob, IVectorKernel<T> where T :
     /// With the matrix product before the reset gate, the candidate's rows of W_hh see h through what arrives at
     /// W_hn·h + b_hn; otherwise they see r·h.
     /// </summary>
-    private readonly void Weights(in KernelContext<T> context, RecurrentGradient op)
+    private readonly void Weights(in KernelContext<T> context, RecurrentGradient op, Buffer<T> turned)
     {
         int units = sequence.Units;
         Buffer<T> before = context.Input(op.CacheInput);
-        RecurrentProjection.RecurrentWeight(in context, op, sequence, gates, 3 * units, before, 0, 2 * units);
+        RecurrentProjection.RecurrentWeight(in context, op, sequence, gates, 3 * units, before, 0, 2 * units, turned);
         if (resetAfter)
         {
-            RecurrentProjection.RecurrentWeight(in context, op, sequence, inner, units, before, 2 * units, units);
+            RecurrentProjection.RecurrentWeight(in context, op, sequence, inner, units, before, 2 * units, units, turned);
         }
         else
         {
             Buffer<T> candidate = gates.Slice(2 * units, gates.Length - 2 * units);
-            RecurrentProjection.RecurrentWeight(in context, op, sequence, candidate, 3 * units, context.Input(op.CacheInput + 2), 2 * units, units);
+            RecurrentProjection.RecurrentWeight(in context, op, sequence, candidate, 3 * units, context.Input(op.CacheInput + 2), 2 * units, units, turned);
         }
     }
 

@@ -24,6 +24,7 @@ internal unsafe struct LstmBackward<T> : IParallelJob, IVectorKernel<T> where T 
         int units = sequence.Units;
         int state = sequence.Samples * units;
         Buffer<T> timeMajor = scratch.Take(sequence.Rows * sequence.Features);
+        Buffer<T> turned = scratch.Take(op.TurnedElements(sequence.Features));
         Buffer<T> gates = scratch.Take(sequence.Rows * 4 * units);
         Buffer<T> recurrent = scratch.Take(state);
         Buffer<T> memory = scratch.Take(state);
@@ -42,8 +43,8 @@ internal unsafe struct LstmBackward<T> : IParallelJob, IVectorKernel<T> where T 
         };
         RecurrentProjection.Start(in context, op.CellInput, memory.Pointer, state);
         blocks.Run(ref job, context.Pool);
-        RecurrentProjection.RecurrentWeight(in context, op, sequence, gates, 4 * units, context.Input(op.CacheInput), 0, 4 * units);
-        RecurrentProjection.Backward(in context, op, sequence, gates, timeMajor);
+        RecurrentProjection.RecurrentWeight(in context, op, sequence, gates, 4 * units, context.Input(op.CacheInput), 0, 4 * units, turned);
+        RecurrentProjection.Backward(in context, op, sequence, gates, timeMajor, turned);
         if (op.H0Output >= 0)
         {
             recurrent.Span.CopyTo(context.Output(op.H0Output));

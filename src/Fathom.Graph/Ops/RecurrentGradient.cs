@@ -80,8 +80,11 @@ public sealed record RecurrentGradient(RecurrentLayer Layer, int InitialStates, 
         int[] x = inputShapes[XInput];
         int sequence = Sequence.Padded(x[0] * x[1] * x[2]);
         int gates = Sequence.Padded(x[0] * x[1] * Layer.Gates * Layer.Units);
-        return checked(sequence + gates + 2 * Sequence.Padded(x[0] * Layer.Units) + Layer.GradientScratch(x[0], x[1]));
+        return checked(sequence + gates + 2 * Sequence.Padded(x[0] * Layer.Units) + Sequence.Padded(TurnedElements(x[2])) + Layer.GradientScratch(x[0], x[1]));
     }
+
+    /// <summary>Room for the gradient of the larger weight, transposed.</summary>
+    internal int TurnedElements(int features) => checked(Layer.Gates * Layer.Units * Math.Max(Layer.Units, features));
 
     public override void Run<T>(in KernelContext<T> context) => Layer.RunGradient(in context, this);
 

@@ -170,6 +170,7 @@ internal unsafe struct RnnBackward<T> : IParallelJob, IVectorKernel<T> where T :
         ScratchCursor<T> scratch = new(context.Scratch);
         int units = sequence.Units;
         Buffer<T> timeMajor = scratch.Take(sequence.Rows * sequence.Features);
+        Buffer<T> turned = scratch.Take(op.TurnedElements(sequence.Features));
         Buffer<T> gates = scratch.Take(sequence.Rows * units);
         Buffer<T> recurrent = scratch.Take(sequence.Samples * units);
         RnnBackward<T> job = new()
@@ -185,8 +186,8 @@ internal unsafe struct RnnBackward<T> : IParallelJob, IVectorKernel<T> where T :
             pool = blocks.Inner(context.Pool),
         };
         blocks.Run(ref job, context.Pool);
-        RecurrentProjection.RecurrentWeight(in context, op, sequence, gates, units, context.Input(op.CacheInput), 0, units);
-        RecurrentProjection.Backward(in context, op, sequence, gates, timeMajor);
+        RecurrentProjection.RecurrentWeight(in context, op, sequence, gates, units, context.Input(op.CacheInput), 0, units, turned);
+        RecurrentProjection.Backward(in context, op, sequence, gates, timeMajor, turned);
         if (op.H0Output >= 0)
         {
             recurrent.Span.CopyTo(context.Output(op.H0Output));

@@ -191,15 +191,14 @@ internal static unsafe class RecurrentProjection
     /// dW_ih = gatesᵀ·x, db_ih = Σ gates and dx = gates·W_ih, with the gradients by the gates' pre-activations as
     /// (T·N, rows). <paramref name="timeMajor"/> is scratch for x and then for dx.
     /// </summary>
-    public static void Backward<T>(in KernelContext<T> context, RecurrentGradient op, Sequence sequence, Buffer<T> gates, Buffer<T> timeMajor)
+    public static void Backward<T>(in KernelContext<T> context, RecurrentGradient op, Sequence sequence, Buffer<T> gates, Buffer<T> timeMajor, Buffer<T> turned)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         int rows = op.Layer.Gates * op.Layer.Units;
         int features = sequence.Features;
         T* mask = op.MaskInput < 0 ? null : context.Input(op.MaskInput).Pointer;
         TimeMajorCopy<T>.Forth(sequence, context.Input(op.XInput).Pointer, mask, timeMajor.Pointer, context.Pool);
-        Gemm.Multiply(true, false, rows, features, sequence.Rows, gates, rows, timeMajor, features,
-            context.Output(op.WeightIhOutput), features, accumulate: false, default, context.Pool);
+        WeightGradient(sequence, gates, rows, timeMajor, features, context.Output(op.WeightIhOutput), rows, turned, context.Pool);
         if (op.BiasIhOutput >= 0)
         {
             Reductions.ColumnSums(sequence.Rows, rows, gates, context.Output(op.BiasIhOutput), accumulate: false, context.Pool);
@@ -213,12 +212,28 @@ internal static unsafe class RecurrentProjection
     }
 
     /// <summary>Part of dW_hh: gatesᵀ·state over all steps, for the given rows of the weight.</summary>
-    public static void RecurrentWeight<T>(in KernelContext<T> context, RecurrentGradient op, Sequence sequence, Buffer<T> gates, int gateStride, Buffer<T> states, int firstRow, int rows)
+    public static void RecurrentWeight<T>(in KernelContext<T> context, RecurrentGradient op, Sequence sequence, Buffer<T> gates, int gateStride, Buffer<T> states, int firstRow, int rows, Buffer<T> turned)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         int units = sequence.Units;
-        Gemm.Multiply(true, false, rows, units, sequence.Rows, gates, gateStride, states.Slice(0, sequence.Rows * units), units,
-            context.Output(op.WeightHhOutput).Slice(firstRow * units, rows * units), units, accumulate: false, default, context.Pool);
+        WeightGradient(sequence, gates, gateStride, states.Slice(0, sequence.Rows * units), units,
+            context.Output(op.WeightHhOutput).Slice(firstRow * units, rows * units), rows, turned, context.Pool);
+    }
+
+    /// <summary>
+    /// gatesᵀ·values (rows, columns) over all steps. Where there are more gates than values, as valuesᵀ·gates, which reads the
+    /// larger factor by rows, and turned afterwards: the same sums in the same order.
+    /// </summary>
+    private static void WeightGradient<T>(Sequence sequence, Buffer<T> gates, int gateStride, Buffer<T> values, int columns, Buffer<T> result, int rows, Buffer<T> turned, WorkerPool pool)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (rows <= columns)
+        {
+            Gemm.Multiply(true, false, rows, columns, sequence.Rows, gates, gateStride, values, columns, result, columns, accumulate: false, default, pool);
+            return;
+        }
+        Gemm.Multiply(true, false, columns, rows, sequence.Rows, values, columns, gates, gateStride, turned, rows, accumulate: false, default, pool);
+        Transposition.Run(columns, rows, turned, rows, result, columns);
     }
 }
 
