@@ -53,9 +53,9 @@ public struct TensorRow
     [FieldOffset(56)]
     public uint Denormals;
 
-    // Keeps the row one cache line; 0 until a later schema gives it a meaning.
+    /// <summary>Zeros of a tensor whose other elements reach down to the smallest normal numbers: what was below became zero.</summary>
     [FieldOffset(60)]
-    internal uint Reserved;
+    public uint Flushed;
 
     /// <summary><see cref="Zeros"/> as a share of <see cref="Count"/>; NaN when not measured.</summary>
     public readonly double ZeroShare => Share(Zeros);

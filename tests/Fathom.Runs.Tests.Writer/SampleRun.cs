@@ -40,6 +40,7 @@ public static class SampleRun
                 PositiveInfinities = mix >> 3,
                 NegativeInfinities = mix >> 4,
                 Denormals = uint.MaxValue - mix,
+                Flushed = mix >> 5,
             };
         }
     }

@@ -76,7 +76,7 @@ public sealed class RunRoundTripTests : IDisposable
         {
             Mean = 1.5, Std = 2.5, L2 = 1e-42, MaxAbs = 3e38,
             Count = 11, Zeros = 22, Saturated = 33, NaNs = 44,
-            PositiveInfinities = 55, NegativeInfinities = 66, Denormals = 77,
+            PositiveInfinities = 55, NegativeInfinities = 66, Denormals = 77, Flushed = 88,
         };
         using (RunWriter writer = RunWriter.Create(_folder.File(), SampleRun.Header(), SampleRun.Columns(2)))
         {
@@ -91,7 +91,7 @@ public sealed class RunRoundTripTests : IDisposable
                 bytes.Write(number);
             }
 
-            foreach (uint number in (uint[])[11, 22, 33, 44, 55, 66, 77, 0])
+            foreach (uint number in (uint[])[11, 22, 33, 44, 55, 66, 77, 88])
             {
                 bytes.Write(number);
             }

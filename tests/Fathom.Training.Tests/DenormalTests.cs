@@ -31,6 +31,23 @@ public sealed class DenormalTests
         Assert.Contains(session.Parameters.Gradients.Span.ToArray(), gradient => Math.Abs(gradient) is > 0 and < 1e-30f);
     });
 
+    /// <summary>Between the layers that are well and those without any gradient are some where zeros begin.</summary>
+    [Theory]
+    [InlineData("sigmoid")]
+    [InlineData("tanh")]
+    public void WhatWasFlushedIsCounted(string network)
+    {
+        using WorkerPool pool = new(1);
+        using TrainingSession session = new(Dying(network), Digits, pool);
+        Run(session, 1);
+        ProbeSet<float> watch = session.Watch!;
+        int[] gradients = [.. Enumerable.Range(0, session.Probes.Count).Where(i => session.Probes[i].Kind == ProbeKind.ActivationGradient)];
+        int[] flushed = [.. gradients.Where(i => watch.Statistics[i].Flushed > 0)];
+        Assert.InRange(flushed.Length, 1, gradients.Length / 2);
+        Assert.All(gradients.Where(i => i < flushed[0]), i => Assert.Equal(watch.Statistics[i].Count, watch.Statistics[i].Zeros));
+        Assert.All(gradients.Where(i => i > flushed[^1]), i => Assert.Equal(0, watch.Statistics[i].Zeros));
+    }
+
     /// <summary>What the tests above are about is there indeed.</summary>
     [Theory]
     [InlineData("sigmoid")]

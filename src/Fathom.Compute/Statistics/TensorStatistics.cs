@@ -74,6 +74,14 @@ public struct TensorStatistics
         }
     }
 
+    /// <summary>
+    /// Zeros that <see cref="FlushToZero"/> accounts for, in a tensor of floats: all of them if the smallest of the other
+    /// elements lie within a factor of 16 of the smallest normal number, 2⁻¹²⁶, and 0 if the tensor keeps clear of it. A
+    /// tensor that had zeros anyway, such as a gradient behind a ReLU, counts those too; one that was flushed as a whole is
+    /// not told from one of zeros, but the next one on is at the edge.
+    /// </summary>
+    public readonly long Flushed => Exponents[1] + Exponents[2] + Exponents[3] + Exponents[4] > 0 ? Zeros : 0;
+
     /// <summary>Number of elements that are neither infinite nor NaN.</summary>
     public readonly long Finite => Count - NaN - PositiveInfinity - NegativeInfinity;
 

@@ -55,6 +55,7 @@ public sealed class RunRecorder : IDisposable
                 PositiveInfinities = (uint)from.PositiveInfinity,
                 NegativeInfinities = (uint)from.NegativeInfinity,
                 Denormals = (uint)from.Denormals,
+                Flushed = (uint)from.Flushed,
             };
         }
         if (step.Step % session.StepsPerEpoch == 0)
