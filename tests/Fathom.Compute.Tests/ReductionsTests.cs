@@ -24,6 +24,23 @@ public sealed class ReductionsTests
         Compare<double>(rows, columns, 1e-14);
     }
 
+    [Fact]
+    public void A_columns_sum_does_not_depend_on_its_place()
+    {
+        const int rows = 301, columns = 150;
+        AlignedMemory<float> x = Native.Uniform<float>(6, rows * columns), sums = new(columns), column = new(rows), sum = new(1);
+        Reductions.ColumnSums(rows, columns, x.Buffer, sums.Buffer, false, WorkerPool.Single);
+        for (int j = 0; j < columns; j++)
+        {
+            for (int i = 0; i < rows; i++)
+            {
+                column.Buffer.Span[i] = x.Buffer.Span[i * columns + j];
+            }
+            Reductions.ColumnSums(rows, 1, column.Buffer, sum.Buffer, false, WorkerPool.Single);
+            Assert.Equal(sum.Buffer.Span[0], sums.Buffer.Span[j]);
+        }
+    }
+
     private static void Compare<T>(int rows, int columns, double tolerance) where T : unmanaged, IFloatingPointIeee754<T>
     {
         AlignedMemory<T> x = Native.Uniform<T>(5, rows * columns), columnSums = Native.Filled(columns, T.One), rowSums = Native.Filled(rows, T.One);

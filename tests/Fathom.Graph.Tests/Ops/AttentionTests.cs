@@ -15,6 +15,7 @@ public sealed class AttentionTests
         { new(Causal: true), [2, 3, 4, 5], [2, 3, 9, 5], 2 },
         { new(Masked: true), [3, 2, 4, 5], [3, 2, 19, 5], 3 },
         { new(Causal: true, Masked: true, PairMasked: true), [2, 5, 3], [2, 5, 3], 3 },
+        { new(Masked: true), [2, 19, 3], [2, 37, 3], 2 }, // more than one block of rows, and of lanes
     };
 
     public static TheoryData<MultiHeadAttention, int[]> Heads => new()
