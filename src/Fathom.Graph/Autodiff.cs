@@ -98,7 +98,7 @@ public static class Autodiff
                 {
                     arrives |= Settle(new Value(node, output));
                 }
-                if (arrives && node.Inputs.Any(Needs))
+                if (arrives && DependsOn(node, needed))
                 {
                     GradientScope scope = new(node, this);
                     node.Op.Differentiate(scope);
@@ -129,7 +129,7 @@ public static class Autodiff
             HashSet<Value> dependents = [.. wanted];
             foreach (Node node in graph.Nodes)
             {
-                if (node.Inputs.Any(dependents.Contains))
+                if (DependsOn(node, dependents))
                 {
                     for (int output = 0; output < node.Outputs.Length; output++)
                     {
@@ -138,6 +138,18 @@ public static class Autodiff
                 }
             }
             return dependents;
+        }
+
+        private static bool DependsOn(Node node, HashSet<Value> values)
+        {
+            foreach (Value input in node.Inputs)
+            {
+                if (values.Contains(input))
+                {
+                    return true;
+                }
+            }
+            return false;
         }
     }
 }

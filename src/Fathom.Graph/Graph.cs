@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Text;
 
@@ -10,13 +9,14 @@ namespace Fathom.Graphs;
 /// </summary>
 public sealed class Graph
 {
-    private readonly FrozenDictionary<string, Node> byName;
+    // Most graphs are steps on the way to another one, and nobody asks them for a name.
+    private readonly Lazy<Dictionary<string, Node>> byName;
 
     internal Graph(ImmutableArray<Node> nodes, ImmutableArray<Value> outputs)
     {
         Nodes = nodes;
         Outputs = outputs;
-        byName = nodes.ToFrozenDictionary(node => node.Name);
+        byName = new Lazy<Dictionary<string, Node>>(() => Nodes.ToDictionary(node => node.Name));
     }
 
     public ImmutableArray<Node> Nodes { get; }
@@ -35,7 +35,7 @@ public sealed class Graph
 
     public Node this[string name] => Find(name) ?? throw new GraphException($"no node is named '{name}'");
 
-    public Node? Find(string name) => byName.GetValueOrDefault(name);
+    public Node? Find(string name) => byName.Value.GetValueOrDefault(name);
 
     /// <summary>One line per node: name, op, inputs, shapes, and for a gradient node the forward node it belongs to.</summary>
     public override string ToString()

@@ -14,6 +14,7 @@ public sealed class GraphBuilder
     private readonly Dictionary<string, int> counters = [];
     private readonly Dictionary<string, Node> parameters = [];
     private readonly HashSet<string> tied = [];
+    private readonly int known;
 
     public GraphBuilder()
     {
@@ -25,6 +26,7 @@ public sealed class GraphBuilder
         nodes.AddRange(graph.Nodes);
         names.UnionWith(graph.Nodes.Select(node => node.Name));
         parameters = graph.Parameters.ToDictionary(node => node.Name);
+        known = nodes.Count;
     }
 
     /// <summary>A name that no node has, to add a node under.</summary>
@@ -162,7 +164,7 @@ public sealed class GraphBuilder
     public Graph Build(params ReadOnlySpan<Value> outputs)
     {
         Graph graph = new([.. nodes], [.. outputs]);
-        GraphVerifier.Verify(graph);
+        GraphVerifier.Verify(graph, known);
         return graph;
     }
 

@@ -7,14 +7,23 @@ namespace Fathom.Graphs;
 public static class GraphVerifier
 {
     /// <exception cref="GraphException">The first thing that does not hold, by node.</exception>
-    public static void Verify(Graph graph)
+    public static void Verify(Graph graph) => Verify(graph, 0);
+
+    /// <param name="graph">The graph.</param>
+    /// <param name="known">How many nodes at its beginning are those of a graph that has been verified, in the same order.</param>
+    /// <exception cref="GraphException">The first thing that does not hold, by node.</exception>
+    internal static void Verify(Graph graph, int known)
     {
         if (graph.Outputs.IsEmpty)
         {
             throw new GraphException("the graph has no output");
         }
-        HashSet<Node> seen = new(ReferenceEqualityComparer.Instance);
-        foreach (Node node in graph.Nodes)
+        HashSet<Node> seen = new(graph.Nodes.Length, ReferenceEqualityComparer.Instance);
+        foreach (Node node in graph.Nodes.AsSpan()[..known])
+        {
+            seen.Add(node);
+        }
+        foreach (Node node in graph.Nodes.AsSpan()[known..])
         {
             VerifyInputs(node, seen);
             VerifyTypes(node);

@@ -27,10 +27,34 @@ public sealed class Shape : IEquatable<Shape>
     public Dim this[Index index] => Dims[index];
 
     /// <summary>True if an extent grows with the batch.</summary>
-    public bool HasBatch => Dims.Any(dim => dim.PerSample);
+    public bool HasBatch
+    {
+        get
+        {
+            foreach (Dim dim in Dims)
+            {
+                if (dim.PerSample)
+                {
+                    return true;
+                }
+            }
+            return false;
+        }
+    }
 
     /// <summary>Number of elements with the batch size taken as 1.</summary>
-    public long ElementsPerSample => Dims.Aggregate(1L, (product, dim) => checked(product * dim.Size));
+    public long ElementsPerSample
+    {
+        get
+        {
+            long product = 1;
+            foreach (Dim dim in Dims)
+            {
+                product = checked(product * dim.Size);
+            }
+            return product;
+        }
+    }
 
     public static Shape Of(params ReadOnlySpan<Dim> dims) => new([.. dims]);
 
@@ -47,10 +71,27 @@ public sealed class Shape : IEquatable<Shape>
     }
 
     /// <summary>The extents for a given batch size.</summary>
-    public int[] Bind(int batch) => [.. Dims.Select(dim => dim.Bind(batch))];
+    public int[] Bind(int batch)
+    {
+        // Loops, here and above: a plan of 10,000 layers asks some 100,000 times.
+        int[] extents = new int[Dims.Length];
+        for (int i = 0; i < extents.Length; i++)
+        {
+            extents[i] = Dims[i].Bind(batch);
+        }
+        return extents;
+    }
 
     /// <summary>Number of elements for a given batch size.</summary>
-    public int Elements(int batch) => Dims.Aggregate(1, (product, dim) => checked(product * dim.Bind(batch)));
+    public int Elements(int batch)
+    {
+        int product = 1;
+        foreach (Dim dim in Dims)
+        {
+            product = checked(product * dim.Bind(batch));
+        }
+        return product;
+    }
 
     /// <summary>The same shape with the last extent replaced.</summary>
     public Shape WithLast(Dim last) => new(Dims.SetItem(Rank - 1, last));
