@@ -48,6 +48,45 @@ public sealed class TrainingSessionTests
         Assert.Equal(Bits(Train(1, 60)), Bits(Train(1, 60, watch: false)));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void TheOptimizersPassMeasuresWhatItPassesOver(int threads)
+    {
+        using WorkerPool pool = new(threads);
+        ModelDefinition model = Model(width: 300, batch: 64); // weights of more than one piece
+        using TrainingSession watched = new(model, Digits, pool);
+        using TrainingSession bare = new(model, Digits, pool, watch: false);
+        for (int step = 0; step < 3; step++)
+        {
+            float[] before = watched.Parameters.Values.Span.ToArray();
+            double norm = bare.Step().GradientNorm;
+            Assert.Equal(norm, watched.Step().GradientNorm); // to the bit
+            Assert.Equal(watched.Optimizer.GradientNorm(pool), norm);
+            for (int i = 0; i < watched.Probes.Count; i++)
+            {
+                if (watched.Probes[i].Kind is not (ProbeKind.Parameter or ProbeKind.ParameterGradient))
+                {
+                    continue;
+                }
+                ParameterSlice slice = watched.Parameters.Find(watched.Probes[i].Node.Name);
+                using AlignedMemory<float> tensor = new(slice.Length);
+                ReadOnlySpan<float> elements = watched.Probes[i].Kind == ProbeKind.Parameter ? before.AsSpan(slice.Offset, slice.Length) : watched.Parameters.Gradient(slice).Span;
+                elements.CopyTo(tensor.Buffer.Span);
+                TensorStatistics expected = default, found = watched.Watch!.Statistics[i];
+                Statistics.Measure(tensor.Buffer, ref expected, pool);
+                Assert.Equal((expected.Count, expected.Zeros, expected.MaxAbs, expected.Denormals), (found.Count, found.Zeros, found.MaxAbs, found.Denormals));
+                Assert.Equal(expected.L2, found.L2, 1e-12 * expected.L2);
+                Assert.Equal(expected.Mean, found.Mean, 1e-12 * (1e-30 + expected.L2));
+                Assert.Equal(expected.Variance, found.Variance, 1e-10 * expected.Variance);
+                for (int bin = 0; bin < ExponentHistogram.Length; bin++)
+                {
+                    Assert.Equal(expected.Exponents[bin], found.Exponents[bin]);
+                }
+            }
+        }
+    }
+
     [Fact]
     public void AnotherSeedGivesOtherWeights()
     {

@@ -69,6 +69,7 @@ internal readonly unsafe struct ExponentLanes512(Vector512<byte> lanes) : IExpon
     public static ExponentLanes512 Exponents(float* x, ref ExponentLanes512 largest)
     {
         const byte LargerMagnitude = 0b1011; // and without its sign
+        // Blocks of several tensors take turns, which the hardware's own prefetching does not follow; 4 KiB ahead.
         for (int line = 0; line < 4; line++)
         {
             Sse.Prefetch0(x + 1024 + 16 * line);

@@ -5,18 +5,21 @@ using Fathom.Training.Execution;
 
 namespace Fathom.Diagnosis.Monitoring;
 
-/// <summary>Writes a session into a run file, one row a step.</summary>
+/// <summary>
+/// Writes a session into a run file, one row a step. The row of a step is written while the next step is being computed;
+/// everything else is in the file, after the rows before it, when its call returns.
+/// </summary>
 public sealed class RunRecorder : IDisposable
 {
     private readonly TrainingSession session;
     private readonly RunWriter writer;
-    private readonly TensorRow[] rows;
+    private readonly RowThread rows;
     private readonly uint[] bins = new uint[ExponentHistogram.Length];
 
     private RunRecorder(TrainingSession session, RunWriter writer)
     {
         (this.session, this.writer) = (session, writer);
-        rows = new TensorRow[session.Probes.Count];
+        rows = new RowThread(writer, session.Probes.Count);
     }
 
     /// <summary>The columns of a session's run: its probes in their order.</summary>
@@ -35,14 +38,15 @@ public sealed class RunRecorder : IDisposable
     public static RunRecorder Append(string path, TrainingSession session, RunWriterOptions? options = null) =>
         new(session, RunWriter.Append(path, session.NextStep - 1, Columns(session), options));
 
-    /// <summary>Appends the step just done. Allocates nothing.</summary>
+    /// <summary>Appends the step just done; the step before is in the file when it returns. Allocates nothing.</summary>
     public void Step(in StepResult step)
     {
         ReadOnlySpan<TensorStatistics> statistics = session.Watch!.Statistics;
-        for (int i = 0; i < rows.Length; i++)
+        Span<TensorRow> next = rows.Rows;
+        for (int i = 0; i < next.Length; i++)
         {
             ref readonly TensorStatistics from = ref statistics[i];
-            rows[i] = new TensorRow
+            next[i] = new TensorRow
             {
                 Mean = from.Mean,
                 Std = Math.Sqrt(from.Variance),
@@ -62,14 +66,21 @@ public sealed class RunRecorder : IDisposable
         {
             RecordHistograms(step.Step, statistics);
         }
-        writer.AppendStep(new StepRow(step.Step, step.Epoch, step.Loss, step.LearningRate, step.GradientNorm, step.ClippedNorm, step.Milliseconds), rows);
+        rows.Write(new StepRow(step.Step, step.Epoch, step.Loss, step.LearningRate, step.GradientNorm, step.ClippedNorm, step.Milliseconds));
     }
 
-    public void Evaluation(long step, int epoch, string split, Evaluation evaluation) =>
+    /// <summary>Returns when every step so far is in the file.</summary>
+    public void Wait() => rows.Wait();
+
+    public void Evaluation(long step, int epoch, string split, Evaluation evaluation)
+    {
+        Wait();
         writer.AppendEvaluation(step, epoch, split, evaluation.Loss, evaluation.Metric, evaluation.MetricKind == Training.Losses.MetricKind.R2 ? "r2" : "accuracy");
+    }
 
     public void Finding(Finding finding)
     {
+        Wait();
         writer.AppendFinding(finding.Step, finding.Rule, finding.Severity.ToString().ToLowerInvariant(), finding.Cause, finding.Confidence, FindingJson.Write(finding));
         writer.Pin(finding.Step, radius: 50);
     }
@@ -84,15 +95,28 @@ public sealed class RunRecorder : IDisposable
         Finding(finding with { Step = step });
     }
 
-    public void Event(long step, string kind, string text) => writer.AppendEvent(step, kind, text);
+    public void Event(long step, string kind, string text)
+    {
+        Wait();
+        writer.AppendEvent(step, kind, text);
+    }
 
-    public void Complete(string status) => writer.Complete(status);
+    public void Complete(string status)
+    {
+        Wait();
+        writer.Complete(status);
+    }
 
-    public void Dispose() => writer.Dispose();
+    public void Dispose()
+    {
+        rows.Dispose();
+        writer.Dispose();
+    }
 
     /// <summary>Binary exponents once an epoch: which share would underflow or overflow in a smaller format changes slowly.</summary>
     private void RecordHistograms(long step, ReadOnlySpan<TensorStatistics> statistics)
     {
+        Wait(); // they are kept until the next step is appended, which is to be their own
         for (int i = 0; i < statistics.Length; i++)
         {
             if (session.Probes[i].Kind == ProbeKind.ParameterUpdate)

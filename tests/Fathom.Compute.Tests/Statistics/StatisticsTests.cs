@@ -125,6 +125,56 @@ public sealed class StatisticsTests
         }
     }
 
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(100, 33)]
+    [InlineData(10_000, 2048)]
+    [InlineData(70_001, 9000)] // more groups than the slices hold, at the narrower widths
+    public unsafe void Parts_seen_block_by_block_join_to_the_whole(int length, int block)
+    {
+        AlignedMemory<float> x = Native.Uniform<float>(length, length);
+        TensorStatistics whole = Measure(x), joined = default;
+        byte[] memory = new byte[StatisticsPass<float>.MemoryBytes];
+        var parts = new StatisticsPart[2];
+        joined.Begin(length);
+        fixed (byte* pinned = memory)
+        {
+            for (int part = 0; part < 2; part++)
+            {
+                Buffer<float> mine = part == 0 ? x.Buffer.Slice(0, length / 2) : x.Buffer.Slice(length / 2, length - length / 2);
+                var pass = new StatisticsPass<float>(pinned, in joined, mine, float.NaN, float.NaN, true);
+                for (int start = 0; start < mine.Length; start += block)
+                {
+                    Buffer<float> next = mine.Slice(start, Math.Min(block, mine.Length - start));
+                    Assert.Equal(Compute.Statistics.SumOfSquares(next), pass.Add(next)); // to the bit
+                }
+                pass.Complete(ref joined, out parts[part]);
+            }
+        }
+        joined.Join(parts);
+        Assert.Equal(Bins(whole), Bins(joined));
+        Assert.Equal((whole.Count, whole.MaxAbs, whole.Zeros, whole.Denormals), (joined.Count, joined.MaxAbs, joined.Zeros, joined.Denormals));
+        Assert.Equal(whole.Mean, joined.Mean, 1e-14);
+        Assert.Equal(1, whole.Variance == joined.Variance ? 1 : joined.Variance / whole.Variance, 1e-12);
+        Assert.Equal(whole.L2, joined.L2, 1e-12 * whole.L2);
+    }
+
+    [Fact]
+    public void A_tensor_whose_sizes_drift_is_counted_as_before()
+    {
+        TensorStatistics statistics = default;
+        foreach (float scale in new[] { 1f, 1e-20f, 1e20f, 0f, 1e-40f, 1f })
+        {
+            AlignedMemory<float> x = Native.Uniform<float>(5000, 7);
+            foreach (ref float element in x.Buffer.Span)
+            {
+                element *= scale;
+            }
+            Compute.Statistics.Measure(x.Buffer, ref statistics, WorkerPool.Single); // the window of the last time does not fit
+            AssertSame(Measure(x), statistics);
+        }
+    }
+
     [Fact]
     public void Shares_say_what_a_narrower_format_would_lose()
     {

@@ -135,7 +135,7 @@ public sealed class OptimizerStateTests
         Assert.Equal("the state of adam has no tensor 'optimizer.p0.0'; it belongs to another network or optimizer", error.Message);
         error = Assert.Throws<TrainingException>(() => adam.Import(new Dictionary<string, float[]> { ["optimizer.p0.0"] = new float[2] }));
         Assert.Equal("the tensor 'optimizer.p0.0' has 2 elements; the parameter has 1", error.Message);
-        error = Assert.Throws<TrainingException>(() => adam.Step(new Sgd(), 0.1, 1, new UpdateSize[5], WorkerPool.Single));
+        error = Assert.Throws<TrainingException>(() => adam.Step(new Sgd(), 0.1, 1, new UpdateSize[6], WorkerPool.Single));
         Assert.Equal("the optimizer state belongs to adam with 2 tensors per parameter, not to sgd with 0", error.Message);
     }
 
@@ -153,10 +153,10 @@ public sealed class OptimizerStateTests
         return (store.Values.Span.ToArray(), updates);
     }
 
-    /// <summary>Five parameters around the length of a piece.</summary>
+    /// <summary>Parameters around the lengths of a block and of a piece.</summary>
     private static ParameterStore<float> Store()
     {
-        ParameterStore<float> store = ParameterTensors.Store<float>([1], [2047], [2048], [3, 683], [100, 101]);
+        ParameterStore<float> store = ParameterTensors.Store<float>([1], [2047], [2048], [3, 683], [100, 101], [8193]);
         for (int i = 0; i < store.Values.Length; i++)
         {
             store.Values.Span[i] = (float)Math.Sin(0.37 * i);
