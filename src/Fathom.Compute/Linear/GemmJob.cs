@@ -180,7 +180,7 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
         }
         bool more = TransposeB && j + width < region.Columns;
         b.Next = more ? region.B + (j + width) * BStride : b.Row + Ahead * b.Depth;
-        b.NextStep = more ? 64 / sizeof(T) : b.Depth;
+        b.NextStep = more ? 64 * TWidth.Extent / sizeof(T) : b.Depth;
         if (valid < width || (region.Add && region.Bias != null))
         {
             GuardedColumn<V, TWidth>(region, b, j, valid);

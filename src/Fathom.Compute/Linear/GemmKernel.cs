@@ -33,8 +33,8 @@ internal static unsafe class GemmKernel
     /// <param name="aTile">From one tile to the next.</param>
     /// <param name="b">As many elements per term as the tile is wide.</param>
     /// <param name="bDepth">From one term to the next.</param>
-    /// <param name="next">What will be needed next: a line of it is asked for with every term, so that nobody waits for it.</param>
-    /// <param name="nextStep">From one of these lines to the next.</param>
+    /// <param name="next">What will be needed next: a line of it for each vector is asked for with every term, so that nobody waits for it.</param>
+    /// <param name="nextStep">From what is asked for with one term to the next.</param>
     /// <param name="start">What the sums start with: C itself, or a row of biases; null for 0.</param>
     /// <param name="startRow">From one row of it to the next; 0 if all rows start alike.</param>
     /// <param name="c">The result, as wide as the tile.</param>
@@ -149,6 +149,10 @@ internal static unsafe class GemmKernel
                 if (Sse.IsSupported)
                 {
                     Sse.Prefetch0(next);
+                    if (TWidth.Extent > 1)
+                    {
+                        Sse.Prefetch0((byte*)next + 64);
+                    }
                     next += nextStep;
                 }
                 V ba = V.Load(row);

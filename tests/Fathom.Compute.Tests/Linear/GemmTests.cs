@@ -46,13 +46,45 @@ public sealed class GemmTests
     }
 
     [Theory]
+    [InlineData(100, 128, 512)] // B's rows fall into few cache sets, and are packed
+    [InlineData(97, 140, 1024)] // so are A's
+    [InlineData(260, 512, 64)]
+    public void Products_with_strides_of_powers_of_two_agree_with_the_definition(int m, int n, int k)
+    {
+        using var pool = new WorkerPool(2);
+        for (int bits = 0; bits < 4; bits++)
+        {
+            Compare<float>((bits & 1) != 0, (bits & 2) != 0, m, n, k, 0, false, bits == 2, (bits & 1) != 0 ? pool : WorkerPool.Single);
+        }
+        Compare<double>(false, false, m, n, k, 0, true, true, pool);
+    }
+
+    [Fact]
+    public void Columns_that_are_left_over_are_the_same_in_any_vector()
+    {
+        // 100 columns take two full vectors and a narrow one, 36 of the same ones other widths: each must be the same sum.
+        const int rows = 37, depth = 50, wide = 100;
+        AlignedMemory<float> a = Native.Uniform<float>(1, rows * depth), b = Native.Uniform<float>(2, depth * wide), whole = new(rows * wide);
+        Gemm.Multiply(false, false, rows, wide, depth, a.Buffer, depth, b.Buffer, wide, whole.Buffer, wide, false, default, WorkerPool.Single);
+        for (int columns = 1; columns <= 36; columns++)
+        {
+            AlignedMemory<float> c = new(rows * columns);
+            Gemm.Multiply(false, false, rows, columns, depth, a.Buffer, depth, b.Buffer.Slice(wide - columns, (depth - 1) * wide + columns), wide, c.Buffer, columns, false, default, WorkerPool.Single);
+            for (int i = 0; i < rows; i++)
+            {
+                Assert.Equal(whole.Buffer.Span.Slice(i * wide + wide - columns, columns).ToArray(), c.Buffer.Span.Slice(i * columns, columns).ToArray());
+            }
+        }
+    }
+
+    [Theory]
     [InlineData(false, false)]
     [InlineData(false, true)]
     [InlineData(true, false)]
     [InlineData(true, true)]
     public void The_result_is_the_same_bits_for_any_number_of_threads(bool transposeA, bool transposeB)
     {
-        foreach ((int m, int n, int k) in new[] { (150, 170, 600), (64, 100, 784), (513, 40, 100) })
+        foreach ((int m, int n, int k) in new[] { (150, 170, 600), (64, 100, 784), (64, 100, 100), (100, 100, 64), (513, 40, 100) })
         {
             AlignedMemory<float> a = Native.Uniform<float>(1, m * k), b = Native.Uniform<float>(2, k * n), c = new(m * n);
             float[]? first = null;
