@@ -19,7 +19,15 @@ public sealed unsafe class AlignedMemory<T> : IDisposable where T : unmanaged
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         Length = length;
         NativeMemoryUse.Reserve(Bytes);
-        pointer = (T*)NativeMemory.AlignedAlloc((nuint)Bytes, Alignment);
+        try
+        {
+            pointer = (T*)NativeMemory.AlignedAlloc((nuint)Bytes, Alignment);
+        }
+        catch (OutOfMemoryException)
+        {
+            NativeMemoryUse.Release(Bytes);
+            throw;
+        }
         NativeMemory.Clear(pointer, (nuint)Bytes);
     }
 
@@ -59,11 +67,19 @@ internal static class NativeMemoryUse
     public static void Reserve(long bytes)
     {
         long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        long total = Interlocked.Add(ref used, bytes);
-        if (total > available)
+        while (true)
         {
-            Interlocked.Add(ref used, -bytes);
-            throw new InsufficientMemoryException(FormattableString.Invariant($"{total / 1e9:0.0} GB of memory would be in use, and there are {available / 1e9:0.0}"));
+            // Nothing is counted before it fits: while a block that is refused was in the sum, others would be refused too.
+            long before = Volatile.Read(ref used);
+            long total = before + bytes;
+            if (total > available)
+            {
+                throw new InsufficientMemoryException(FormattableString.Invariant($"{total / 1e9:0.0} GB of memory would be in use, and there are {available / 1e9:0.0}"));
+            }
+            if (Interlocked.CompareExchange(ref used, total, before) == before)
+            {
+                return;
+            }
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace Fathom.Compute.Tests;
@@ -14,6 +15,39 @@ public sealed class AlignedMemoryTests
         }
         using AlignedMemory<Page> small = new(3);
         Assert.Equal(3, small.Length);
+    }
+
+    [Fact]
+    public void WhatIsRefusedOnOneThreadIsNotInTheWayOfAnother()
+    {
+        bool stop = false;
+        Thread greedy = new(() =>
+        {
+            while (!Volatile.Read(ref stop))
+            {
+                try
+                {
+                    new AlignedMemory<Page>(int.MaxValue).Dispose();
+                }
+                catch (InsufficientMemoryException)
+                {
+                    // as it should be
+                }
+            }
+        });
+        greedy.Start();
+        try
+        {
+            for (long start = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(start).TotalSeconds < 1;)
+            {
+                using AlignedMemory<byte> small = new(16);
+            }
+        }
+        finally
+        {
+            Volatile.Write(ref stop, true);
+            greedy.Join();
+        }
     }
 
     [StructLayout(LayoutKind.Sequential, Size = 4096)]
