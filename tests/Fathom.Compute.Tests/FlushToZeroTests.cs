@@ -75,6 +75,43 @@ public sealed class FlushToZeroTests
         }
     }
 
+    /// <summary>A new thread has the register of the one that starts it.</summary>
+    [Fact]
+    public void WorkersStartedWithinAStretchDoNotFlushOutside()
+    {
+        WorkerPool pool;
+        using (FlushToZero.Begin())
+        {
+            pool = new WorkerPool(3);
+        }
+        using AlignedMemory<float> x = new(40 * Elementwise.PartLength), y = new(x.Length);
+        x.Buffer.Span.Fill(SmallestNormal);
+        for (int round = 0; round < 20; round++)
+        {
+            Elementwise.Map(new Half(), x.Buffer, y.Buffer, pool);
+            Assert.Equal(y.Length, Nonzero(y.Buffer.Span));
+        }
+        pool.Dispose();
+    }
+
+    /// <summary>The processor's own exceptions reset the register.</summary>
+    [Fact]
+    public void WorkersFlushAfterANullReferenceToo()
+    {
+        if (!FlushToZero.Supported)
+        {
+            return;
+        }
+        using WorkerPool pool = new(2);
+        using FlushToZero flush = FlushToZero.Begin();
+        for (int round = 0; round < 20; round++)
+        {
+            HalvesAfterFailure job = new() { Results = new float[64], Nothing = null };
+            Assert.Throws<NullReferenceException>(() => pool.Run(ref job, 128));
+            Assert.Equal(0, Nonzero(job.Results));
+        }
+    }
+
     [Fact]
     public void AllocatesNothing() => Assert.Equal(0, SteadyAllocation.Bytes(() =>
     {
@@ -88,6 +125,21 @@ public sealed class FlushToZeroTests
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static float Product(float a, float b) => a * b;
+
+    private struct HalvesAfterFailure : IParallelJob
+    {
+        public float[] Results;
+        public required string? Nothing;
+
+        public readonly void Execute(int part, int worker)
+        {
+            if (part % 2 == 0)
+            {
+                Thread.SpinWait(Nothing!.Length);
+            }
+            Results[part / 2] = Product(SmallestNormal, 0.5f);
+        }
+    }
 
     private readonly struct Half : IUnaryOperator<float>
     {

@@ -85,6 +85,24 @@ public readonly ref struct FlushToZero : IDisposable
         }
     }
 
+    /// <summary>
+    /// At the start of a thread that a stretch has started: many systems hand the register on to it, and nothing would ever
+    /// clear the bit there.
+    /// </summary>
+    internal static void StartOutside() => FloatingPointControl.Set(false);
+
+    /// <summary>
+    /// After an exception that has been caught within a stretch: one that the processor raised, such as that of a null
+    /// reference, leaves the register as a new process has it.
+    /// </summary>
+    internal static void GoOn(bool flush)
+    {
+        if (flush)
+        {
+            FloatingPointControl.Set(true);
+        }
+    }
+
     private readonly struct Normal<T> : IUnaryOperator<T> where T : unmanaged, IFloatingPointIeee754<T>
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -54,10 +54,11 @@ public sealed unsafe partial class WorkerPool : IDisposable
         {
             lanes[i] = threads == 1 ? this : new WorkerPool(this, i);
         }
+        bool flushes = FlushToZero.ByHardware;
         for (int i = 0; i < workers.Length; i++)
         {
             int worker = i + 1;
-            workers[i] = new Thread(() => Work(worker)) { IsBackground = true, Name = $"Fathom worker {worker}" };
+            workers[i] = new Thread(() => Work(worker, flushes)) { IsBackground = true, Name = $"Fathom worker {worker}" };
             workers[i].Start();
         }
     }
@@ -274,6 +275,7 @@ public sealed unsafe partial class WorkerPool : IDisposable
                 }
                 catch (Exception exception)
                 {
+                    FlushToZero.GoOn(currentFlush);
                     KeepFailure(part, exception);
                 }
             }
@@ -297,8 +299,12 @@ public sealed unsafe partial class WorkerPool : IDisposable
         }
     }
 
-    private void Work(int worker)
+    private void Work(int worker, bool startedWithinStretch)
     {
+        if (startedWithinStretch)
+        {
+            FlushToZero.StartOutside();
+        }
         int reported = 0;
         long deadline = Stopwatch.GetTimestamp() + SpinTicks;
         while (true)
