@@ -8,7 +8,8 @@ namespace Fathom.Compute;
 /// on the number of threads. Scratch memory is the caller's, and a pool's own grows on its first call.
 /// Kernels of 3×3 with stride 1 and enough channels run on tiles of 4×4 outputs with a quarter of the multiplications
 /// (<see cref="WinogradTransform"/>). There an element's rounding error is relative to the largest in its tile, and if
-/// any result is not finite, all are computed again directly, so that infinities stay where they belong.
+/// any result is not finite, all are computed again directly, so that infinities stay where they belong: in outputs and
+/// in the gradient by the input. In the gradient by the weight they also reach other taps of their channels.
 /// </summary>
 public static unsafe class Convolution
 {

@@ -41,7 +41,7 @@ public static partial class SimdMath
 
     /// <summary>
     /// Φ(−a) with a = |x|, the tail of the normal distribution, and e^(−a²/2), which it takes on the way. The relative
-    /// accuracy holds far out: in float, where the hardware fuses a·b + c, a²/4 units in the last place are lost there.
+    /// accuracy holds far out: in float, where the hardware fuses a·b + c, a²/4 to a²/2 units in the last place are lost there.
     /// </summary>
     /// <param name="x">Any number.</param>
     /// <param name="a">|x|, cut off where Φ(−a) is 0: no product with it becomes 0 · ∞.</param>

@@ -39,7 +39,7 @@ internal record struct UpdateSum(double Squares, double MaxAbs, long Unchanged)
             double change = double.CreateTruncating(values[i]) - double.CreateTruncating(old[i]);
             result.Squares += change * change;
             result.MaxAbs = Math.Max(result.MaxAbs, Math.Abs(change));
-            result.Unchanged += change == 0 ? 1 : 0;
+            result.Unchanged += values[i] == old[i] ? 1 : 0; // not by the change: ∞ − ∞ is NaN
         }
         return result;
     }
