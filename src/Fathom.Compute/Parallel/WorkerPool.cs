@@ -75,6 +75,7 @@ public sealed unsafe partial class WorkerPool : IDisposable
     /// <summary>
     /// Executes parts 0 … <paramref name="parts"/> − 1 of the job, each exactly once, and returns when all are done.
     /// If parts fail, the exception of the one with the lowest number is rethrown here, after all others have ended.
+    /// Where the caller does them all, in order, the first that fails is that one, and those after it are not begun.
     /// </summary>
     /// <exception cref="InvalidOperationException">A job is already running on this pool.</exception>
     /// <exception cref="ObjectDisposedException">The pool has been disposed.</exception>

@@ -169,8 +169,8 @@ internal unsafe struct ExponentCounter
                     ulong zeros = B.Zeros(exponents);
                     table[0] += (uint)BitOperations.PopCount(zeros);
                     outside &= ~zeros;
-                table[Strays] += (uint)BitOperations.PopCount(outside);
-                for (; outside != 0; outside &= outside - 1)
+                    table[Strays] += (uint)BitOperations.PopCount(outside);
+                    for (; outside != 0; outside &= outside - 1)
                     {
                         table[spread[BitOperations.TrailingZeroCount(outside)]]++;
                     }
