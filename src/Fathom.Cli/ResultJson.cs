@@ -39,11 +39,16 @@ internal static class ResultJson
     /// <param name="repair">What the doctor did; null if nobody asked.</param>
     public static void Write(string? path, Terminal terminal, string id, IReadOnlyList<Finding> findings, RunOutcome? training, DoctorReport? repair = null)
     {
-        if (path is null)
+        if (path is not null)
         {
-            return;
+            Write(path, terminal, Result(id, findings, training, repair));
         }
-        string text = Result(id, findings, training, repair).ToJsonString(Layout) + "\n";
+    }
+
+    /// <summary>Writes a result of another form.</summary>
+    public static void Write(string path, Terminal terminal, JsonObject result)
+    {
+        string text = result.ToJsonString(Layout) + "\n";
         if (path == "-")
         {
             terminal.Results.Write(text);
