@@ -49,6 +49,9 @@ public sealed record NodePrediction(Node Node, PredictionSource Source, Immutabl
     /// What finite width adds in this node to the variance of the natural logarithm of the gradient's squared norm.
     /// </summary>
     public double LogVariance { get; init; }
+
+    /// <summary>The theory of a recurrent layer; null for other nodes.</summary>
+    internal RecurrentTheory? OverTime { get; init; }
 }
 
 /// <summary>What theory expects of the gradient that arrives at a value.</summary>

@@ -29,8 +29,8 @@ public static class SignalPropagation
         Value seed = Seed(forward);
         ForwardSweep sweep = new(options, inputs);
         Dictionary<Node, NodePrediction> nodes = sweep.Run(forward);
-        Dictionary<Value, GradientMoments> gradients = BackwardSweep.Run(forward, seed, nodes, sweep.Samples, options);
-        return new PropagationPrediction(forward, options, nodes, gradients);
+        (Dictionary<Value, GradientMoments> gradients, List<RecurrentPrediction> recurrent) = BackwardSweep.Run(forward, seed, nodes, sweep.Samples, options);
+        return new PropagationPrediction(forward, options, nodes, gradients, recurrent);
     }
 
     /// <summary>The value at which the gradient starts: the graph's output, or what enters the loss.</summary>
@@ -75,6 +75,7 @@ internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionar
     {
         Source => Given(node),
         { IsLoss: true } => new(node, PredictionSource.Loss, Repeat(node, new Moments(double.NaN, double.NaN, double.NaN)), NoFactors(node), null),
+        RecurrentLayer => RecurrentSweep.Forward(node, Inputs(node)) ?? BySampling(node, null),
         { Moments: { } rule } => ByRule(node, rule),
         Activation activation when node.Inputs.Length == 1 => ByQuadrature(node, activation),
         _ => BySampling(node, null),
