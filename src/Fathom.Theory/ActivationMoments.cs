@@ -33,7 +33,7 @@ public readonly record struct ActivationMoments(double Mean, double SecondMoment
     internal (double Second, double Slope) Powers { get; init; }
 
     /// <summary>Over what was integrated.</summary>
-    internal PreActivation Distribution { get; init; }
+    internal ActivationInput Distribution { get; init; }
 
     public Moments Forward => ForwardOf(null);
 
@@ -66,10 +66,10 @@ public readonly record struct ActivationMoments(double Mean, double SecondMoment
     /// <summary>Integrates φ and φ' over the pre-activation's distribution.</summary>
     /// <param name="activation">φ.</param>
     /// <param name="input">Moments of the pre-activation.</param>
-    public static ActivationMoments Of(Activation activation, Moments input) => Of(activation, new PreActivation(input));
+    public static ActivationMoments Of(Activation activation, Moments input) => Of(activation, new ActivationInput(input));
 
     /// <summary>The same over the distribution given.</summary>
-    internal static ActivationMoments Of(Activation activation, PreActivation pre)
+    internal static ActivationMoments Of(Activation activation, ActivationInput pre)
     {
         Moments input = pre.Moments;
         ReadOnlySpan<double> kinks = activation.Kinks.AsSpan();
@@ -126,7 +126,7 @@ public readonly record struct ActivationMoments(double Mean, double SecondMoment
     internal GradientAlignment AlignmentOf(Activation activation, Moments input, Moments gradient)
     {
         double scale = SlopeMoment * input.SecondMoment;
-        PreActivation pre = Distribution;
+        ActivationInput pre = Distribution;
         if (!(scale > 0))
         {
             return GradientAlignment.Independent(gradient, input);

@@ -14,19 +14,22 @@ internal sealed class BackwardSweep
     private readonly Dictionary<Node, SampledNode> samples;
     private readonly PredictionOptions options;
     private readonly Dictionary<Value, GradientMoments> gradients = [];
+    private readonly List<RecurrentPrediction> recurrent = [];
+    private readonly LayerReaders readers;
 
-    private BackwardSweep(Dictionary<Node, NodePrediction> nodes, Dictionary<Node, SampledNode> samples, PredictionOptions options)
+    private BackwardSweep(Graph graph, Dictionary<Node, NodePrediction> nodes, Dictionary<Node, SampledNode> samples, PredictionOptions options)
     {
+        readers = new LayerReaders(graph);
         this.nodes = nodes;
         this.samples = samples;
         this.options = options;
     }
 
     /// <summary>The gradient of every value; a node's factors are replaced by those that it had for the gradient that arrived.</summary>
-    public static Dictionary<Value, GradientMoments> Run(Graph graph, Value seed, Dictionary<Node, NodePrediction> nodes,
+    public static (Dictionary<Value, GradientMoments> Gradients, List<RecurrentPrediction> Recurrent) Run(Graph graph, Value seed, Dictionary<Node, NodePrediction> nodes,
         Dictionary<Node, SampledNode> samples, PredictionOptions options)
     {
-        BackwardSweep sweep = new(nodes, samples, options);
+        BackwardSweep sweep = new(graph, nodes, samples, options);
         Moments start = new Moments(0, 1, options.OutputGradientCorrelation).AsGradientOf(nodes[seed.Node].Outputs[seed.Index]);
         sweep.gradients[seed] = new GradientMoments(0, options.OutputGradientCorrelation, 0) { Positions = start.Positions };
         for (int i = graph.Nodes.Length - 1; i >= 0; i--)
@@ -36,7 +39,8 @@ internal sealed class BackwardSweep
                 sweep.PullBack(node);
             }
         }
-        return sweep.gradients;
+        sweep.recurrent.Reverse();
+        return (sweep.gradients, sweep.recurrent);
     }
 
     private void PullBack(NodePrediction prediction)
@@ -49,6 +53,11 @@ internal sealed class BackwardSweep
         }
         // Where only the last state of a sequence is read, that is the layer's gradient, as if it were spread over y.
         gradients.TryAdd(node.Output, upstream);
+        if (prediction.OverTime is not null)
+        {
+            PullBackOverTime(prediction, upstream);
+            return;
+        }
         GradientMomentScope scope = Scope(prediction, upstream);
         for (int i = 0; i < node.Inputs.Length; i++)
         {
@@ -59,6 +68,31 @@ internal sealed class BackwardSweep
             else if (prediction.GradientFactors[i] > 0)
             {
                 Contribute(node.Inputs[i], OfData(prediction, scope, i, upstream));
+            }
+        }
+    }
+
+    private void PullBackOverTime(NodePrediction prediction, GradientMoments upstream)
+    {
+        Node node = prediction.Node;
+        TimeGradient arriving = RecurrentSweep.Arriving(node, readers, upstream.Correlation);
+        (RecurrentBackward back, RecurrentPrediction overTime) = RecurrentSweep.Backward(prediction, arriving, upstream.Log10MeanSquare, options.BatchSize);
+        recurrent.Add(overTime);
+        RecurrentInputs places = RecurrentInputs.Of((RecurrentLayer)node.Op, node.Inputs.Length);
+        Pass(0, back.Inputs.Average());
+        Pass(places.H0, back.InitialState);
+        Pass(places.C0, back.InitialCell);
+        int[] parameters = [places.WeightIh, places.WeightHh, places.BiasIh, places.BiasHh];
+        for (int i = 0; i < parameters.Length; i++)
+        {
+            Pass(parameters[i], back.Weights[i]);
+        }
+
+        void Pass(int input, double factor)
+        {
+            if (input >= 0 && factor > 0 && node.Inputs[input].Node.Op is not Parameter { Trainable: false })
+            {
+                Contribute(node.Inputs[input], new GradientMoments(upstream.Log10MeanSquare + Math.Log10(factor), back.OverSamples, upstream.LogVariance + prediction.LogVariance));
             }
         }
     }

@@ -53,6 +53,9 @@ public sealed record NodePrediction(Node Node, PredictionSource Source, Immutabl
     /// <summary>What it makes of the slope of an activation in front of it; see <see cref="GradientMoments.SlopeShare"/>.</summary>
     internal double SlopeShare { get; init; } = 1;
 
+    /// <summary>The theory of a recurrent layer; null for other nodes.</summary>
+    internal RecurrentTheory? OverTime { get; init; }
+
     /// <summary>The rule that was used; null for other sources.</summary>
     internal MomentRule? Rule { get; init; }
 }

@@ -103,6 +103,9 @@ internal sealed class NodeRun : IDisposable
         }
     }
 
+    /// <summary>A value's elements, until the next run.</summary>
+    public ReadOnlySpan<double> Read(Value value) => reals[value].Buffer.Span;
+
     /// <summary>Mean square of a value's elements.</summary>
     public double MeanSquare(Value value)
     {

@@ -29,8 +29,8 @@ public static class SignalPropagation
         Value seed = Seed(forward);
         ForwardSweep sweep = new(options, inputs, new LayerReaders(forward));
         Dictionary<Node, NodePrediction> nodes = sweep.Run(forward);
-        Dictionary<Value, GradientMoments> gradients = BackwardSweep.Run(forward, seed, nodes, sweep.Samples, options);
-        return new PropagationPrediction(forward, options, nodes, gradients);
+        (Dictionary<Value, GradientMoments> gradients, List<RecurrentPrediction> recurrent) = BackwardSweep.Run(forward, seed, nodes, sweep.Samples, options);
+        return new PropagationPrediction(forward, options, nodes, gradients, recurrent);
     }
 
     /// <summary>The value at which the gradient starts: the graph's output, or what enters the loss.</summary>
@@ -76,6 +76,7 @@ internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionar
     {
         Source => Given(node),
         { IsLoss: true } => new(node, PredictionSource.Loss, Repeat(node, new Moments(double.NaN, double.NaN, double.NaN)), NoFactors(node), null),
+        RecurrentLayer => RecurrentSweep.Forward(node, Inputs(node)) ?? BySampling(node, null),
         { Moments: { } rule } => ByRule(node, rule),
         Activation activation when node.Inputs.Length == 1 => ByQuadrature(node, Integrate(activation, Inputs(node)[0], SphereOf(node.Inputs[0]))),
         _ when Rules.OfLikeActivation(node.Op, Inputs(node)[0]) is { } moments => ByQuadrature(node, moments),
@@ -137,7 +138,7 @@ internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionar
             Round(x.CorrelationOf(MomentPair.Positions)), Round(x.CorrelationOf(MomentPair.Both)), x.Positions is { IsFlat: false }, sphere);
         if (!integrals.TryGetValue(key, out ActivationMoments moments))
         {
-            integrals[key] = moments = ActivationMoments.Of(activation, new PreActivation(x, sphere));
+            integrals[key] = moments = ActivationMoments.Of(activation, new ActivationInput(x, sphere));
         }
         return moments;
     }

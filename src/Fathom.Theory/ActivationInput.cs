@@ -8,7 +8,7 @@ namespace Fathom.Theory;
 /// </summary>
 /// <param name="Moments">Moments of the pre-activation.</param>
 /// <param name="Sphere">Dimensions of the sphere; 0 for a Gaussian.</param>
-internal readonly record struct PreActivation(Moments Moments, int Sphere = 0)
+internal readonly record struct ActivationInput(Moments Moments, int Sphere = 0)
 {
     private double Variance => Moments.Variance;
 
