@@ -48,14 +48,28 @@ public static class SignalPropagation
 }
 
 /// <summary>Moments from the data to the output.</summary>
-internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionary<string, DataMoments> inputs, LayerReaders readers)
+internal sealed class ForwardSweep
 {
     /// <summary>Beyond this a mean square says no more than that float has overflowed (1e77 would do).</summary>
     private const double Most = 1e300;
 
     private readonly Dictionary<Node, NodePrediction> nodes = [];
-    private StructureRules? rules;
+    private readonly ElementwiseMerge merge;
+    private readonly StructureRules rules;
+    private readonly ResidualStreams streams;
     private readonly Dictionary<IntegralKey, ActivationMoments> integrals = [];
+
+    private readonly PredictionOptions options;
+    private readonly IReadOnlyDictionary<string, DataMoments> inputs;
+    private readonly LayerReaders readers;
+
+    public ForwardSweep(PredictionOptions options, IReadOnlyDictionary<string, DataMoments> inputs, LayerReaders readers)
+    {
+        (this.options, this.inputs, this.readers) = (options, inputs, readers);
+        merge = new ElementwiseMerge((function, leaf) => Integrate(function, Forward(leaf), SphereOf(leaf)));
+        rules = new StructureRules((activation, x) => Integrate(activation, x));
+        streams = new ResidualStreams(merge, Forward, options.Seed);
+    }
 
     /// <summary>What was measured of the nodes that had to be sampled.</summary>
     public Dictionary<Node, SampledNode> Samples { get; } = [];
@@ -66,7 +80,7 @@ internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionar
         {
             if (node.Forward is null)
             {
-                nodes[node] = Predict(node);
+                nodes[node] = Merged(node, Predict(node));
             }
         }
         return nodes;
@@ -78,11 +92,32 @@ internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionar
         { IsLoss: true } => new(node, PredictionSource.Loss, Repeat(node, new Moments(double.NaN, double.NaN, double.NaN)), NoFactors(node), null),
         RecurrentLayer => RecurrentSweep.Forward(node, Inputs(node)) ?? BySampling(node, null),
         { Moments: { } rule } => ByRule(node, rule),
+        Activation activation when node.Inputs.Length == 1 && streams.Below(node) is { } elements => OfStream(node, activation, elements),
         Activation activation when node.Inputs.Length == 1 => ByQuadrature(node, Integrate(activation, Inputs(node)[0], SphereOf(node.Inputs[0]))),
-        _ when Rules.OfLikeActivation(node.Op, Inputs(node)[0]) is { } moments => ByQuadrature(node, moments),
-        _ when Rules.Of(node, nodes) is { } found => ByRule(node, found.Rule) with { SlopeShare = found.SlopeShare },
+        _ when rules.OfLikeActivation(node.Op, Inputs(node)[0]) is { } moments => ByQuadrature(node, moments),
+        _ when rules.Of(node, nodes) is { } found => ByRule(node, found.Rule) with { SlopeShare = found.SlopeShare },
         _ => BySampling(node, null),
     };
+
+    /// <summary>The prediction corrected where a value meets itself in a node.</summary>
+    private NodePrediction Merged(Node node, NodePrediction prediction)
+    {
+        if (prediction is { Source: PredictionSource.Sampled, Activation: not null })
+        {
+            return prediction; // its draws are remembered, and what reads it begins with them
+        }
+        ImmutableArray<MergedTerm> terms = merge.Of(node);
+        bool startsStream = node.Op is Activation && node.Inputs[0].Node.Op is Add && readers.Of(node.Output).Any(reader => reader.Op is Add);
+        prediction = prediction with
+        {
+            IsInner = merge.IsInner(node.Output),
+            Slopes = startsStream ? streams.Draws(node.Inputs[0]).SquaresOf(((Activation)node.Op).Slope) : null,
+        };
+        return terms.IsEmpty ? prediction
+            : prediction with { Merged = terms, Outputs = prediction.Outputs.SetItem(0, Bound(ElementwiseMerge.Forward(terms, Forward))) };
+    }
+
+    private Moments Forward(Value value) => nodes[value.Node].Outputs[value.Index];
 
     private NodePrediction Given(Node node) => new(node, PredictionSource.Given, Repeat(node, node.Op switch
     {
@@ -122,7 +157,12 @@ internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionar
         return new(node, PredictionSource.Rule, Repeat(node, output), [.. factors], null) { LogVariance = FiniteWidth.OfWeights(node), Rule = rule };
     }
 
-    private StructureRules Rules => rules ??= new StructureRules((activation, x) => Integrate(activation, x));
+    /// <summary>An activation of a sum that is not Gaussian.</summary>
+    private NodePrediction OfStream(Node node, Activation activation, Population elements)
+    {
+        streams.Keep(node, elements.Under(activation.Evaluate));
+        return ByQuadrature(node, elements.Through(activation, Inputs(node)[0])) with { Source = PredictionSource.Sampled, Slopes = elements.SquaresOf(activation.Slope) };
+    }
 
     private NodePrediction ByQuadrature(Node node, ActivationMoments moments)
     {
