@@ -197,7 +197,7 @@ internal sealed class BackwardSweep
     private Moments Transported(NodePrediction prediction, GradientMomentScope scope, int input, double slopeShare)
     {
         double factor = prediction.GradientFactors[input];
-        if (prediction.Rule?.PullBack is { } rule && rule(scope, input) is { SecondMoment: not double.NaN } gradient)
+        if (prediction.Activation is null && prediction.Rule?.PullBack is { } rule && rule(scope, input) is { SecondMoment: not double.NaN } gradient)
         {
             return gradient;
         }

@@ -58,6 +58,7 @@ internal sealed class ForwardSweep
     private readonly StructureRules rules;
     private readonly ResidualStreams streams;
     private readonly Dictionary<IntegralKey, ActivationMoments> integrals = [];
+    private readonly Dictionary<IntegralKey, PairTable> tables = [];
 
     private readonly PredictionOptions options;
     private readonly IReadOnlyDictionary<string, DataMoments> inputs;
@@ -94,7 +95,7 @@ internal sealed class ForwardSweep
         { Moments: { } rule } => ByRule(node, rule),
         Activation activation when node.Inputs.Length == 1 && streams.Below(node) is { } elements => OfStream(node, activation, elements),
         Activation activation when node.Inputs.Length == 1 => ByQuadrature(node, Integrate(activation, Inputs(node)[0], SphereOf(node.Inputs[0]))),
-        _ when rules.OfLikeActivation(node.Op, Inputs(node)[0]) is { } moments => ByQuadrature(node, moments),
+        _ when rules.OfLikeActivation(node.Op, Inputs(node)[0]) is { } moments => ByQuadrature(node, moments) with { Rule = rules.OfSlope(node.Op) },
         _ when rules.Of(node, nodes) is { } found => ByRule(node, found.Rule) with { SlopeShare = found.SlopeShare },
         _ => BySampling(node, null),
     };
@@ -174,11 +175,17 @@ internal sealed class ForwardSweep
     /// <summary>In a deep chain the moments settle; equal ones to ten digits need no second integral.</summary>
     private ActivationMoments Integrate(Activation activation, Moments x, int sphere = 0)
     {
-        IntegralKey key = new(activation, Round(x.Mean), Round(x.SecondMoment), Round(x.Correlation),
-            Round(x.CorrelationOf(MomentPair.Positions)), Round(x.CorrelationOf(MomentPair.Both)), x.Positions is { IsFlat: false }, sphere);
+        // Of correlations seven digits are as many as the integrals over two variables have.
+        IntegralKey key = new(activation, Round(x.Mean), Round(x.SecondMoment), Math.Round(x.Correlation, 7),
+            Math.Round(x.CorrelationOf(MomentPair.Positions), 7), Math.Round(x.CorrelationOf(MomentPair.Both), 7), x.Positions is { IsFlat: false }, sphere);
         if (!integrals.TryGetValue(key, out ActivationMoments moments))
         {
-            integrals[key] = moments = ActivationMoments.Of(activation, new ActivationInput(x, sphere));
+            IntegralKey alone = new(activation, key.Mean, key.SecondMoment, 0, 0, 0, false, sphere);
+            if (!tables.TryGetValue(alone, out PairTable? table))
+            {
+                tables[alone] = table = new PairTable(activation, new ActivationInput(x, sphere));
+            }
+            integrals[key] = moments = ActivationMoments.Of(activation, new ActivationInput(x, sphere), table);
         }
         return moments;
     }
