@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Fathom.Compute;
 
 namespace Fathom.Theory;
@@ -49,6 +50,7 @@ internal sealed class AttentionOverlaps
         return Math.Min(1e6, Math.Round(variance / unit) * unit);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private AttentionOverlap Draw(int keys, double deviation, double correlation)
     {
         if (deviation == 0)
@@ -83,6 +85,7 @@ internal sealed class AttentionOverlaps
         return new AttentionOverlap(weights, scores);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private double[] Gaussians(int keys, int rows)
     {
         if (!draws.TryGetValue(keys, out double[]? numbers))

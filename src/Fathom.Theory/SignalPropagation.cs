@@ -180,7 +180,8 @@ internal sealed class ForwardSweep
             Math.Round(x.CorrelationOf(MomentPair.Positions), 7), Math.Round(x.CorrelationOf(MomentPair.Both), 7), x.Positions is { IsFlat: false }, sphere);
         if (!integrals.TryGetValue(key, out ActivationMoments moments))
         {
-            IntegralKey alone = new(activation, key.Mean, key.SecondMoment, 0, 0, 0, false, sphere);
+            // Six digits of the length are as many, too, and let the layers of a slowly settling network share a table.
+            IntegralKey alone = new(activation, Round(x.Mean, 6), Round(x.SecondMoment, 6), 0, 0, 0, false, sphere);
             if (!tables.TryGetValue(alone, out PairTable? table))
             {
                 tables[alone] = table = new PairTable(activation, new ActivationInput(x, sphere));
@@ -226,13 +227,13 @@ internal sealed class ForwardSweep
             : moments with { Mean = mean, SecondMoment = Most, Correlation = double.IsNaN(moments.Correlation) ? 1 : Math.Clamp(moments.Correlation, -1, 1) };
     }
 
-    private static double Round(double x)
+    private static double Round(double x, int digits = 10)
     {
         if (x == 0 || !double.IsFinite(x))
         {
             return x;
         }
-        double unit = Math.Pow(10, Math.Floor(Math.Log10(Math.Abs(x))) - 10);
+        double unit = Math.Pow(10, Math.Floor(Math.Log10(Math.Abs(x))) - digits);
         return unit < 1e-290 ? x : Math.Round(x / unit) * unit;
     }
 }

