@@ -63,7 +63,7 @@ internal readonly unsafe ref struct OnePass<T> where T : unmanaged, IBinaryFloat
             {
                 Loop<TRule, Vec1<T>>(rule, values, gradient, first, second, Measure->Old, length);
             }
-            Measure->After(Values.Slice(start, length));
+            Measure->After(Values.Slice(start, length), first + length, second + length);
         }
     }
 

@@ -75,12 +75,12 @@ internal unsafe struct PieceMeasure<T> where T : unmanaged, IBinaryFloatingPoint
         }
     }
 
-    /// <summary>Looks at the block again.</summary>
-    public void After(Buffer<T> value)
+    /// <summary>Looks at the block again; meanwhile the states of the next block come from memory.</summary>
+    public void After(Buffer<T> value, T* nextFirst, T* nextSecond)
     {
         if (Old != null)
         {
-            Update.Add(UpdateSum.Between(Old, value.Pointer, value.Length));
+            Update.Add(UpdateSum.Between(Old, value.Pointer, value.Length, nextFirst, nextSecond));
         }
     }
 
