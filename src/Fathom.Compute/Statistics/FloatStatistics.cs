@@ -29,9 +29,10 @@ internal static unsafe class FloatStatistics
     /// <param name="length">1 to <see cref="MaxLength"/>.</param>
     /// <param name="exponents">Counts the exponents.</param>
     /// <param name="table">Where they are counted; zeros at 0 with the denormals.</param>
+    /// <param name="ahead">What is going to be needed next, as many elements; asked for on the way.</param>
     /// <param name="zeros">Receives the number of zeros.</param>
     [SkipLocalsInit]
-    public static Moments Measure<B>(float* x, int length, ref ExponentCounter exponents, uint* table, out long zeros)
+    public static Moments Measure<B>(float* x, int length, ref ExponentCounter exponents, uint* table, float* ahead, out long zeros)
         where B : unmanaged, IExponentLanes<B>
     {
         float* padded = stackalloc float[MaxGroup];
@@ -51,7 +52,7 @@ internal static unsafe class FloatStatistics
         table[0] -= (uint)padding;
         zeros = table[0] == before ? 0 : Zeros(x, length);
         double* sums = stackalloc double[2];
-        Sum(x, whole, last, padding > 0 ? B.Count : 0, sums);
+        Sum(x, whole, last, padding > 0 ? B.Count : 0, ahead, sums);
         double mean = sums[0] / length;
         return new Moments { Count = length, Mean = mean, SquaredDeviations = Math.Max(0, sums[1] - sums[0] * mean), SumOfSquares = sums[1], MaxAbs = largest };
     }
@@ -127,7 +128,7 @@ internal static unsafe class FloatStatistics
 
     /// <summary>Σ x and Σ x² into <paramref name="sums"/>, over two stretches whose lengths are multiples of 16.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Sum(float* x, int length, float* last, int lastLength, double* sums)
+    private static void Sum(float* x, int length, float* last, int lastLength, float* ahead, double* sums)
     {
         if (!Vector256.IsHardwareAccelerated)
         {
@@ -140,6 +141,7 @@ internal static unsafe class FloatStatistics
         {
             for (int i = 0; i < length; i += 16)
             {
+                Sse.Prefetch0(ahead + i); // here memory has the most time to answer
                 // Converted as they are loaded, which needs no shuffle; wider vectors would be converted in more steps.
                 Vector256<double> a = Wide256(x + i), b = Wide256(x + i + 4), c = Wide256(x + i + 8), d = Wide256(x + i + 12);
                 sumA += a;

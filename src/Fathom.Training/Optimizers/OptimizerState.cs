@@ -357,14 +357,14 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
                     gathered += Optimizer.Gather(in scope);
                     continue;
                 }
-                measure.Before(values, untouched);
+                measure.Before(values, untouched, values.Pointer, values.Pointer);
                 Optimizer.Update(in scope);
                 if (measure.Old != null)
                 {
                     values.Span.CopyTo(new Span<T>(measure.Old, length));
                 }
                 TensorPrimitives.Add(values.Span, new ReadOnlySpan<T>(delta, length), values.Span);
-                measure.After(values, values.Pointer + length, values.Pointer + length);
+                measure.After(values);
             }
             return gathered;
         }
