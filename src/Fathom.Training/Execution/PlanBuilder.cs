@@ -110,16 +110,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
         Dictionary<Value, int> lastRead = LastReads(i => Math.Max(stages.StageOf(i), schedule[i].Op.IsView ? stages.MeasuredIn(i) : -1));
         InPlaceOutputs inPlace = InPlace(stages.StageOf, stages.MeasuredIn, lastRead);
         int[] order = [.. Enumerable.Range(0, schedule.Count).OrderBy(stages.StageOf)];
-        Dictionary<Value, int> ends = [];
-        foreach (int i in order)
-        {
-            foreach (Value value in InArena(schedule[i]))
-            {
-                int end = wanted.Contains(value) ? int.MaxValue : lastRead.GetValueOrDefault(value, stages.StageOf(i));
-                Value memory = inPlace.MemoryOf(value);
-                ends[memory] = Math.Max(ends.GetValueOrDefault(memory, -1), Math.Max(end, stages.MeasuredIn(i)));
-            }
-        }
+        Dictionary<Value, int> ends = Ends(inPlace, lastRead);
         // Inputs are written before the first node runs, so they get memory that nothing else uses.
         foreach (Node input in schedule.Where(node => node.Op is Input && node.Outputs[0].Kind == ElementKind.Real))
         {
@@ -141,6 +132,22 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
                 }
             }
         }
+    }
+
+    /// <summary>The last stage that wants each piece of memory, on behalf of whatever lies in it one after the other.</summary>
+    private Dictionary<Value, int> Ends(InPlaceOutputs inPlace, Dictionary<Value, int> lastRead)
+    {
+        Dictionary<Value, int> ends = [];
+        for (int i = 0; i < schedule.Count; i++)
+        {
+            foreach (Value value in InArena(schedule[i]))
+            {
+                int end = wanted.Contains(value) ? int.MaxValue : lastRead.GetValueOrDefault(value, stages.StageOf(i));
+                Value memory = inPlace.MemoryOf(value);
+                ends[memory] = Math.Max(ends.GetValueOrDefault(memory, -1), Math.Max(end, stages.MeasuredIn(i)));
+            }
+        }
+        return ends;
     }
 
     /// <summary>What may be written where an input lies, if the nodes run in these turns.</summary>
