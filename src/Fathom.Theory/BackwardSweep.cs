@@ -112,6 +112,7 @@ internal sealed class BackwardSweep
         GradientMoments result = new(upstream.Log10MeanSquare + Math.Log10(gradient.SecondMoment), gradient.Correlation, upstream.LogVariance + prediction.LogVariance)
         {
             Positions = gradient.AsGradientOf(value).Positions,
+            SlopeShare = prediction.SlopeShare,
         };
         if (!double.IsFinite(result.Log10MeanSquare))
         {
@@ -130,10 +131,9 @@ internal sealed class BackwardSweep
     private Moments Transported(NodePrediction prediction, GradientMomentScope scope, int input, double slopeShare)
     {
         double factor = prediction.GradientFactors[input];
-        if (prediction.Rule?.PullBack is { } rule)
+        if (prediction.Rule?.PullBack is { } rule && rule(scope, input) is { SecondMoment: not double.NaN } gradient)
         {
-            Moments gradient = rule(scope, input);
-            return double.IsNaN(gradient.SecondMoment) ? scope.Upstream with { SecondMoment = factor } : gradient;
+            return gradient;
         }
         if (prediction.Activation is not { SlopeMoment: > 0 } activation)
         {
