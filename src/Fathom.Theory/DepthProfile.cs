@@ -16,7 +16,14 @@ namespace Fathom.Theory;
 /// <param name="Activation">The activation that follows, or null.</param>
 /// <param name="SaturatedShare">Share of that activation's outputs expected in its saturation region; null if it cannot saturate.</param>
 public sealed record LayerPrediction(Node Layer, int Depth, double Log10Gradient, double Log10GradientNorm, double Log10WeightGradient,
-    double LogDeviation, double Factor, double FactorDeviation, Moments PreActivation, Node? Activation, double? SaturatedShare);
+    double LogDeviation, double Factor, double FactorDeviation, Moments PreActivation, Node? Activation, double? SaturatedShare)
+{
+    /// <summary>One standard deviation of log10 of the output's RMS over random weights at this width, in decades.</summary>
+    public double SignalDeviation { get; init; }
+
+    /// <summary>One standard deviation of <see cref="Log10WeightGradient"/> over random weights at this width, in decades.</summary>
+    public double WeightGradientDeviation { get; init; }
+}
 
 /// <summary>The gradient over depth, before step 1.</summary>
 /// <param name="Layers">The weight-bearing layers in topological order.</param>

@@ -7,21 +7,25 @@ namespace Fathom.Theory;
 /// <summary>Condenses a prediction into one line per weight-bearing layer.</summary>
 internal static class DepthProfiler
 {
+    /// <summary>Each layer's spread takes the whole network's noise; in a deeper one layers beside each other are given the same.</summary>
+    private const int MostSpreads = 400;
+
     public static DepthProfile Profile(PropagationPrediction prediction)
     {
         LayerReaders readers = new(prediction.Graph);
         List<LayerPrediction> layers = [];
-        foreach ((Node node, int depth) in Layers(prediction))
+        (Node Node, int Depth)[] all = [.. Layers(prediction)];
+        int stride = (all.Length + MostSpreads - 1) / MostSpreads;
+        foreach ((Node node, int depth) in all)
         {
-            layers.Add(Describe(prediction, node, depth, readers.ActivationAfter(node)));
+            layers.Add(Describe(prediction, node, depth, readers.ActivationAfter(node), layers.Count % stride == 0 ? null : layers[^1]));
         }
         for (int i = 0; i + 1 < layers.Count; i++)
         {
             layers[i] = layers[i] with
             {
                 Factor = Math.Pow(10, layers[i].Log10GradientNorm - layers[i + 1].Log10GradientNorm),
-                FactorDeviation = PropagationPrediction.ToDecades(
-                    prediction.Gradient(layers[i].Layer.Output).LogVariance - prediction.Gradient(layers[i + 1].Layer.Output).LogVariance),
+                FactorDeviation = i % stride == 0 ? PropagationPrediction.ToDecades(prediction.Spread.Quotient(layers[i].Layer.Output, layers[i + 1].Layer.Output)) : layers[i - 1].FactorDeviation,
             };
         }
         MeanFieldPoint? point = HomogeneousChain(prediction, layers);
@@ -44,7 +48,7 @@ internal static class DepthProfiler
         }
     }
 
-    private static LayerPrediction Describe(PropagationPrediction prediction, Node node, int depth, Node? activation)
+    private static LayerPrediction Describe(PropagationPrediction prediction, Node node, int depth, Node? activation, LayerPrediction? beside)
     {
         Moments moments = prediction[node].Output;
         Value weight = PropagationPrediction.WeightOf(node)!.Output;
@@ -52,7 +56,11 @@ internal static class DepthProfiler
             ? SaturatedShare(op, region, prediction.Forward(activation.Inputs[0]))
             : null;
         return new LayerPrediction(node, depth, prediction.RelativeGradient(node.Output), prediction.RelativeGradientNorm(node.Output),
-            prediction.RelativeGradient(weight), prediction.ExpectedLogDeviation(node.Output), double.NaN, double.NaN, moments, activation, saturated);
+            prediction.RelativeGradient(weight), beside?.LogDeviation ?? prediction.ExpectedLogDeviation(node.Output), double.NaN, double.NaN, moments, activation, saturated)
+        {
+            SignalDeviation = beside?.SignalDeviation ?? prediction.ExpectedSignalDeviation(node.Output),
+            WeightGradientDeviation = beside?.WeightGradientDeviation ?? prediction.ExpectedLogDeviation(weight),
+        };
     }
 
     /// <summary>P(φ(x) ≤ low or φ(x) ≥ high) for x ~ N(mean, variance); borders are found between points of a grid.</summary>
