@@ -13,6 +13,7 @@ public sealed class PropagationPrediction
 {
     private readonly FrozenDictionary<Node, NodePrediction> nodes;
     private readonly FrozenDictionary<Value, GradientMoments> gradients;
+    private LayerReaders? readers;
 
     internal PropagationPrediction(Graph graph, PredictionOptions options, Dictionary<Node, NodePrediction> nodes, Dictionary<Value, GradientMoments> gradients, IEnumerable<RecurrentPrediction> recurrent)
     {
@@ -76,6 +77,9 @@ public sealed class PropagationPrediction
     public string Explain(Node node) => Explanation.Of(this, node);
 
     internal FiniteWidthSpread Spread { get; }
+
+    /// <summary>The node that reads a value, if it is the only one.</summary>
+    internal Node? OnlyReader(Value value) => (readers ??= new LayerReaders(Graph)).Of(value) is [var only] ? only : null;
 
     internal GradientMoments Gradient(Value value) => gradients.GetValueOrDefault(value, GradientMoments.None);
 
