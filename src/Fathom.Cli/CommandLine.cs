@@ -49,7 +49,7 @@ public static class CommandLine
     }
 
     /// <summary>Whether a command has something to finish when it is interrupted: the run that it records.</summary>
-    public static bool EndsInGoodOrder(string[] args) => args is ["train" or "fix", ..];
+    public static bool EndsInGoodOrder(string[] args) => args is ["train" or "fix" or "map", ..];
 
     /// <summary>Whether a command is going to measure a batch, which a rehearsal makes quicker.</summary>
     public static bool Measures(string[] args) => args is ["check", _, ..] && !args.Contains("--theory") && !args.Contains("--help");
@@ -62,6 +62,7 @@ public static class CommandLine
             TrainVerb.Create(terminal, cancellation),
             FixVerb.Create(terminal, cancellation),
             TraceVerb.Create(terminal),
+            MapVerb.Create(terminal, cancellation),
             ReportVerb.Create(terminal),
         };
         root.Options.OfType<VersionOption>().Single().Action = new VersionAction();

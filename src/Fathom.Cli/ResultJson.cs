@@ -49,6 +49,12 @@ internal static class ResultJson
         {
             result["preflight"] = preflight;
         }
+        Write(path, terminal, result);
+    }
+
+    /// <summary>Writes a result of another form.</summary>
+    public static void Write(string path, Terminal terminal, JsonObject result)
+    {
         string text = result.ToJsonString(Layout) + "\n";
         if (path == "-")
         {
