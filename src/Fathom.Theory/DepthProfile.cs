@@ -38,6 +38,12 @@ public sealed record LayerPrediction(Node Layer, int Depth, double Log10Gradient
 /// </param>
 public sealed record DepthProfile(ImmutableArray<LayerPrediction> Layers, double Slope, MeanFieldPoint? FixedPoint, double? TrainableDepth)
 {
+    /// <summary>
+    /// The weights and biases nearest to the chain's own that keep a gradient's size, the edge of chaos; null without a <see
+    /// cref="FixedPoint"/>, or if its activation has none.
+    /// </summary>
+    public CriticalPoint? NearestCritical { get; init; }
+
     /// <summary>log10 of the first layer's gradient norm over the last layer's.</summary>
     public double TotalDecades => Layers.Length < 2 ? 0 : Layers[0].Log10GradientNorm - Layers[^1].Log10GradientNorm;
 

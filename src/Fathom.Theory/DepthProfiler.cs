@@ -28,9 +28,12 @@ internal static class DepthProfiler
                 FactorDeviation = i % stride == 0 ? PropagationPrediction.ToDecades(prediction.Spread.Quotient(layers[i].Layer.Output, layers[i + 1].Layer.Output)) : layers[i - 1].FactorDeviation,
             };
         }
-        MeanFieldPoint? point = HomogeneousChain(prediction, layers);
+        (MeanField? field, MeanFieldPoint? point) = HomogeneousChain(prediction, layers);
         double? trainable = point is null ? null : prediction.Options.TrainableDepthMultiplier * point.CorrelationScale;
-        return new DepthProfile([.. layers], SlopeOf(layers), point, trainable);
+        return new DepthProfile([.. layers], SlopeOf(layers), point, trainable)
+        {
+            NearestCritical = point is null ? null : field!.NearestCritical(point.WeightVariance, point.BiasVariance),
+        };
     }
 
     private static IEnumerable<(Node Node, int Depth)> Layers(PropagationPrediction prediction)
@@ -100,21 +103,22 @@ internal static class DepthProfiler
     /// The fixed point of the layer that makes up at least half of the hidden layers, in a network that is nothing but
     /// weights, activations and changes of shape up to its last layer.
     /// </summary>
-    private static MeanFieldPoint? HomogeneousChain(PropagationPrediction prediction, List<LayerPrediction> layers)
+    private static (MeanField? Field, MeanFieldPoint? Point) HomogeneousChain(PropagationPrediction prediction, List<LayerPrediction> layers)
     {
         LayerPrediction[] hidden = [.. layers.Where(layer => layer.Activation is not null)];
         if (hidden.Length < 2 || !prediction.Nodes.TakeWhile(item => item.Node != layers[^1].Layer).All(IsLink))
         {
-            return null;
+            return (null, null);
         }
         var common = hidden.GroupBy(layer => (Op: (Activation)layer.Activation!.Op, Weights: Round(ScaledVariance(layer.Layer)), Biases: Round(BiasVariance(layer.Layer))))
             .MaxBy(group => group.Count())!;
         if (common.Count() * 2 < hidden.Length)
         {
-            return null;
+            return (null, null);
         }
         double start = Math.Clamp(common.First().PreActivation.SecondMoment, 1e-10, 1e10);
-        return new MeanField(common.Key.Op).FixedPoint(common.Key.Weights, common.Key.Biases, start);
+        MeanField field = new(common.Key.Op);
+        return (field, field.FixedPoint(common.Key.Weights, common.Key.Biases, start));
     }
 
     private static bool IsLink(NodePrediction item) =>

@@ -38,7 +38,10 @@ internal sealed class CheckRun(LoadedModel loaded, CheckSettings settings, Termi
         int steps = data is null ? 0 : new BatchOrder(data.Training.Count, Math.Min(Model.Plan.BatchSize, data.Training.Count), Model.Plan.Seed).StepsPerEpoch;
         PreflightReport? report = WhyNotMeasured(memory, rows) is { } reason ? Skip(reason) : Measure(data, prediction);
         LearningRateRange? range = settings.LearningRateRange ? TestRange(data) : null;
-        CheckOutcome outcome = new(Model, prediction, report, range, memory, steps, Findings(data, prediction, report, steps), [.. notes, .. report?.Notes ?? []]);
+        CheckOutcome outcome = new(Model, prediction, report, range, memory, steps, Findings(data, prediction, report, steps), [.. notes, .. report?.Notes ?? []])
+        {
+            Precision = OutputGradient.Of(Model, prediction, data?.Training) is { } unit ? PrecisionForecast.Of(prediction, unit.Log10Rms) : null,
+        };
         new CheckText(outcome, settings.Verbose, terminal).Write(data);
         ResultJson.Write(settings.Json, terminal, Model.Name, outcome.Findings, null, preflight: PreflightJson.Of(outcome));
         return FailOn.Status(settings.FailOn, outcome.Findings);

@@ -14,8 +14,16 @@ internal sealed class TheoryText(CheckOutcome outcome, Terminal terminal)
     /// <summary>A share of lost elements below this is not worth a word.</summary>
     private const double Negligible = 0.001;
 
+    /// <summary>A loss scale that leaves more than this lost is no advice.</summary>
+    private const double MostLeft = 0.5;
+
     public void Write()
     {
+        if (outcome.Prediction.Depth is { FixedPoint: { } point, NearestCritical: { } critical })
+        {
+            terminal.Line($"edge of chaos        nearest at fan-in·Var(w) = {Number(critical.WeightVariance)}, Var(b) = {Number(critical.BiasVariance)}; here {Number(point.WeightVariance)} and {Number(point.BiasVariance)}, " +
+                $"where two inputs become alike over {Number(point.CorrelationScale)} layers and a gradient changes by e over {Number(2 * point.GradientScale)} (theory)");
+        }
         foreach (RecurrentPrediction layer in outcome.Prediction.Recurrent.Where(layer => layer.Steps > 1))
         {
             OverTime(layer);
@@ -49,7 +57,8 @@ internal sealed class TheoryText(CheckOutcome outcome, Terminal terminal)
             }
         }
         double scale = precision.RecommendedLossScale();
-        string advice = scale > 1 ? $"; for fp16 scale the loss by {Number(scale)}, which leaves {Percent(precision.Worst(NumberFormat.Fp16, scale)!.Value.Shares.Flushed)}" : "";
+        double left = precision.Worst(NumberFormat.Fp16, scale)!.Value.Shares.Flushed;
+        string advice = scale == 1 ? "" : left > MostLeft ? "; no loss scale saves fp16" : $"; for fp16 scale the loss by 2^{Number(Math.Log2(scale))}, which leaves {Percent(left)}";
         terminal.Line(parts.Count == 0
             ? "number formats       no gradient is too small or too large for fp32, bf16, fp16 or fp8 (theory)"
             : $"number formats       would lose of a layer's gradient, at most: {string.Join(", ", parts)}{advice} (theory)", Tone.Dim);
