@@ -24,6 +24,7 @@ internal sealed class CheckText(CheckOutcome outcome, bool verbose, Terminal ter
         LayerTable.Write(outcome, verbose, terminal);
         terminal.Line();
         GradientOverDepth();
+        new TheoryText(outcome, terminal).Write();
         if (outcome.Report is { } report)
         {
             new MeasuredText(report, verbose, terminal).Write();
