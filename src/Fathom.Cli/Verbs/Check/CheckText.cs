@@ -24,6 +24,7 @@ internal sealed class CheckText(CheckOutcome outcome, bool verbose, Terminal ter
         LayerTable.Write(outcome, verbose, terminal);
         terminal.Line();
         GradientOverDepth();
+        OverTime();
         if (outcome.Report is { } report)
         {
             new MeasuredText(report, verbose, terminal).Write();
@@ -71,6 +72,17 @@ internal sealed class CheckText(CheckOutcome outcome, bool verbose, Terminal ter
         if (Depth.FixedPoint is { } point)
         {
             terminal.Line($"far from the input each layer multiplies the gradient's norm by {Number(Math.Sqrt(point.Chi1))} ({point.Phase.ToString().ToLowerInvariant()} phase; theory)");
+        }
+    }
+
+    /// <summary>Recurrent layers, whose gradient has time to go back through beside depth.</summary>
+    private void OverTime()
+    {
+        foreach (RecurrentPrediction layer in outcome.Prediction.Recurrent.Where(layer => layer.Steps > 1))
+        {
+            string memory = double.IsInfinity(layer.MemoryTime) || double.IsNaN(layer.MemoryTime) ? "" : $", a memory of about {Number(layer.MemoryTime)} steps";
+            string change = double.IsInfinity(layer.DecadesLost) ? "none reaches the first step" : $"it {(layer.DecadesLost < 0 ? "gains" : "loses")} {Number(Math.Round(Math.Abs(layer.DecadesLost), 1))} decades over {layer.Steps} steps";
+            terminal.Line($"gradient over time   {Sparkline.Draw(Thin([.. layer.Log10FromLast]), terminal.Unicode)}  {layer.Layer.Name}: ×{Number(layer.FactorPerStep)} per step{memory}; {change} if the last one is read (theory)");
         }
     }
 

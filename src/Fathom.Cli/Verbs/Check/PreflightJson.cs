@@ -15,6 +15,7 @@ internal static class PreflightJson
         return new JsonObject
         {
             ["theory"] = Theory(outcome.Prediction.Depth),
+            ["recurrent"] = new JsonArray([.. outcome.Prediction.Recurrent.Select(layer => (JsonNode)OverTime(layer))]),
             ["measured"] = report is null ? null : Measured(report),
             ["layers"] = Layers(outcome),
             ["jacobian"] = new JsonArray([.. (report?.Spectrum ?? []).Select(range => (JsonNode)Range(range))]),
@@ -40,6 +41,15 @@ internal static class PreflightJson
             ["length_scale"] = Number(point.LengthScale),
             ["correlation_scale"] = Number(point.CorrelationScale),
         },
+    };
+
+    private static JsonObject OverTime(RecurrentPrediction layer) => new()
+    {
+        ["layer"] = layer.Layer.Name,
+        ["steps"] = layer.Steps,
+        ["factor_per_step"] = Number(layer.FactorPerStep),
+        ["memory_steps"] = Number(layer.MemoryTime),
+        ["decades_lost"] = Number(layer.DecadesLost),
     };
 
     private static JsonObject Measured(PreflightReport report) => new()
