@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Fathom.Cli.Arguments;
 using Fathom.Cli.Rendering;
+using Fathom.Cli.Verbs.Check;
 using Fathom.Diagnosis;
 using Fathom.Theory;
 using Fathom.Training;
@@ -20,10 +21,19 @@ internal static class CheckVerb
         Option<bool> quiet = new("--quiet") { Description = "Print nothing; the exit status and --json tell the result." };
         command.Options.Add(json);
         command.Options.Add(quiet);
+        Option<int?> seeds = Numbers.Option("--seeds", "Draws of the weights to measure.", 1, most: 1000);
+        Option<int?> threads = Workers.Option();
+        command.Options.Add(seeds);
+        command.Options.Add(threads);
+        ScalingChecks scaling = new(command);
         command.SetAction(parsed =>
         {
             Quiet(terminal, parsed.GetValue(quiet));
             ResultJson.Prepare(parsed.GetValue(json), terminal, parsed.GetRequiredValue(arguments.Model));
+            if (scaling.IsAsked(parsed))
+            {
+                return scaling.Run(parsed, arguments.LoadModel(parsed, terminal), parsed.GetValue(seeds), parsed.GetValue(threads), parsed.GetValue(json), terminal);
+            }
             return Run(arguments.LoadModel(parsed, terminal), parsed.GetValue(json), terminal);
         });
         return command;
