@@ -37,12 +37,19 @@ internal static class ResultJson
     /// <param name="findings">The findings.</param>
     /// <param name="training">The run of the model as given; null if it was not trained.</param>
     /// <param name="repair">What the doctor did; null if nobody asked.</param>
-    public static void Write(string? path, Terminal terminal, string id, IReadOnlyList<Finding> findings, RunOutcome? training, DoctorReport? repair = null)
+    /// <param name="preflight">What was looked at before training; null for none.</param>
+    public static void Write(string? path, Terminal terminal, string id, IReadOnlyList<Finding> findings, RunOutcome? training, DoctorReport? repair = null, JsonObject? preflight = null)
     {
-        if (path is not null)
+        if (path is null)
         {
-            Write(path, terminal, Result(id, findings, training, repair));
+            return;
         }
+        JsonObject result = Result(id, findings, training, repair);
+        if (preflight is not null)
+        {
+            result["preflight"] = preflight;
+        }
+        Write(path, terminal, result);
     }
 
     /// <summary>Writes a result of another form.</summary>

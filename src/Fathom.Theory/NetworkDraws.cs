@@ -59,11 +59,12 @@ internal static class NetworkDraws
 
     private static IEnumerable<(Value Value, Moments Moments, int Vocabulary)> Draws(Graph graph, DataMoments data)
     {
+        LayerReaders readers = new(graph);
         foreach (Node node in graph.Nodes.Where(node => node.Op is Source and not Constant))
         {
             int vocabulary = graph.Nodes.Where(reader => reader.Inputs.Any(input => input.Node == node)).SelectMany(reader => reader.Parameters)
                 .Select(parameter => parameter.Outputs[0].Shape[0].Size).FirstOrDefault(2);
-            yield return (node.Output, data.ToMoments(), vocabulary);
+            yield return (node.Output, data.ToMoments(node.Outputs[0].Shape, PositionAxes.Of(readers, node.Output)), vocabulary);
         }
     }
 
