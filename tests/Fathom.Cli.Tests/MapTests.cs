@@ -52,7 +52,7 @@ public sealed class MapTests : IDisposable
     }
 
     [Fact]
-    public void AnInterruptedMapSaysHowToGoOn()
+    public async Task AnInterruptedMapSaysHowToGoOn()
     {
         using CancellationTokenSource interruption = new();
         string csv = folder.File("m.csv");
@@ -62,7 +62,7 @@ public sealed class MapTests : IDisposable
             interruption.Cancel();
         });
         CliRun run = CliRun.Of(interruption.Token, "map", "--x", "depth=60,80", "--y", "weight-variance=1..4:4", "--train", "--steps", "100000", "--out", csv);
-        signal.Wait();
+        await signal;
         Assert.Equal(ExitStatus.Findings, run.Status);
         Assert.Contains("8 cells are left; the same command goes on", run.Output);
     }
