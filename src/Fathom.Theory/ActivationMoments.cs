@@ -97,6 +97,10 @@ public readonly record struct ActivationMoments(double Mean, double SecondMoment
         {
             double correlation = CenteredCorrelation(input, pair);
             ReadOnlySpan<double> points = activation.Kinks.AsSpan();
+            if (pre.Sphere == 0 && ArcCosineKernel.Of(activation, input.Mean, input.Variance, correlation) is { } known)
+            {
+                return known;
+            }
             return correlation > 1 - 1e-12 ? (second, slope) : (
                 pre.PairExpectation(activation.Evaluate, correlation, points),
                 pre.PairExpectation(activation.Slope, correlation, points));

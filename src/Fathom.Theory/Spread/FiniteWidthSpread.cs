@@ -146,6 +146,10 @@ internal sealed class FiniteWidthSpread
             double inputs = Math.Max(1, weight.Outputs[0].Shape[1].Size), units = Units(node, output);
             double random = output.SecondMoment > 0 ? output.Variance / output.SecondMoment : 1;
             PairShares pairs = PairShares.Of(output, Batch, centered: true);
+            if (prediction.OverTime is not null)
+            {
+                pairs = pairs with { Positions = 1 }; // a unit that is large at one step stays so: steps are not rows of their own
+            }
             double squares = pairs.Map(correlation => correlation * correlation + (1 - correlation * correlation) / inputs).Mean();
             return random * (2 * random * squares + 4 * (1 - random) * pairs.Mean()) / units;
         }
