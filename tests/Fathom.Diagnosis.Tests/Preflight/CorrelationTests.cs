@@ -1,8 +1,10 @@
+using Fathom.Compute;
 using Fathom.Diagnosis.Preflight;
 using Fathom.Graphs;
 using Fathom.Graphs.Blocks;
 using Fathom.Graphs.Initializers;
 using Fathom.Graphs.Ops;
+using Fathom.Theory;
 using Fathom.Training;
 
 namespace Fathom.Diagnosis.Tests.Preflight;
@@ -13,12 +15,14 @@ public sealed class CorrelationTests
     [Fact]
     public void SamplesAreAsAlikeAsTheoryExpects()
     {
-        CorrelationReport report = Measure(Chain(net => net.Dense(256, VarianceScaling.HeNormal).Relu(), 6));
+        ModelDefinition model = SickNetworks.HealthyRelu() with { Graph = Chain(net => net.Dense(256, VarianceScaling.HeNormal).Relu(), 6) };
+        using WorkerPool pool = new(2);
+        CorrelationReport report = MeasuredPreflight.Run(model, null, SignalPropagation.Predict(model.Graph, DataMoments.Standardized), PreflightOptions.Default, pool).Correlations!;
 
         Assert.Equal(7, report.Layers.Length);
         Assert.All(report.Layers.Take(6), layer => Assert.Equal(layer.Expected, layer.Similarity, 0.05));
         Assert.All(report.Layers, layer => Assert.Equal(1 - layer.Similarity, layer.Distance, 1e-9));
-        Assert.True(report.Layers[5].Similarity > report.Layers[0].Similarity);
+        Assert.InRange(report.Layers[5].Similarity, 0.6, 0.8); // .318, .494, .605, .681, .736 from 0 on
     }
 
     [Fact]
@@ -34,12 +38,12 @@ public sealed class CorrelationTests
     public void DepthShattersPlainGradientsMoreThanResidualOnes()
     {
         double linear = Autocorrelation(Chain(net => net.Dense(32), 3));
-        double plain = Autocorrelation(Chain(net => net.Dense(64, VarianceScaling.HeNormal).Relu(), 40));
-        double residual = Autocorrelation(Network.Input(64).Dense(64).Repeat(20, net => net.Residual(branch => branch.Relu().Dense(64, VarianceScaling.HeNormal))).Dense(10).Build());
+        double plain = Autocorrelation(Chain(net => net.Dense(32, VarianceScaling.HeNormal).Relu(), 150));
+        double residual = Autocorrelation(Network.Input(64).Dense(32).Repeat(150, net => net.Residual(branch => branch.Relu().Dense(32, VarianceScaling.HeNormal))).Dense(10).Build());
 
         Assert.Equal(1, linear, 1e-9);
         Assert.True(plain < residual - 0.1, $"plain {plain}, residual {residual}");
-        Assert.InRange(plain, -0.1, 0.9);
+        Assert.InRange(plain, -0.1, 0.8);
     }
 
     [Fact]

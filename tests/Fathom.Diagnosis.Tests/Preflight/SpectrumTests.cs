@@ -24,7 +24,7 @@ public sealed class SpectrumTests
         Assert.Equal(1, whole.Largest, 1e-5); // the weights are float32
         Assert.Equal(1, whole.Smallest, 1e-5);
         Assert.Equal(1, whole.Mean, exact ? 1e-5 : 1e-4);
-        Assert.False(whole.SmallestIsBound);
+        Assert.Equal(!exact, whole.SmallestIsBound); // rounded weights are not quite orthogonal
     }
 
     /// <summary>One Gaussian n × n layer of variance 1/n: the largest singular value tends to 2, the mean square to 1 (Marchenko and Pastur 1967).</summary>
@@ -139,7 +139,7 @@ public sealed class SpectrumTests
     {
         Graph residual = Network.Input(16).Dense(16).Repeat(3, net => net.Residual(branch => branch.Dense(16).Relu().Dense(16))).Dense(4).Build();
 
-        Assert.Equal(["dense_1", "residual_1.add", "residual_2.add", "residual_3.add", "dense_8"], LayerRanges.Cuts(residual).Select(cut => cut.Name), StringComparer.Ordinal);
+        Assert.Equal(["dense_1", "residual_1", "residual_2", "residual_3", "dense_8"], LayerRanges.Cuts(residual).Select(cut => cut.Name), StringComparer.Ordinal);
         Assert.Empty(LayerRanges.Of(Network.Input(4).Dense(3).Build()));
         Assert.Equal(9, LayerRanges.Of(Network.Input(4).Repeat(40, net => net.Dense(4)).Build()).Length);
     }

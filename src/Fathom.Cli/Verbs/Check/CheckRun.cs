@@ -3,6 +3,7 @@ using Fathom.Cli.Arguments;
 using Fathom.Cli.Rendering;
 using Fathom.Compute;
 using Fathom.Diagnosis;
+using Fathom.Diagnosis.Audit;
 using Fathom.Diagnosis.Preflight;
 using Fathom.Diagnosis.Preflight.Rules;
 using Fathom.Graphs;
@@ -54,7 +55,7 @@ internal sealed class CheckRun(LoadedModel loaded, CheckSettings settings, Termi
     private ImmutableArray<Finding> Findings(DataSplit? data, PropagationPrediction prediction, PreflightReport? report, int stepsPerEpoch)
     {
         ImmutableArray<Finding> measured = PreflightCatalog.Inspect(Model, prediction, report, (long)stepsPerEpoch * Model.Plan.Epochs);
-        return [.. measured.OrderByDescending(finding => finding.Severity)];
+        return [.. DataAudit.Inspect(Model, data).AddRange(measured).OrderByDescending(finding => finding.Severity)];
     }
 
     private PreflightReport? Skip(string reason)

@@ -75,6 +75,8 @@ internal sealed class CheckText(CheckOutcome outcome, bool verbose, Terminal ter
         }
     }
 
+    /// <summary>Recurrent layers, whose gradient has time to go back through beside depth.</summary>
+
     private static double[] Thin(double[] values) => values.Length <= MostBars ? values
         : [.. Enumerable.Range(0, MostBars).Select(i => values[(int)Math.Round(i * (values.Length - 1.0) / (MostBars - 1))])];
 
