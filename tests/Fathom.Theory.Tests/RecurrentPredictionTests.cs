@@ -85,5 +85,35 @@ public sealed class RecurrentPredictionTests
         Assert.All(layer.Log10Gradients, decades => Assert.True(double.IsFinite(decades)));
     }
 
+    public static TheoryData<string> Networks => ["rnn", "lstm", "gru", "both directions, stacked", "read by a layer over time"];
+
+    /// <summary>Whole networks: what comes back through time to a layer below, over draws of weights and data.</summary>
+    [Xunit.Theory]
+    [MemberData(nameof(Networks))]
+    public void Layers_below_get_the_gradient_that_is_predicted(string name)
+    {
+        const int width = 128;
+        DataMoments data = new(0.2, 1, 0.3);
+        NetworkCursor below = Network.Input(12, 32).Dense(width, VarianceScaling.LeCunNormal, name: "below");
+        NetworkCursor network = name switch
+        {
+            "rnn" => below.Rnn(width).Last(),
+            "lstm" => below.Lstm(width).Last(),
+            "gru" => below.Gru(width).Last(),
+            "both directions, stacked" => below.Recurrent(new Recurrent(width, RecurrentCell.Lstm, 2, Bidirectional: true)).Mean([1]),
+            _ => below.Gru(width).Dense(width, VarianceScaling.LeCunNormal).Tanh().Lstm(width).Last(),
+        };
+        PropagationPrediction prediction = SignalPropagation.Predict(network.Dense(10, VarianceScaling.LeCunNormal).Build(), data, new PredictionOptions { BatchSize = 4 });
+        foreach (DrawnLayer layer in NetworkDraws.Measure(prediction, data, 16))
+        {
+            Within(layer.Gradient.Average(), layer.Prediction.Log10Gradient, 0.1, "gradient");
+            Within(layer.Forward.Average(), Math.Log10(layer.Prediction.PreActivation.SecondMoment) / 2, 0.12, "signal");
+            Within(layer.WeightGradient.Average(), layer.Prediction.Log10WeightGradient, 0.15, "weights' gradient");
+
+            void Within(double measured, double predicted, double tolerance, string what) => Assert.True(Math.Abs(Math.Pow(10, predicted) / Math.Sqrt(measured) - 1) <= tolerance,
+                FormattableString.Invariant($"{layer.Prediction.Layer.Name} {what}: predicted over drawn {Math.Pow(10, predicted) / Math.Sqrt(measured):0.000}"));
+        }
+    }
+
     private static RecurrentPrediction Of(NetworkCursor network) => Assert.Single(SignalPropagation.Predict(network.Build(), Data).Recurrent);
 }

@@ -13,7 +13,7 @@ internal static class PropagationVerb
 
     public static Command Create()
     {
-        Command command = new("propagation", "Predicted against drawn gradients of every architecture. Exit status 1 if one is off by more than 10 % without an explanation in docs/theory.md.");
+        Command command = new("propagation", "Whether theory holds: known numbers, published rates, the gradients of 22 architectures over draws of their weights, and what a prediction costs. Exit status 1 if a layer's gradient is off by more than 10 %, or another part fails.");
         Option<int> seeds = new("--seeds") { HelpName = "N", DefaultValueFactory = _ => 50, Description = "Draws of each network (default 50)." };
         Option<string[]> networks = new("--network") { HelpName = "NAME", AllowMultipleArgumentsPerToken = true, Description = "Only these networks." };
         Option<string[]> only = new("--only") { HelpName = "PART", AllowMultipleArgumentsPerToken = true, Description = "Only these parts: numbers, batch-norm, nielsen, times, networks (default all; with --network only networks)." };

@@ -265,7 +265,9 @@ internal sealed class FiniteWidthSpread
         Node node = prediction.Node;
         if (PropagationPrediction.WeightOf(node) is { } weight)
         {
-            return 2.0 / Math.Max(1, weight.Outputs[0].Shape[1].Size) * overlaps[node.Output].Mean();
+            // A recurrent layer's gradient passes the recurrent weights too.
+            double recurrent = prediction.OverTime is null ? 0 : 2.0 / ((RecurrentLayer)node.Op).Units;
+            return (2.0 / Math.Max(1, weight.Outputs[0].Shape[1].Size) + recurrent) * overlaps[node.Output].Mean();
         }
         if (prediction.Activation is null)
         {
