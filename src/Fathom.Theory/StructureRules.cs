@@ -41,4 +41,15 @@ internal sealed class StructureRules(Func<Activation, Moments, ActivationMoments
                 return null;
         }
     }
+
+    /// <summary>The gradient of a learnt slope, Σ δ·min(x, 0) over all that it is used at; null for other ops.</summary>
+    public MomentRule? OfSlope(Op op) => op is not PRelu ? null : new MomentRule(static scope => scope.Inputs[0], static (_, _) => double.NaN)
+    {
+        PullBack = (scope, input) =>
+        {
+            Moments x = scope.Inputs[0];
+            Moments below = integrate(new Relu(), x with { Mean = -x.Mean }).ForwardOf(x.Positions);
+            return new Moments(0, input == 1 ? scope.UsesOf(scope.Node.Inputs[1].Shape.ElementsPerSample) * below.SecondMoment * scope.Coherence(below) : double.NaN, 0);
+        },
+    };
 }
