@@ -41,7 +41,7 @@ internal sealed class CheckRun(LoadedModel loaded, CheckSettings settings, Termi
         LearningRateRange? range = settings.LearningRateRange ? TestRange(data) : null;
         CheckOutcome outcome = new(Model, prediction, report, range, memory, steps, Findings(data, prediction, report, steps), [.. notes, .. report?.Notes ?? []]);
         new CheckText(outcome, settings.Verbose, terminal).Write(data);
-        ResultJson.Write(settings.Json, terminal, Model.Name, outcome.Findings, null, preflight: PreflightJson.Of(outcome));
+        ResultJson.Write(settings.Json, terminal, Model.Name, outcome.Findings, null, preflight: settings.Json is null ? null : PreflightJson.Of(outcome));
         return FailOn.Status(settings.FailOn, outcome.Findings);
     }
 
