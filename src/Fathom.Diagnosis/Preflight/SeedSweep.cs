@@ -18,7 +18,6 @@ namespace Fathom.Diagnosis.Preflight;
 /// </summary>
 internal sealed class SeedSweep : IDisposable
 {
-    private readonly PropagationPrediction prediction;
     private readonly PreflightBatch batch;
     private readonly PreflightOptions options;
     private readonly Value output;
@@ -26,10 +25,10 @@ internal sealed class SeedSweep : IDisposable
     private readonly List<StepResult> steps = [];
     private readonly Dictionary<(Node, ProbeKind), int> probes = [];
 
-    public SeedSweep(ModelDefinition model, PropagationPrediction prediction, PreflightBatch batch, IReadOnlyList<double>? classWeights, PreflightOptions options, WorkerPool pool)
+    public SeedSweep(ModelDefinition model, PreflightBatch batch, IReadOnlyList<double>? classWeights, PreflightOptions options, WorkerPool pool)
     {
-        (this.prediction, this.batch, this.options) = (prediction, batch, options);
-        output = prediction.Graph.Output;
+        (this.batch, this.options) = (batch, options);
+        output = model.Graph.Output;
         while (output.Node.Op.IsLoss)
         {
             output = output.Node.Inputs[0];
@@ -103,17 +102,18 @@ internal sealed class SeedSweep : IDisposable
     }
 
     /// <summary>Everything measured, by node in graph order.</summary>
+    /// <param name="prediction">What theory expects.</param>
     /// <param name="comparable">Whether theory speaks of the weights that were measured.</param>
-    public ImmutableArray<NodeMeasurement> Measurements(bool comparable)
+    public ImmutableArray<NodeMeasurement> Measurements(PropagationPrediction prediction, bool comparable)
     {
         double[] last = LogNorms(probes.GetValueOrDefault((output.Node, ProbeKind.ActivationGradient), -1));
         double chance = batch.ChanceOfRows();
-        return [.. Session.Model.Graph.Nodes.Where(node => probes.ContainsKey((node, ProbeKind.Activation))).Select(node => Describe(node, last, chance, comparable))];
+        return [.. Session.Model.Graph.Nodes.Where(node => probes.ContainsKey((node, ProbeKind.Activation))).Select(node => Describe(node, last, chance, prediction, comparable))];
     }
 
     public void Dispose() => Session.Dispose();
 
-    private NodeMeasurement Describe(Node node, double[] last, double chance, bool comparable)
+    private NodeMeasurement Describe(Node node, double[] last, double chance, PropagationPrediction prediction, bool comparable)
     {
         int activation = probes[(node, ProbeKind.Activation)], gradient = probes.GetValueOrDefault((node, ProbeKind.ActivationGradient), -1);
         Moments expected = prediction.Forward(node.Output);
@@ -126,18 +126,18 @@ internal sealed class SeedSweep : IDisposable
             Source = prediction[node].Source,
             Mean = draws.Average(draw => draw[activation].Mean),
             Variance = draws.Average(draw => draw[activation].Variance),
-            Signal = Judgement.Compare(comparable ? Math.Log10(expected.SecondMoment) / 2 : double.NaN, 0, signal, chance),
+            Signal = Judgement.Compare(comparable ? Math.Log10(expected.SecondMoment) / 2 : double.NaN, prediction.ExpectedSignalDeviation(node.Output), signal, chance),
             Gradient = Judgement.Compare(comparable ? prediction.RelativeGradientNorm(node.Output) : double.NaN, prediction.ExpectedLogDeviation(node.Output),
                 [.. norms.Zip(last, (norm, end) => norm - end)]),
             GradientNorm = norms.Length == 0 ? double.NaN : norms.Average(),
             Saturated = node.Op.Saturation is null ? double.NaN : draws.Average(draw => (double)draw[activation].Saturated / Math.Max(1, draw[activation].Count)),
             Zeros = draws.Average(draw => (double)draw[activation].Zeros / Math.Max(1, draw[activation].Count)),
             NonFinite = draws.Any(draw => draw[activation].IsBroken || (gradient >= 0 && draw[gradient].IsBroken)),
-            Weights = WeightOf(node) is { } weight ? Describe(weight, last, comparable) : null,
+            Weights = WeightOf(node) is { } weight ? Describe(weight, last, prediction, comparable) : null,
         };
     }
 
-    private WeightMeasurement? Describe(Node weight, double[] last, bool comparable)
+    private WeightMeasurement? Describe(Node weight, double[] last, PropagationPrediction prediction, bool comparable)
     {
         if (!probes.TryGetValue((weight, ProbeKind.Parameter), out int value))
         {

@@ -24,7 +24,7 @@ internal sealed class CheckText(CheckOutcome outcome, bool verbose, Terminal ter
         LayerTable.Write(outcome, verbose, terminal);
         terminal.Line();
         GradientOverDepth();
-        OverTime();
+        new TheoryText(outcome, terminal).Write();
         if (outcome.Report is { } report)
         {
             new MeasuredText(report, verbose, terminal).Write();
@@ -72,17 +72,6 @@ internal sealed class CheckText(CheckOutcome outcome, bool verbose, Terminal ter
         if (Depth.FixedPoint is { } point)
         {
             terminal.Line($"far from the input each layer multiplies the gradient's norm by {Number(Math.Sqrt(point.Chi1))} ({point.Phase.ToString().ToLowerInvariant()} phase; theory)");
-        }
-    }
-
-    /// <summary>Recurrent layers, whose gradient has time to go back through beside depth.</summary>
-    private void OverTime()
-    {
-        foreach (RecurrentPrediction layer in outcome.Prediction.Recurrent.Where(layer => layer.Steps > 1))
-        {
-            string memory = double.IsInfinity(layer.MemoryTime) || double.IsNaN(layer.MemoryTime) ? "" : $", a memory of about {Number(layer.MemoryTime)} steps";
-            string change = double.IsInfinity(layer.DecadesLost) ? "none reaches the first step" : $"it {(layer.DecadesLost < 0 ? "gains" : "loses")} {Number(Math.Round(Math.Abs(layer.DecadesLost), 1))} decades over {layer.Steps} steps";
-            terminal.Line($"gradient over time   {Sparkline.Draw(Thin([.. layer.Log10FromLast]), terminal.Unicode)}  {layer.Layer.Name}: ×{Number(layer.FactorPerStep)} per step{memory}; {change} if the last one is read (theory)");
         }
     }
 
@@ -145,7 +134,7 @@ internal sealed class CheckText(CheckOutcome outcome, bool verbose, Terminal ter
         string where = worst.Layers.Length switch { 0 => "", 1 => $" at {worst.Layers[0]}", int count => $" at {worst.Layers[0]} … {worst.Layers[^1]} ({count} layers)" };
         bool sick = worst.Severity == Severity.Error;
         string fix = serious.Any(finding => finding.Remedies.Length > 0) ? "; 'fathom fix' tries what may help" : "";
-        terminal.Line($"verdict: {(sick ? "sick" : "doubtful")}: {worst.Problem}{where}{others}{(worst.Cause is Causes.Vanishing or Causes.Exploding ? trainable : "")}{fix}", sick ? Tone.Bad : Tone.Warning);
+        terminal.Line($"verdict: {(sick ? "sick" : "doubtful")}: {worst.Problem}{where}{others}{(worst.Cause is Causes.Vanishing or Causes.Exploding && Depth.TrainableDepth < Depth.Layers.Length ? trainable : "")}{fix}", sick ? Tone.Bad : Tone.Warning);
     }
 
     private string Decades() => Number(Math.Round(Math.Abs(outcome.Report?.TotalDecades is double measured && double.IsFinite(measured) ? measured : Depth.TotalDecades), 1));
