@@ -33,17 +33,19 @@ internal sealed class CheckRun(LoadedModel loaded, CheckSettings settings, Termi
             // What training would refuse, such as a gradient that a layer cannot give, is refused here.
             TrainingGraph.Build(Model.Graph, Model.Plan.Loss);
         }
-        // Theory takes one thread, and the measuring needs it at its end only.
+        // Theory and audit take one thread each, and the measuring needs theory at its end only.
         Task<PropagationPrediction> theory = Task.Run(() => Predict(data));
+        Task<PrecisionForecast?> precision = theory.ContinueWith(done => Precision(done.GetAwaiter().GetResult(), data), TaskScheduler.Default);
+        Task<ImmutableArray<Finding>> audit = Task.Run(() => DataAudit.Inspect(Model, data));
         int rows = data is null ? Model.Plan.MicroBatch(TrainingPlan.FullBatch) : Model.Plan.MicroBatch(data.Training.Count);
         MemoryEstimate memory = MemoryEstimate.Of(Model, data is null && rows > 1024 ? 32 : rows);
         int steps = data is null ? 0 : new BatchOrder(data.Training.Count, Math.Min(Model.Plan.BatchSize, data.Training.Count), Model.Plan.Seed).StepsPerEpoch;
         PreflightReport? report = WhyNotMeasured(memory, rows) is { } reason ? Skip(reason) : Measure(data, theory);
         PropagationPrediction prediction = theory.GetAwaiter().GetResult();
         LearningRateRange? range = settings.LearningRateRange ? TestRange(data) : null;
-        CheckOutcome outcome = new(Model, prediction, report, range, memory, steps, Findings(data, prediction, report, steps), [.. notes, .. report?.Notes ?? []])
+        CheckOutcome outcome = new(Model, prediction, report, range, memory, steps, Findings(audit.GetAwaiter().GetResult(), prediction, report, steps), [.. notes, .. report?.Notes ?? []])
         {
-            Precision = OutputGradient.Of(Model, prediction, data?.Training) is { } unit ? PrecisionForecast.Of(prediction, unit.Log10Rms) : null,
+            Precision = precision.GetAwaiter().GetResult(),
         };
         new CheckText(outcome, settings.Verbose, terminal).Write(data);
         ResultJson.Write(settings.Json, terminal, Model.Name, outcome.Findings, null, preflight: settings.Json is null ? null : PreflightJson.Of(outcome));
@@ -54,11 +56,11 @@ internal sealed class CheckRun(LoadedModel loaded, CheckSettings settings, Termi
         ? WatchedRun.Predict(Model, data.Training)
         : SignalPropagation.Predict(Model.Graph, DataMoments.Standardized, PredictionOptions.Default with { BatchSize = Model.Plan.MicroBatch(TrainingPlan.FullBatch) });
 
-    private ImmutableArray<Finding> Findings(DataSplit? data, PropagationPrediction prediction, PreflightReport? report, int stepsPerEpoch)
-    {
-        ImmutableArray<Finding> measured = PreflightCatalog.Inspect(Model, prediction, report, (long)stepsPerEpoch * Model.Plan.Epochs);
-        return [.. DataAudit.Inspect(Model, data).AddRange(measured).OrderByDescending(finding => finding.Severity)];
-    }
+    private PrecisionForecast? Precision(PropagationPrediction prediction, DataSplit? data) =>
+        OutputGradient.Of(Model, prediction, data?.Training) is { } unit ? PrecisionForecast.Of(prediction, unit.Log10Rms) : null;
+
+    private ImmutableArray<Finding> Findings(ImmutableArray<Finding> audit, PropagationPrediction prediction, PreflightReport? report, int stepsPerEpoch) =>
+        [.. audit.AddRange(PreflightCatalog.Inspect(Model, prediction, report, (long)stepsPerEpoch * Model.Plan.Epochs)).OrderByDescending(finding => finding.Severity)];
 
     private PreflightReport? Skip(string reason)
     {
