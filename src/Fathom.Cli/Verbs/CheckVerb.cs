@@ -26,6 +26,7 @@ internal static class CheckVerb
         {
             command.Options.Add(option);
         }
+        ScalingChecks scaling = new(command);
         command.SetAction(parsed =>
         {
             Quiet(terminal, parsed.GetValue(quiet));
@@ -42,6 +43,11 @@ internal static class CheckVerb
                 Json = parsed.GetValue(json),
             };
             settings.Validate();
+            if (scaling.IsAsked(parsed))
+            {
+                ResultJson.Prepare(settings.Json, terminal, parsed.GetRequiredValue(arguments.Model));
+                return scaling.Run(parsed, arguments.LoadModel(parsed, terminal), settings.Seeds, settings.Threads, settings.Json, terminal);
+            }
             ResultJson.Prepare(settings.Json, terminal, parsed.GetRequiredValue(arguments.Model), settings.Weights);
             return new CheckRun(arguments.LoadModel(parsed, terminal), settings, terminal).Run();
         });
