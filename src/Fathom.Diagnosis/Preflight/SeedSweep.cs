@@ -88,10 +88,11 @@ internal sealed class SeedSweep : IDisposable
             draws.Add(Readings());
             Milliseconds = Math.Min(Milliseconds, steps[^1].Milliseconds);
             progress?.Invoke((i + 1.0) / seeds);
+            started = i == 0 ? Stopwatch.GetTimestamp() : started; // the first draw made plans and compiled code
         }
         if (Count == 1 && steps[0].Milliseconds < options.Budget.TotalMilliseconds)
         {
-            Milliseconds = Math.Min(Milliseconds, Session.Step().Milliseconds); // the first one made plans and compiled code
+            Milliseconds = Math.Min(Milliseconds, Session.Step().Milliseconds);
         }
     }
 

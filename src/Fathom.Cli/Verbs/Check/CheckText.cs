@@ -97,7 +97,7 @@ internal sealed class CheckText(CheckOutcome outcome, bool verbose, Terminal ter
         {
             parts.Add($"memory of a step: {Bytes.Text(report.Memory.Total)} (weights {Bytes.Text(report.Memory.Parameters)}, gradients {Bytes.Text(report.Memory.Gradients)}, optimizer {Bytes.Text(report.Memory.OptimizerState)}, activations {Bytes.Text(report.Memory.Activations)}; planned)");
             string whole = outcome.StepsPerEpoch > 0 ? $", {Model.Plan.Epochs} epochs of {outcome.StepsPerEpoch} steps about {Duration(report.StepMilliseconds * outcome.StepsPerEpoch * Model.Plan.Epochs)}" : "";
-            parts.Add($"a step takes {Number(report.StepMilliseconds)} ms here{whole} (measured)");
+            parts.Add($"a step takes {Number(Math.Round(report.StepMilliseconds, 1))} ms here{whole} (measured)");
         }
         else
         {
@@ -112,9 +112,9 @@ internal sealed class CheckText(CheckOutcome outcome, bool verbose, Terminal ter
 
     private static string Duration(double milliseconds) => milliseconds switch
     {
-        < 60_000 => $"{Number(milliseconds / 1e3)} s",
-        < 3_600_000 => $"{Number(milliseconds / 6e4)} min",
-        _ => $"{Number(milliseconds / 3.6e6)} h",
+        < 60_000 => $"{Number(Math.Round(milliseconds / 1e3, 1))} s",
+        < 3_600_000 => $"{Number(Math.Round(milliseconds / 6e4, 1))} min",
+        _ => $"{Number(Math.Round(milliseconds / 3.6e6, 1))} h",
     };
 
     /// <summary>One line: what is the matter, or that nothing is.</summary>
