@@ -31,7 +31,7 @@ public static class GradientVerdict
             return theory is null ? null : scope.Report.Comparable ? Contradicted(theory, scope, decades) : null;
         }
         string cause = vanishes ? Causes.Vanishing : Causes.Exploding;
-        return theory?.Cause == cause ? Confirmed(theory, scope, decades) : Measured(scope, decades, vanishes);
+        return theory?.Cause == cause && scope.Report.Comparable ? Confirmed(theory, scope, decades) : Measured(scope, decades, vanishes);
     }
 
     private static Finding Confirmed(Finding theory, PreflightScope scope, double decades) => theory with
