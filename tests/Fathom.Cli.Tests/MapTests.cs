@@ -16,7 +16,7 @@ public sealed class MapTests : IDisposable
 
         Assert.True(run.Status == ExitStatus.Clean, run.Error);
         Assert.Contains("edge of chaos at σw² = 1.761", run.Output);
-        Assert.Matches(@"\n +4  oooo\+\n +1\.76  ooooo\n +1  ooo--\n", run.Output.ReplaceLineEndings("\n"));
+        Assert.Matches(@"\n +4  oooo\+\n +1\.76  ooooo\n +1  oooo-\n", run.Output.ReplaceLineEndings("\n"));
         Assert.Equal([0x89, (byte)'P', (byte)'N', (byte)'G'], File.ReadAllBytes(png)[..4]);
         Assert.Contains("σw² (weight variance × fan-in)", File.ReadAllText(svg));
         Assert.Equal(3 + 15, File.ReadAllLines(csv).Length);
@@ -52,7 +52,7 @@ public sealed class MapTests : IDisposable
     }
 
     [Fact]
-    public void AnInterruptedMapSaysHowToGoOn()
+    public async Task AnInterruptedMapSaysHowToGoOn()
     {
         using CancellationTokenSource interruption = new();
         string csv = folder.File("m.csv");
@@ -62,7 +62,7 @@ public sealed class MapTests : IDisposable
             interruption.Cancel();
         });
         CliRun run = CliRun.Of(interruption.Token, "map", "--x", "depth=60,80", "--y", "weight-variance=1..4:4", "--train", "--steps", "100000", "--out", csv);
-        signal.Wait();
+        await signal;
         Assert.Equal(ExitStatus.Findings, run.Status);
         Assert.Contains("8 cells are left; the same command goes on", run.Output);
     }
