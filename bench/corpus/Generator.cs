@@ -127,10 +127,10 @@ internal static class Generator
         {
             Activation = draw.Of<string>("relu", "sigmoid", "tanh", "elu", "selu", "softsign", "hard_tanh", "leaky_relu"),
             Depth = recipe.Family == Residual ? 2 * draw.Whole(2, 15) + 1 : draw.Whole(2, 16),
-            Weights = draw.Of(new WeightRule("xavier"), new WeightRule("he"), new WeightRule("normal", draw.LogUniform(0.01, 1)), new WeightRule("lecun"), new WeightRule("orthogonal")),
+            Weights = draw.Of(new WeightRule("xavier"), new WeightRule("he"), new WeightRule("normal", draw.LogUniform(0.01, 1)), new WeightRule("lecun"), new WeightRule("orthogonal"), new WeightRule("normal", 0.05)),
             BatchNorm = draw.Chance(0.2),
             Step = WildStep(draw),
-            Batch = draw.Of(16, 32, 64, 128, 256),
+            Batch = draw.Of(16, 32, 64, 128, 256, 512),
         };
     }
 

@@ -42,6 +42,15 @@ internal enum OutputRule
 
     /// <summary>A sigmoid for targets beyond 0 to 1.</summary>
     SigmoidValues,
+
+    /// <summary>A softmax with the squared error, which works more often than not.</summary>
+    SoftmaxSquared,
+
+    /// <summary>A plain number taken as a probability by binary cross-entropy; two classes only.</summary>
+    LinearProbability,
+
+    /// <summary>Sigmoids, which do not add up to 1, with cross-entropy of probabilities.</summary>
+    SigmoidOverClasses,
 }
 
 /// <summary>What is done to one layer alone.</summary>

@@ -147,7 +147,7 @@ internal static class RecipeBuilder
     private static (NetworkCursor Output, Loss Loss) Finish(Recipe recipe, NetworkCursor body)
     {
         LearningTask task = recipe.Task;
-        int units = recipe.Output is OutputRule.Sigmoid or OutputRule.SoftmaxOverOne ? 1 : task.Outputs;
+        int units = recipe.Output is OutputRule.Sigmoid or OutputRule.SoftmaxOverOne or OutputRule.LinearProbability ? 1 : task.Outputs;
         NetworkCursor last = body.Dense(units, VarianceScaling.XavierUniform, ConstantInitializer.Zeros, name: "output");
         return recipe.Output switch
         {
@@ -157,6 +157,9 @@ internal static class RecipeBuilder
             OutputRule.SoftmaxOverOne when task.Regression => (last.Softmax(), new MeanSquaredError()),
             OutputRule.SoftmaxOverOne => (last.Softmax(), new BinaryCrossEntropy(FromLogits: false)),
             OutputRule.Relu => (last.Relu(), task.Regression ? new MeanSquaredError() : new CrossEntropy()),
+            OutputRule.SoftmaxSquared => (last.Softmax(), new MeanSquaredError()),
+            OutputRule.LinearProbability => (last, new BinaryCrossEntropy(FromLogits: false)),
+            OutputRule.SigmoidOverClasses => (last.Sigmoid(), new CrossEntropy(FromLogits: false)),
             OutputRule.SigmoidValues => (last.Sigmoid(), new MeanSquaredError()),
             _ => (last, task.Regression ? new MeanSquaredError() : new CrossEntropy()),
         };
