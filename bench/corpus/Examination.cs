@@ -42,7 +42,7 @@ internal sealed record Examination(CorpusCase Network, Label Label, ImmutableArr
     public bool NamesCulprit => Called && Findings[0].Layers is { Length: <= 3 } layers
         && layers.Any(layer => int.TryParse(layer.AsSpan(layer.LastIndexOf('_') + 1), out int number) && Math.Abs(number - Network.Recipe.ChangedLayer) <= 1);
 
-    public static Examination Of(CorpusCase network, Label label, CancellationToken cancellation)
+    public static Examination Of(CorpusCase network, Label label, CancellationToken cancellation, Action<WatchedRun>? epochEnded = null)
     {
         using WorkerPool pool = new(1);
         using WatchedRun run = new(RecipeBuilder.Model(network.Recipe, network.Name, network.Seed), RecipeBuilder.Data(network.Recipe), pool);
@@ -52,6 +52,7 @@ internal sealed record Examination(CorpusCase Network, Label Label, ImmutableArr
         {
             run.Advance(run.Session.NextStep + epoch, cancellation);
             cancellation.ThrowIfCancellationRequested();
+            epochEnded?.Invoke(run);
             others.Look(run.Session.Evaluate(run.Session.Data.Training).Metric);
         }
         ImmutableArray<Finding> findings = [.. run.Monitor.Findings.OrderByDescending(finding => finding.Severity).ThenByDescending(finding => finding.Confidence)];

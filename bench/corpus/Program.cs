@@ -6,6 +6,7 @@ RootCommand root = new("Healthy and sick networks whose label comes from what be
     LabelVerb.Create(),
     ScoreVerb.Create(),
     ShowVerb.Create(),
+    FeaturesVerb.Create(),
 };
 try
 {

@@ -1,4 +1,7 @@
 using System.CommandLine;
+using System.Globalization;
+using Fathom.Diagnosis;
+using Fathom.Diagnosis.Monitoring;
 
 namespace Fathom.Corpus;
 
@@ -20,9 +23,9 @@ internal static class ShowVerb
                 throw new CorpusException($"network {network.Number} has no label");
             }
             Console.WriteLine($"label: {label.ToLine()}");
-            Examination examination = Examination.Of(network, label, cancellation);
+            Examination examination = Examination.Of(network, label, cancellation, Trace);
             Console.WriteLine($"right causes: {string.Join(", ", examination.RightCauses.Order())}");
-            foreach (Fathom.Diagnosis.Finding finding in examination.Findings)
+            foreach (Finding finding in examination.Findings)
             {
                 Console.WriteLine($"{finding.Severity} {finding.Rule} {finding.Problem} ({finding.Cause}), step {finding.Step}, confidence {finding.Confidence}, {string.Join(' ', finding.Layers)}\n  {finding.Explanation}");
             }
@@ -30,5 +33,27 @@ internal static class ShowVerb
             return Task.FromResult(0);
         });
         return command;
+    }
+
+    /// <summary>What the monitor has measured, at twelve places of the run.</summary>
+    private static void Trace(WatchedRun run)
+    {
+        long every = Math.Max(1, run.Session.TotalSteps / 12);
+        if (run.Session.NextStep / every == Math.Max(0, run.Session.NextStep - run.Session.StepsPerEpoch) / every)
+        {
+            return;
+        }
+        Observation seen = run.Monitor.Observation;
+        static string Row(IEnumerable<double> numbers) => string.Join(' ', numbers.Select(number => number.ToString("0.##", CultureInfo.InvariantCulture)));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"step {run.Session.NextStep}: loss {seen.Loss:0.####} first {seen.FirstLoss:0.####} constant {seen.ConstantLoss:0.####} gradient {seen.Step.GradientNorm:0.##E+0}"));
+        Console.WriteLine($"   log gradient {Row(seen.Layers.Select(layer => layer.LogGradient))}");
+        Console.WriteLine($"   log update/w {Row(seen.Layers.Select(layer => layer.LogRelativeUpdate))}");
+        Console.WriteLine($"   zeros        {Row(seen.Layers.Select(layer => layer.Zeros))}");
+        Console.WriteLine($"   saturated    {Row(seen.Layers.Select(layer => layer.Saturated))}");
+        Console.WriteLine($"   weights      {Row(seen.Layers.Select(layer => layer.WeightNorm))}");
+        foreach (StateTrace state in seen.RecurrentLayers)
+        {
+            Console.WriteLine($"   over time    {Row(state.MeanLogGradients)}");
+        }
     }
 }

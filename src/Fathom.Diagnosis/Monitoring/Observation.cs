@@ -44,6 +44,15 @@ public sealed class Observation
     /// <summary>Smoothed loss.</summary>
     public double Loss { get; internal set; } = double.NaN;
 
+    /// <summary>The smoothed loss over the run so far.</summary>
+    public LossHistory Losses { get; } = new();
+
+    /// <summary>Share of the run's steps that are done, in (0, 1].</summary>
+    public double Progress => (Step.Step + 1.0) / Math.Max(1, TotalSteps);
+
+    /// <summary>Findings that hold now.</summary>
+    public IReadOnlyList<Finding> Open { get; internal set; } = [];
+
     /// <summary>Loss of the best constant prediction, which a network reaches without using its inputs; NaN if not known.</summary>
     public double ConstantLoss { get; }
 
@@ -69,6 +78,13 @@ public sealed class Observation
 
     /// <summary>The same as an array, to go through without allocating.</summary>
     internal StateTrace[] States { get; }
+
+    /// <summary>A layer's weights as they are now: rows of one unit each; empty if they are not (units, …).</summary>
+    internal ReadOnlySpan<float> WeightsOf(LayerTrace layer)
+    {
+        ParameterSlice slice = session.Parameters.Find(layer.Layer.Parameters.First(parameter => parameter.Outputs[0].Shape.Rank >= 2).Name);
+        return session.Parameters.Value(slice).Span;
+    }
 
     /// <summary>The network's input.</summary>
     internal Value Input => session.Graph.Input;

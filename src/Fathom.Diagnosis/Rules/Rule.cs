@@ -41,5 +41,8 @@ public static class RuleCatalog
         new SaturatedActivation(),
         new DeadRelu(),
         new LearningRateTooSmall(),
+        new SymmetricUnits(),
+        new LearningRateTooLarge(),
+        new NotLearning(),
     ];
 }

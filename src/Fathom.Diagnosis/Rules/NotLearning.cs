@@ -1,0 +1,61 @@
+using System.Collections.Immutable;
+using Fathom.Diagnosis.Causation;
+using Fathom.Diagnosis.Monitoring;
+using static Fathom.Diagnosis.Figures;
+
+namespace Fathom.Diagnosis.Rules;
+
+/// <summary>
+/// A good part of the run is over, the loss is no better than what a constant prediction would have, it is not on its way
+/// down, and no other rule is certain of why. The cause is the strongest of the suspicions that the measurements support.
+/// </summary>
+public sealed class NotLearning : Rule
+{
+    /// <summary>Share of the run that a network may take to get going.</summary>
+    private const double Patience = 0.1;
+
+    /// <summary>Share of a constant prediction's loss above which nothing of use has been learnt.</summary>
+    private const double Standing = 0.85;
+
+    /// <summary>Loss now over that at half of the steps so far, above which it is not on its way down.</summary>
+    private const double Flat = 0.85;
+
+    public override string Id => "FTH008";
+
+    public override string Problem => "the network does not learn";
+
+    public override string Threshold => "after a tenth of the run the loss is above 85 % of a constant prediction's (of its start where that is not known) and above 85 % of what it was at half of the steps so far, and no other rule explains it";
+
+    public override int Persistence => 5;
+
+    public override Finding? Inspect(Observation observation)
+    {
+        double reference = double.IsNaN(observation.ConstantLoss) ? observation.FirstLoss : observation.ConstantLoss;
+        bool stands = observation.Loss > Standing * reference && observation.Losses.Since(0.5) > Flat;
+        if (observation.Layers.Count == 0 || observation.Progress < Patience || !stands || observation.Open.Any(finding => finding.Severity == Severity.Error && finding.Rule != Id))
+        {
+            return null;
+        }
+        Suspicion[] suspects = [.. Suspects.Of(observation)];
+        Suspicion first = suspects.FirstOrDefault(suspect => suspect.Supported)
+            ?? new Suspicion(Causes.Other, true, "nothing that is measured here stands out; look at the data and their labels", [], ["learning_rate", "optimizer", "initialization"]);
+        return new Finding
+        {
+            Rule = Id,
+            Problem = Problem,
+            Severity = Severity.Error,
+            Cause = first.Cause,
+            Layers = first.Layers,
+            Step = observation.Step.Step,
+            Confidence = first.Cause == Causes.Other ? 0.6 : 0.75,
+            Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
+                .Add("loss_over_constant", new Evidence(observation.Loss / reference, Standing))
+                .Add("loss_since_half_time", new Evidence(observation.Losses.Since(0.5), Flat)),
+            Explanation =
+                $"After {Percent(observation.Progress)} of the run the loss is {Number(observation.Loss)}, where {(double.IsNaN(observation.ConstantLoss) ? $"it began at {Number(observation.FirstLoss)}" : $"a constant prediction would have {Number(observation.ConstantLoss)}")}, and it is not falling. " +
+                $"Most likely: {first.Because}.",
+            RuledOut = [.. suspects.Where(suspect => !suspect.Supported).Select(suspect => suspect.Because)],
+            Remedies = first.Remedies,
+        };
+    }
+}
