@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Fathom.Bench;
+using Fathom.Bench.Propagation;
 using Fathom.Graphs;
 using Fathom.Runs;
 using Fathom.Training;
@@ -16,6 +17,7 @@ RootCommand root = new("Measures Fathom. Every figure that matters is a ratio of
     DepthVerb.Create(),
     StartVerb.Create(),
     KernelsVerb.Create(),
+    PropagationVerb.Create(),
 };
 try
 {

@@ -49,7 +49,7 @@ public static class CommandLine
     }
 
     /// <summary>Whether a command has something to finish when it is interrupted: the run that it records.</summary>
-    public static bool EndsInGoodOrder(string[] args) => args is ["train" or "fix", ..];
+    public static bool EndsInGoodOrder(string[] args) => args is ["train" or "fix" or "map", ..];
 
     private static RootCommand Commands(Terminal terminal, CancellationToken cancellation)
     {
@@ -59,6 +59,7 @@ public static class CommandLine
             TrainVerb.Create(terminal, cancellation),
             FixVerb.Create(terminal, cancellation),
             TraceVerb.Create(terminal),
+            MapVerb.Create(terminal, cancellation),
             ReportVerb.Create(terminal),
         };
         root.Options.OfType<VersionOption>().Single().Action = new VersionAction();

@@ -37,13 +37,25 @@ internal static class ResultJson
     /// <param name="findings">The findings.</param>
     /// <param name="training">The run of the model as given; null if it was not trained.</param>
     /// <param name="repair">What the doctor did; null if nobody asked.</param>
-    public static void Write(string? path, Terminal terminal, string id, IReadOnlyList<Finding> findings, RunOutcome? training, DoctorReport? repair = null)
+    /// <param name="preflight">What was looked at before training; null for none.</param>
+    public static void Write(string? path, Terminal terminal, string id, IReadOnlyList<Finding> findings, RunOutcome? training, DoctorReport? repair = null, JsonObject? preflight = null)
     {
         if (path is null)
         {
             return;
         }
-        string text = Result(id, findings, training, repair).ToJsonString(Layout) + "\n";
+        JsonObject result = Result(id, findings, training, repair);
+        if (preflight is not null)
+        {
+            result["preflight"] = preflight;
+        }
+        Write(path, terminal, result);
+    }
+
+    /// <summary>Writes a result of another form.</summary>
+    public static void Write(string path, Terminal terminal, JsonObject result)
+    {
+        string text = result.ToJsonString(Layout) + "\n";
         if (path == "-")
         {
             terminal.Results.Write(text);

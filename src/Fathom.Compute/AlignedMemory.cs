@@ -21,7 +21,12 @@ public sealed unsafe class AlignedMemory<T> : IDisposable where T : unmanaged
         NativeMemoryUse.Reserve(Bytes);
         try
         {
-            pointer = (T*)NativeMemory.AlignedAlloc((nuint)Bytes, Alignment);
+            bool large = LargePages.Suit(Bytes);
+            pointer = (T*)NativeMemory.AlignedAlloc((nuint)Bytes, (nuint)(large ? LargePages.Size : Alignment));
+            if (large)
+            {
+                LargePages.Want(pointer, Bytes);
+            }
         }
         catch (OutOfMemoryException)
         {

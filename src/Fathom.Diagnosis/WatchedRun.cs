@@ -136,7 +136,7 @@ public sealed class WatchedRun : IDisposable
 
     /// <summary>What theory expects of a model on its data.</summary>
     public static PropagationPrediction Predict(ModelDefinition model, DataSet data) =>
-        SignalPropagation.Predict(model.Graph, DataMoments.Measure(Finite(data.Inputs), data.Features), PredictionOptions.Default with { BatchSize = model.Plan.MicroBatch(data.Count) });
+        SignalPropagation.Predict(model.Graph, DataMoments.Measure(Finite(data.Inputs), model.Graph), PredictionOptions.Default with { BatchSize = model.Plan.MicroBatch(data.Count) });
 
     /// <summary>The values with 0 for what is no number: theory is about the rest, and FTH005 about those.</summary>
     private static ReadOnlySpan<float> Finite(ReadOnlySpan<float> values)

@@ -14,19 +14,24 @@ internal sealed class BackwardSweep
     private readonly Dictionary<Node, SampledNode> samples;
     private readonly PredictionOptions options;
     private readonly Dictionary<Value, GradientMoments> gradients = [];
+    private readonly List<RecurrentPrediction> recurrent = [];
+    private readonly LayerReaders readers;
 
-    private BackwardSweep(Dictionary<Node, NodePrediction> nodes, Dictionary<Node, SampledNode> samples, PredictionOptions options)
+    private BackwardSweep(Graph graph, Dictionary<Node, NodePrediction> nodes, Dictionary<Node, SampledNode> samples, PredictionOptions options)
     {
+        readers = new LayerReaders(graph);
         this.nodes = nodes;
         this.samples = samples;
         this.options = options;
     }
 
-    public static Dictionary<Value, GradientMoments> Run(Graph graph, Value seed, Dictionary<Node, NodePrediction> nodes,
+    /// <summary>The gradient of every value; a node's factors are replaced by those that it had for the gradient that arrived.</summary>
+    public static (Dictionary<Value, GradientMoments> Gradients, List<RecurrentPrediction> Recurrent) Run(Graph graph, Value seed, Dictionary<Node, NodePrediction> nodes,
         Dictionary<Node, SampledNode> samples, PredictionOptions options)
     {
-        BackwardSweep sweep = new(nodes, samples, options);
-        sweep.gradients[seed] = new GradientMoments(0, options.OutputGradientCorrelation, 0);
+        BackwardSweep sweep = new(graph, nodes, samples, options);
+        Moments start = new Moments(0, 1, options.OutputGradientCorrelation).AsGradientOf(nodes[seed.Node].Outputs[seed.Index]);
+        sweep.gradients[seed] = new GradientMoments(0, options.OutputGradientCorrelation, 0) { Positions = start.Positions };
         for (int i = graph.Nodes.Length - 1; i >= 0; i--)
         {
             if (nodes.TryGetValue(graph.Nodes[i], out NodePrediction? node) && node.Source is not (PredictionSource.Given or PredictionSource.Loss))
@@ -34,7 +39,8 @@ internal sealed class BackwardSweep
                 sweep.PullBack(node);
             }
         }
-        return sweep.gradients;
+        sweep.recurrent.Reverse();
+        return (sweep.gradients, sweep.recurrent);
     }
 
     private void PullBack(NodePrediction prediction)
@@ -47,20 +53,103 @@ internal sealed class BackwardSweep
         }
         // Where only the last state of a sequence is read, that is the layer's gradient, as if it were spread over y.
         gradients.TryAdd(node.Output, upstream);
-        double decorrelation = prediction.Activation is { SlopeMoment: > 0 } activation ? activation.CrossSlope / activation.SlopeMoment : 1;
+        if (prediction.OverTime is not null)
+        {
+            PullBackOverTime(prediction, upstream);
+            return;
+        }
+        GradientMomentScope scope = Scope(prediction, upstream);
         for (int i = 0; i < node.Inputs.Length; i++)
         {
-            double factor = prediction.GradientFactors[i];
             if (node.Inputs[i].Node.Op is Parameter { Trainable: true })
             {
-                Contribute(node.Inputs[i], OfParameter(node, i, upstream));
+                Contribute(node.Inputs[i], OfParameter(prediction, scope, i, upstream));
             }
-            else if (factor > 0)
+            else if (prediction.GradientFactors[i] > 0)
             {
-                Contribute(node.Inputs[i], new GradientMoments(upstream.Log10MeanSquare + Math.Log10(factor),
-                    upstream.Correlation * decorrelation, upstream.LogVariance + prediction.LogVariance));
+                Contribute(node.Inputs[i], OfData(prediction, scope, i, upstream));
             }
         }
+    }
+
+    private void PullBackOverTime(NodePrediction prediction, GradientMoments upstream)
+    {
+        Node node = prediction.Node;
+        TimeGradient arriving = RecurrentSweep.Arriving(node, readers, upstream.Correlation);
+        (RecurrentBackward back, RecurrentPrediction overTime) = RecurrentSweep.Backward(prediction, arriving, upstream.Log10MeanSquare, options.BatchSize);
+        recurrent.Add(overTime);
+        RecurrentInputs places = RecurrentInputs.Of((RecurrentLayer)node.Op, node.Inputs.Length);
+        Pass(0, back.Inputs.Average());
+        Pass(places.H0, back.InitialState);
+        Pass(places.C0, back.InitialCell);
+        int[] parameters = [places.WeightIh, places.WeightHh, places.BiasIh, places.BiasHh];
+        for (int i = 0; i < parameters.Length; i++)
+        {
+            Pass(parameters[i], back.Weights[i]);
+        }
+
+        void Pass(int input, double factor)
+        {
+            if (input >= 0 && factor > 0 && node.Inputs[input].Node.Op is not Parameter { Trainable: false })
+            {
+                Contribute(node.Inputs[input], new GradientMoments(upstream.Log10MeanSquare + Math.Log10(factor), back.OverSamples, upstream.LogVariance + prediction.LogVariance));
+            }
+        }
+    }
+
+    private GradientMomentScope Scope(NodePrediction prediction, GradientMoments upstream)
+    {
+        Moments[] inputs = [.. prediction.Node.Inputs.Select(value => nodes[value.Node].Outputs[value.Index])];
+        Moments pattern = upstream.Pattern.AsGradientOf(prediction.Output);
+        return new GradientMomentScope(new MomentScope(prediction.Node, inputs, options.BatchSize), prediction.Output, pattern,
+            upstream.Alignment ?? GradientAlignment.Independent(pattern, prediction.Output));
+    }
+
+    private GradientMoments OfData(NodePrediction prediction, GradientMomentScope scope, int input, GradientMoments upstream)
+    {
+        Moments value = scope.Inputs[input];
+        Moments gradient = Transported(prediction, scope, input, upstream.SlopeShare);
+        GradientMoments result = new(upstream.Log10MeanSquare + Math.Log10(gradient.SecondMoment), gradient.Correlation, upstream.LogVariance + prediction.LogVariance)
+        {
+            Positions = gradient.AsGradientOf(value).Positions,
+        };
+        if (!double.IsFinite(result.Log10MeanSquare))
+        {
+            return GradientMoments.None;
+        }
+        if (prediction.Activation is { } activation && prediction.Node.Op is Activation op && IsNormalized(prediction.Node.Inputs[input]))
+        {
+            result = result with { Alignment = activation.AlignmentOf(op, value, scope.Upstream) };
+        }
+        return result;
+    }
+
+    /// <summary>Only a normalization asks how the gradient goes with the value, and only over rows so short that it matters.</summary>
+    private static bool IsNormalized(Value value) => value.Node.Op is BatchNorm or GroupNorm or LayerNorm or RmsNorm;
+
+    private Moments Transported(NodePrediction prediction, GradientMomentScope scope, int input, double slopeShare)
+    {
+        double factor = prediction.GradientFactors[input];
+        if (prediction.Rule?.PullBack is { } rule)
+        {
+            Moments gradient = rule(scope, input);
+            return double.IsNaN(gradient.SecondMoment) ? scope.Upstream with { SecondMoment = factor } : gradient;
+        }
+        if (prediction.Activation is not { SlopeMoment: > 0 } activation)
+        {
+            return scope.Upstream with { SecondMoment = factor };
+        }
+        Moments pattern = scope.Upstream;
+        double level = slopeShare;
+        PositionMoments? positions = pattern.Positions;
+        if (scope.Inputs[input].Positions is { IsFlat: false } profile)
+        {
+            // Where the pre-activation is larger the slope differs; the gradient's own profile is weighted by it.
+            (PositionMoments slopes, double mean) = profile.ToPower(activation.Powers.Slope);
+            (positions, double overlap) = (positions ?? profile.Flattened()).TimesProfile(slopes);
+            level *= mean * overlap;
+        }
+        return Moments.Of(0, activation.SlopeMoment * level, positions, pair => level * pattern.CorrelationOf(pair) * activation.SlopeProduct(pair));
     }
 
     /// <summary>The gradient at a node's outputs, as mean square per element of output 0.</summary>
@@ -81,25 +170,27 @@ internal sealed class BackwardSweep
 
     /// <summary>
     /// A weight's gradient is Σ δ·x over the batch's B samples and over the P positions at which the weight is used:
-    /// E[g²] = B·P·E[δ²]·E[x²]·(1 + (B − 1)·c_δ·c_x), where c_δ c_x is the coherent part; positions are taken as
-    /// incoherent. For a bias x = 1.
+    /// E[g²] = B·P·E[δ²]·E[x²]·(1 + what pairs of uses have in common). For a bias x = 1.
     /// </summary>
-    private GradientMoments OfParameter(Node node, int input, GradientMoments upstream)
+    private GradientMoments OfParameter(NodePrediction prediction, GradientMomentScope scope, int input, GradientMoments upstream)
     {
-        double batch = options.BatchSize;
-        if (ParameterRole.Of(node, input) is { } role)
+        Node node = prediction.Node;
+        double factor = prediction.Rule?.PullBack?.Invoke(scope, input).SecondMoment ?? double.NaN;
+        if (double.IsNaN(factor) && ParameterRole.Of(node, input) is { } role)
         {
             Value data = node.DataInputs.First();
             Moments x = role.Multiplies ? nodes[data.Node].Outputs[data.Index] : new Moments(1, 1, 1);
-            double coherence = Math.Max(0, 1 + (batch - 1) * upstream.Correlation * x.Correlation);
-            double factor = batch * role.Positions * x.SecondMoment * coherence;
-            return upstream with { Log10MeanSquare = upstream.Log10MeanSquare + Math.Log10(factor) };
+            factor = options.BatchSize * role.Positions * x.SecondMoment * scope.Coherence(x);
         }
-        if (!samples.TryGetValue(node, out SampledNode? sample))
+        if (double.IsNaN(factor))
         {
-            samples[node] = sample = NodeSampler.Sample(node, [.. node.Inputs.Select(value => nodes[value.Node].Outputs[value.Index])], options);
+            if (!samples.TryGetValue(node, out SampledNode? sample))
+            {
+                samples[node] = sample = NodeSampler.Sample(node, scope.Inputs, options);
+            }
+            factor = options.BatchSize * sample.Factors[input];
         }
-        return upstream with { Log10MeanSquare = upstream.Log10MeanSquare + Math.Log10(batch * sample.Factors[input]) };
+        return upstream with { Log10MeanSquare = upstream.Log10MeanSquare + Math.Log10(factor), Positions = null, Alignment = null };
     }
 
     private void Contribute(Value value, GradientMoments gradient) =>
@@ -118,7 +209,16 @@ internal sealed class BackwardSweep
         double top = Math.Max(a.Log10MeanSquare, b.Log10MeanSquare);
         double first = Math.Pow(10, a.Log10MeanSquare - top), second = Math.Pow(10, b.Log10MeanSquare - top);
         double share = first / (first + second);
-        return new GradientMoments(top + Math.Log10(first + second), Mix(a.Correlation, b.Correlation), Mix(a.LogVariance, b.LogVariance));
+        PositionMoments? positions = (a.Positions, b.Positions) switch
+        {
+            ({ } own, { } other) => own.Mix(other, share).With(Mix(own.Correlation, other.Correlation), Mix(own.AcrossSamples, other.AcrossSamples)),
+            var (own, other) => own ?? other,
+        };
+        return new GradientMoments(top + Math.Log10(first + second), Mix(a.Correlation, b.Correlation), Mix(a.LogVariance, b.LogVariance))
+        {
+            Positions = positions,
+            SlopeShare = Mix(a.SlopeShare, b.SlopeShare),
+        };
 
         double Mix(double x, double y) => share * x + (1 - share) * y;
     }

@@ -49,6 +49,12 @@ public sealed record NodePrediction(Node Node, PredictionSource Source, Immutabl
     /// What finite width adds in this node to the variance of the natural logarithm of the gradient's squared norm.
     /// </summary>
     public double LogVariance { get; init; }
+
+    /// <summary>The theory of a recurrent layer; null for other nodes.</summary>
+    internal RecurrentTheory? OverTime { get; init; }
+
+    /// <summary>The rule that was used; null for other sources.</summary>
+    internal MomentRule? Rule { get; init; }
 }
 
 /// <summary>What theory expects of the gradient that arrives at a value.</summary>
@@ -58,6 +64,21 @@ public sealed record NodePrediction(Node Node, PredictionSource Source, Immutabl
 internal readonly record struct GradientMoments(double Log10MeanSquare, double Correlation, double LogVariance)
 {
     public static readonly GradientMoments None = new(double.NegativeInfinity, 0, 0);
+
+    /// <summary>What the positions' gradients have in common; null if the value has none.</summary>
+    public PositionMoments? Positions { get; init; }
+
+    /// <summary>How it goes with the value; null if it does not depend on it.</summary>
+    public GradientAlignment? Alignment { get; init; }
+
+    /// <summary>
+    /// Mean square of the slope of the activation that gave the value where the gradient arrives, over that everywhere: a
+    /// maximum sends its gradient to the largest elements only.
+    /// </summary>
+    public double SlopeShare { get; init; } = 1;
+
+    /// <summary>Its pattern over samples and positions, in units of its mean square.</summary>
+    public Moments Pattern => new(0, 1, Correlation) { Positions = Positions };
 
     public bool Exists => Log10MeanSquare > double.NegativeInfinity;
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Fathom.Compute;
 using Fathom.Graphs;
 using Fathom.Graphs.Ops;
@@ -69,12 +70,12 @@ internal sealed class NodeRun : IDisposable
             }
             else if (value.Node.Op is Input)
             {
-                FillCorrelated(reals[value].Buffer, value.Shape.HasBatch ? Batch : 1, moments, key);
+                FillCorrelated(value, moments, key);
             }
         }
         foreach (Value value in upstream)
         {
-            FillCorrelated(reals[value].Buffer, value.Shape.HasBatch ? Batch : 1, new Moments(0, 1, 0), new(options.Seed, RandomKey.StreamOf(value.Name), (ulong)draw));
+            FillCorrelated(value, new Moments(0, 1, 0), new(options.Seed, RandomKey.StreamOf(value.Name), (ulong)draw));
         }
     }
 
@@ -102,6 +103,9 @@ internal sealed class NodeRun : IDisposable
         }
     }
 
+    /// <summary>A value's elements, until the next run.</summary>
+    public ReadOnlySpan<double> Read(Value value) => reals[value].Buffer.Span;
+
     /// <summary>Mean square of a value's elements.</summary>
     public double MeanSquare(Value value)
     {
@@ -114,8 +118,10 @@ internal sealed class NodeRun : IDisposable
         return sum / Math.Max(1, span.Length);
     }
 
-    /// <summary>Moments of a value over its elements and over pairs of samples.</summary>
-    public Moments Measure(Value value)
+    /// <summary>Moments of a value over its elements and over pairs of samples and of positions.</summary>
+    /// <param name="value">The value.</param>
+    /// <param name="axes">The axes of its shape that are positions.</param>
+    public Moments Measure(Value value, ImmutableArray<int> axes)
     {
         if (value.Type.Kind != ElementKind.Real)
         {
@@ -127,8 +133,15 @@ internal sealed class NodeRun : IDisposable
             return new Moments(0, 0, 1);
         }
         bool leading = value.Shape.Rank > 0 && value.Shape[0].PerSample;
-        DataMoments moments = DataMoments.Measure(span, leading ? span.Length / Batch : span.Length);
-        return moments.ToMoments();
+        return leading ? Places(value, axes).Measure(span) : new PairStatistics([span.Length], []).Measure(span);
+    }
+
+    /// <summary>The elements of a sample, sorted into units and positions.</summary>
+    private PairStatistics Places(Value value, ImmutableArray<int> axes)
+    {
+        int[] extents = [.. value.Shape.Bind(Batch).Skip(1)];
+        extents = value.Shape[0].Size == 1 ? extents : [value.Shape[0].Size, .. extents];
+        return new PairStatistics(extents, [.. axes.Select(axis => axis - 1)]);
     }
 
     private TensorBinding<double> Bind(Value value) => new(
@@ -145,22 +158,41 @@ internal sealed class NodeRun : IDisposable
         }
     }
 
-    /// <summary>x = mean + √shared · s + √own · z with one s for all samples, so that E[x_a x_b] is as predicted.</summary>
-    private static void FillCorrelated(Buffer<double> target, int rows, Moments moments, RandomKey key)
+    /// <summary>
+    /// x = mean + a sum of independent Gaussian parts: one for all samples and positions of a unit, one for a sample's positions,
+    /// one for all samples at a position, and one of its own, so that E[x_a·x_b] is as predicted for each kind of pair.
+    /// </summary>
+    private void FillCorrelated(Value value, Moments moments, RandomKey key)
     {
         RandomStream random = new(key);
-        int width = target.Length / Math.Max(1, rows);
-        double shared = Math.Clamp(moments.SecondMoment * moments.Correlation - moments.Mean * moments.Mean, 0, moments.Variance);
-        double own = moments.Variance - shared;
+        Span<double> target = reals[value].Buffer.Span;
+        int rows = value.Shape.HasBatch ? Batch : 1, width = target.Length / Math.Max(1, rows);
+        double Shared(MomentPair pair) => Math.Clamp(moments.Product(pair) - moments.Mean * moments.Mean, 0, moments.Variance);
+        double samples = Shared(MomentPair.Samples), places = 0, both = 0;
+        int[] units = [];
+        if (moments.Positions is { } positions && value.Shape[0] is { PerSample: true, Size: 1 })
+        {
+            (places, both) = (Shared(MomentPair.Positions), Math.Min(Shared(MomentPair.Both), Math.Min(samples, Shared(MomentPair.Positions))));
+            units = Places(value, positions.Axes).Units;
+        }
+        double own = Math.Sqrt(Math.Max(0, moments.Variance - samples - places + both));
         double[] common = Standardized(width, ref random);
+        double[] always = Standardized(units.Length == 0 ? 0 : units.Max() + 1, ref random), row = new double[always.Length];
         for (int j = 0; j < width; j++)
         {
-            common[j] = moments.Mean + Math.Sqrt(shared) * common[j];
+            common[j] = moments.Mean + Math.Sqrt(samples - both) * common[j] + (units.Length == 0 ? 0 : Math.Sqrt(both) * always[units[j]]);
         }
-        Span<double> span = target.Span;
-        for (int i = 0; i < span.Length; i++)
+        for (int i = 0; i < target.Length; i++)
         {
-            span[i] = common[i % width] + Math.Sqrt(own) * random.NextGaussian();
+            int j = i % width;
+            if (j == 0)
+            {
+                for (int unit = 0; unit < row.Length; unit++)
+                {
+                    row[unit] = Math.Sqrt(places - both) * random.NextGaussian();
+                }
+            }
+            target[i] = common[j] + own * random.NextGaussian() + (units.Length == 0 ? 0 : row[units[j]]);
         }
     }
 

@@ -53,7 +53,7 @@ internal sealed class NodeSampler
         {
             run.Fill(Draws(), upstream.Values, draw);
             run.Execute(draw);
-            samples[draw] = new SampledNode([.. Values(node).Select(run.Measure)], [.. original.Inputs.Select(input => Factor(run, differentiated, input))]);
+            samples[draw] = new SampledNode([.. Values(node).Select(value => run.Measure(value, AxesOf(value)))], [.. original.Inputs.Select(input => Factor(run, differentiated, input))]);
         }
         return Average(samples);
     }
@@ -66,7 +66,12 @@ internal sealed class NodeSampler
         {
             double second = samples.Average(sample => sample.Outputs[k].SecondMoment);
             double cross = samples.Average(sample => sample.Outputs[k].SecondMoment * sample.Outputs[k].Correlation);
-            outputs[k] = new Moments(samples.Average(sample => sample.Outputs[k].Mean), second, second > 0 ? cross / second : 1);
+            outputs[k] = new Moments(samples.Average(sample => sample.Outputs[k].Mean), second, second > 0 ? cross / second : 1)
+            {
+                Positions = samples[0].Outputs[k].Positions?.With(
+                    samples.Average(sample => sample.Outputs[k].CorrelationOf(MomentPair.Positions)),
+                    samples.Average(sample => sample.Outputs[k].CorrelationOf(MomentPair.Both))).Flattened(),
+            };
         }
         double[] factors = new double[samples[0].Factors.Length];
         for (int i = 0; i < factors.Length; i++)
@@ -91,6 +96,19 @@ internal sealed class NodeSampler
             }
         }
         return builder.Add(original.Name, original.Op, [.. original.Inputs.Select(input => inputs[input])]).Node;
+    }
+
+    /// <summary>An output of the rank of an input with positions has them on the same axes.</summary>
+    private ImmutableArray<int> AxesOf(Value output)
+    {
+        for (int i = 0; i < moments.Length; i++)
+        {
+            if (moments[i].Positions is { } positions && original.Inputs[i].Shape.Rank == output.Shape.Rank && output.Shape[0] is { PerSample: true, Size: 1 })
+            {
+                return positions.Axes;
+            }
+        }
+        return [];
     }
 
     private DifferentiatedGraph? Differentiate(Node node)

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Collections.Immutable;
 using Fathom.Graphs;
 using Fathom.Graphs.Ops;
 
@@ -13,12 +14,13 @@ public sealed class PropagationPrediction
     private readonly FrozenDictionary<Node, NodePrediction> nodes;
     private readonly FrozenDictionary<Value, GradientMoments> gradients;
 
-    internal PropagationPrediction(Graph graph, PredictionOptions options, Dictionary<Node, NodePrediction> nodes, Dictionary<Value, GradientMoments> gradients)
+    internal PropagationPrediction(Graph graph, PredictionOptions options, Dictionary<Node, NodePrediction> nodes, Dictionary<Value, GradientMoments> gradients, IEnumerable<RecurrentPrediction> recurrent)
     {
         Graph = graph;
         Options = options;
         this.nodes = nodes.ToFrozenDictionary();
         this.gradients = gradients.ToFrozenDictionary();
+        Recurrent = [.. recurrent];
         Depth = DepthProfiler.Profile(this);
     }
 
@@ -28,6 +30,12 @@ public sealed class PropagationPrediction
 
     /// <summary>The gradient over the weight-bearing layers.</summary>
     public DepthProfile Depth { get; }
+
+    /// <summary>
+    /// What happens over time in each recurrent layer that a gradient reaches, in the graph's order. A layer whose recurrent
+    /// weights do not mix its units, such as the identity, is sampled as a whole and is not here.
+    /// </summary>
+    public ImmutableArray<RecurrentPrediction> Recurrent { get; }
 
     /// <summary>The prediction for a node of the graph.</summary>
     /// <exception cref="GraphException">The node belongs to another graph.</exception>

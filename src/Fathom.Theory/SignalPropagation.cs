@@ -27,10 +27,10 @@ public static class SignalPropagation
         options ??= PredictionOptions.Default;
         options.Validate();
         Value seed = Seed(forward);
-        ForwardSweep sweep = new(options, inputs);
+        ForwardSweep sweep = new(options, inputs, new LayerReaders(forward));
         Dictionary<Node, NodePrediction> nodes = sweep.Run(forward);
-        Dictionary<Value, GradientMoments> gradients = BackwardSweep.Run(forward, seed, nodes, sweep.Samples, options);
-        return new PropagationPrediction(forward, options, nodes, gradients);
+        (Dictionary<Value, GradientMoments> gradients, List<RecurrentPrediction> recurrent) = BackwardSweep.Run(forward, seed, nodes, sweep.Samples, options);
+        return new PropagationPrediction(forward, options, nodes, gradients, recurrent);
     }
 
     /// <summary>The value at which the gradient starts: the graph's output, or what enters the loss.</summary>
@@ -48,13 +48,13 @@ public static class SignalPropagation
 }
 
 /// <summary>Moments from the data to the output.</summary>
-internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionary<string, DataMoments> inputs)
+internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionary<string, DataMoments> inputs, LayerReaders readers)
 {
     /// <summary>Beyond this a mean square says no more than that float has overflowed (1e77 would do).</summary>
     private const double Most = 1e300;
 
     private readonly Dictionary<Node, NodePrediction> nodes = [];
-    private readonly Dictionary<(Activation, double, double, double), ActivationMoments> integrals = [];
+    private readonly Dictionary<(Activation, double, double, double, double, double, bool), ActivationMoments> integrals = [];
 
     /// <summary>What was measured of the nodes that had to be sampled.</summary>
     public Dictionary<Node, SampledNode> Samples { get; } = [];
@@ -75,7 +75,9 @@ internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionar
     {
         Source => Given(node),
         { IsLoss: true } => new(node, PredictionSource.Loss, Repeat(node, new Moments(double.NaN, double.NaN, double.NaN)), NoFactors(node), null),
+        RecurrentLayer => RecurrentSweep.Forward(node, Inputs(node)) ?? BySampling(node, null),
         { Moments: { } rule } => ByRule(node, rule),
+        _ when StructureRules.Of(node, nodes) is { } rule => ByRule(node, rule),
         Activation activation when node.Inputs.Length == 1 => ByQuadrature(node, activation),
         _ => BySampling(node, null),
     };
@@ -84,7 +86,8 @@ internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionar
     {
         Input { Type.Kind: ElementKind.Index } => new Moments(double.NaN, double.NaN, double.NaN),
         Input => (inputs.TryGetValue(node.Name, out DataMoments data)
-            ? data : throw new GraphException($"{node.Name} (input): theory was given no moments for this input")).ToMoments(),
+            ? data : throw new GraphException($"{node.Name} (input): theory was given no moments for this input"))
+            .ToMoments(node.Outputs[0].Shape, PositionAxes.Of(readers, node.Output)),
         Parameter parameter => OfInitializer(parameter),
         Constant constant => new Moments(constant.Number, constant.Number * constant.Number, 1),
         _ => throw new GraphException($"{node.Name} ({node.Op.Kind}): theory does not know this source"),
@@ -100,7 +103,7 @@ internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionar
 
     private NodePrediction ByRule(Node node, MomentRule rule)
     {
-        MomentScope scope = new(node, Inputs(node));
+        MomentScope scope = new(node, Inputs(node), options.BatchSize);
         Moments output = Bound(rule.Forward(scope));
         double[] factors = new double[node.Inputs.Length];
         bool known = true;
@@ -114,19 +117,20 @@ internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionar
         {
             return BySampling(node, double.IsNaN(output.SecondMoment) ? null : output);
         }
-        return new(node, PredictionSource.Rule, Repeat(node, output), [.. factors], null) { LogVariance = FiniteWidth.OfWeights(node) };
+        return new(node, PredictionSource.Rule, Repeat(node, output), [.. factors], null) { LogVariance = FiniteWidth.OfWeights(node), Rule = rule };
     }
 
     private NodePrediction ByQuadrature(Node node, Activation activation)
     {
         Moments x = Inputs(node)[0];
         // In a deep chain the moments settle; equal ones to ten digits need no second integral.
-        var key = (activation, Round(x.Mean), Round(x.SecondMoment), Round(x.Correlation));
+        var key = (activation, Round(x.Mean), Round(x.SecondMoment), Round(x.Correlation),
+            Round(x.CorrelationOf(MomentPair.Positions)), Round(x.CorrelationOf(MomentPair.Both)), x.Positions is { IsFlat: false });
         if (!integrals.TryGetValue(key, out ActivationMoments moments))
         {
             integrals[key] = moments = ActivationMoments.Of(activation, x);
         }
-        return new(node, PredictionSource.Quadrature, [Bound(moments.Forward)], [moments.SlopeMoment], moments)
+        return new(node, PredictionSource.Quadrature, [Bound(moments.ForwardOf(x.Positions))], [moments.SlopeMoment], moments)
         {
             LogVariance = FiniteWidth.OfActivation(node, moments),
         };
@@ -158,7 +162,8 @@ internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionar
             return moments with { Correlation = double.IsNaN(moments.Correlation) ? 1 : Math.Clamp(moments.Correlation, -1, 1) };
         }
         double mean = double.IsNaN(moments.Mean) ? 0 : Math.Clamp(moments.Mean, -Math.Sqrt(Most) / 2, Math.Sqrt(Most) / 2);
-        return double.IsNaN(moments.SecondMoment) ? moments : new Moments(mean, Most, double.IsNaN(moments.Correlation) ? 1 : Math.Clamp(moments.Correlation, -1, 1));
+        return double.IsNaN(moments.SecondMoment) ? moments
+            : moments with { Mean = mean, SecondMoment = Most, Correlation = double.IsNaN(moments.Correlation) ? 1 : Math.Clamp(moments.Correlation, -1, 1) };
     }
 
     private static double Round(double x)

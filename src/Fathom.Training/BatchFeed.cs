@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Numerics.Tensors;
 using Fathom.Compute;
 using Fathom.Graphs;
 using Fathom.Training.Data;
@@ -72,25 +71,7 @@ internal sealed class BatchFeed
             data.CopyLabels(rows, plan.Index(graph.Target).Span);
             return;
         }
-        Span<float> target = plan.Real(graph.Target);
-        if (data.Kind == TargetKind.Real)
-        {
-            data.CopyTargets(rows, target);
-        }
-        else if (width == 1)
-        {
-            data.CopyLabels(rows, target);
-        }
-        else
-        {
-            FillOneHot(rows, target);
-        }
-        if (loss.Output == OutputMeaning.Margin && data.Kind == TargetKind.Label)
-        {
-            // Margins are learnt against -1 and 1.
-            TensorPrimitives.Multiply(target, 2f, target);
-            TensorPrimitives.Subtract(target, 1f, target);
-        }
+        BatchTargets.Copy(data, loss, width, rows, plan.Real(graph.Target));
     }
 
     /// <summary>Rows drawn from all over a large data set come from memory, not from a cache: several threads wait for less.</summary>
@@ -101,16 +82,6 @@ internal sealed class BatchFeed
         {
             GatherJob job = new() { Data = data, Rows = first, Count = rows.Length, Together = together, Inputs = inputs };
             pool.Run(ref job, (rows.Length + together - 1) / together);
-        }
-    }
-
-    private void FillOneHot(ReadOnlySpan<int> rows, Span<float> target)
-    {
-        target.Clear();
-        ReadOnlySpan<int> labels = data.Labels;
-        for (int i = 0; i < rows.Length; i++)
-        {
-            target[i * width + labels[rows[i]]] = 1;
         }
     }
 

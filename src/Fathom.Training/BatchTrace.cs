@@ -110,7 +110,11 @@ public sealed record BatchTrace
         }
     }
 
-    private static void Load(ParameterStore<float> store, IReadOnlyDictionary<string, TracedTensor> weights)
+    /// <summary>Copies weights into a network's parameters, all of which they must name.</summary>
+    /// <param name="store">The parameters.</param>
+    /// <param name="weights">Every parameter and running statistic by name.</param>
+    /// <exception cref="TrainingException">Weights are missing, unknown or of another shape; nothing has changed then.</exception>
+    public static void Load(ParameterStore<float> store, IReadOnlyDictionary<string, TracedTensor> weights)
     {
         string[] missing = [.. store.Slices.Where(slice => !weights.ContainsKey(slice.Name)).Select(slice => $"{slice.Name} {slice.Shape}")];
         string[] unknown = [.. weights.Keys.Where(name => !store.Has(name))];

@@ -36,9 +36,9 @@ public sealed partial class TrainingSession : IDisposable
     private readonly BatchOrder order;
     private readonly UpdateSize[] updates;
     private readonly Evaluator evaluator;
-    private readonly PlateauState? feedback;
+    private PlateauState? feedback;
     private readonly double[] clippingState;
-    private readonly RegularizerSet<float> regularizers;
+    private RegularizerSet<float> regularizers;
     private readonly ParameterSlice[] withoutGradient;
     private readonly GradientAccumulator<float>? accumulator;
     private readonly ParameterWatch<float>? parameterWatch;
@@ -83,7 +83,7 @@ public sealed partial class TrainingSession : IDisposable
         watchedUpdates = [.. ProbesOf(ProbeKind.ParameterUpdate).Select(probe => (probe, Parameters.Find(Probes[probe].Node.Name).Length, Optimizer.IndexOf(Probes[probe].Node.Name)))];
     }
 
-    public ModelDefinition Model { get; }
+    public ModelDefinition Model { get; private set; }
 
     public DataSplit Data { get; }
 

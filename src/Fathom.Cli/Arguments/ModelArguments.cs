@@ -5,6 +5,7 @@ using Fathom.Formats;
 using Fathom.Formats.ModelFile;
 using Fathom.Training;
 using Fathom.Training.Data;
+using Fathom.Training.Losses;
 
 namespace Fathom.Cli.Arguments;
 
@@ -18,8 +19,11 @@ internal sealed class ModelArguments
     private readonly Option<int?> epochs = Numbers.Option("--epochs", "Passes over the training data, in place of the model file's.", 1);
     private readonly Option<ulong?> seed = Numbers.Option("--seed", "Seed of weights, data order and dropout, in place of the model file's.", 0UL);
 
+    private readonly bool trains;
+
     public ModelArguments(Command command, bool trains)
     {
+        this.trains = trains;
         command.Arguments.Add(Model);
         command.Options.Add(data);
         command.Options.Add(validation);
@@ -39,7 +43,9 @@ internal sealed class ModelArguments
     {
         string path = parsed.GetRequiredValue(Model);
         ModelReadResult read = ModelReader.Load(path);
-        foreach (string warning in read.Warnings)
+        // A verb that does not train audits the output, and has a finding for what is noted here.
+        IEnumerable<string> audited = trains ? [] : OutputMatch.Of(read.Model.Graph, read.Model.Plan.Loss).Select(mismatch => mismatch.Text);
+        foreach (string warning in read.Warnings.Except(audited))
         {
             terminal.Line($"note: {warning}", Tone.Dim);
         }

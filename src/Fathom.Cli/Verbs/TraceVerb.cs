@@ -48,12 +48,7 @@ internal static class TraceVerb
 
     private static BatchTrace Run(ModelDefinition model, string path, TraceBatchFile data, WorkerPool pool, bool training)
     {
-        SafeTensorsFile file = SafeTensorsFile.Open(path);
-        bool checkpoint = CheckpointFile.IsCheckpoint(file);
-        // PyTorch counts batches in a tensor that no computation reads; an optimizer's state is no weight.
-        IEnumerable<string> names = file.Names.Where(name => !name.EndsWith(".num_batches_tracked", StringComparison.Ordinal)
-            && !(checkpoint && name.StartsWith(CheckpointFile.OptimizerPrefix, StringComparison.Ordinal)));
-        Dictionary<string, TracedTensor> weights = names.ToDictionary(name => name, name => new TracedTensor([.. file.Tensor(name).Shape], file.Tensor(name).ToSingles()));
+        IReadOnlyDictionary<string, TracedTensor> weights = WeightsFile.Read(path);
         try
         {
             return BatchTrace.Run(model, weights, data.Samples, data.Input, data.Target, pool, training);

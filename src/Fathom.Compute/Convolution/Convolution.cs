@@ -10,12 +10,13 @@ namespace Fathom.Compute;
 /// (<see cref="WinogradTransform"/>). There an element's rounding error is relative to the largest in its tile, and if
 /// any result is not finite, all are computed again directly, so that infinities stay where they belong: in outputs and
 /// in the gradient by the input. In the gradient by the weight they also reach other taps of their channels.
+/// With larger strides and enough channels it is done pixel by pixel (<see cref="PixelPlan"/>).
 /// </summary>
 public static unsafe class Convolution
 {
     /// <summary>Elements of scratch that <see cref="Forward"/> and <see cref="InputGradient"/> want.</summary>
     public static int ScratchElements(in ConvolutionShape shape) =>
-        Math.Max(DirectElements(shape), WinogradPlan.Suits(shape) ? WinogradPlan.WeightElements(shape) : 0);
+        Math.Max(PixelPlan.Suits(shape) ? PixelPlan.ScratchElements(shape) : DirectElements(shape), WinogradPlan.Suits(shape) ? WinogradPlan.WeightElements(shape) : 0);
 
     /// <summary>Elements of scratch that <see cref="WeightGradient"/> wants.</summary>
     public static int WeightGradientScratchElements(in ConvolutionShape shape)
@@ -37,7 +38,11 @@ public static unsafe class Convolution
         {
             Require(bias, shape.OutChannels, nameof(bias));
         }
-        if (!WinogradPlan.Suits(shape) || !RunTiles(WinogradPlan.Forward(shape, sizeof(T)), x, weight, bias, y, scratch, pool))
+        if (PixelPlan.Suits(shape))
+        {
+            RunPixels(PixelPlan.Forward(shape, sizeof(T)), x, weight, bias, y, scratch, pool);
+        }
+        else if (!WinogradPlan.Suits(shape) || !RunTiles(WinogradPlan.Forward(shape, sizeof(T)), x, weight, bias, y, scratch, pool))
         {
             Run(ConvolutionPass.Forward(shape, sizeof(T)), x, weight, bias, y, scratch, pool);
         }
@@ -51,7 +56,11 @@ public static unsafe class Convolution
         Require(dy, shape.OutputElements, nameof(dy));
         Require(weight, shape.WeightElements, nameof(weight));
         Require(dx, shape.InputElements, nameof(dx));
-        if (!WinogradPlan.Suits(shape) || !RunTiles(WinogradPlan.InputGradient(shape, sizeof(T)), dy, weight, default, dx, scratch, pool))
+        if (PixelPlan.Suits(shape))
+        {
+            RunPixels(PixelPlan.InputGradient(shape, sizeof(T)), dy, weight, default, dx, scratch, pool);
+        }
+        else if (!WinogradPlan.Suits(shape) || !RunTiles(WinogradPlan.InputGradient(shape, sizeof(T)), dy, weight, default, dx, scratch, pool))
         {
             Run(ConvolutionPass.InputGradient(shape, sizeof(T)), dy, weight, default, dx, scratch, pool);
         }
@@ -67,7 +76,14 @@ public static unsafe class Convolution
         Require(dw, shape.WeightElements, nameof(dw));
         WeightGradientPlan plan = new(shape, sizeof(T));
         Buffer<T> sums = scratch.Slice(0, plan.Chunks * plan.ChunkElements);
-        if (!WinogradPlan.SuitsWeightGradient(shape) || !RunTiles(plan, x, dy, sums, pool))
+        if (PixelPlan.Suits(shape))
+        {
+            PixelPlan pixels = PixelPlan.Forward(shape, sizeof(T));
+            pool.ReserveScratch(PixelWeightGradientJob<T>.ScratchBytes(pixels, plan));
+            PixelWeightGradientJob<T> job = new() { Plan = pixels, Chunks = plan, Input = x.Pointer, Upstream = dy.Pointer, Sums = sums.Pointer, Pool = pool };
+            pool.Run(ref job, plan.Chunks);
+        }
+        else if (!WinogradPlan.SuitsWeightGradient(shape) || !RunTiles(plan, x, dy, sums, pool))
         {
             pool.ReserveScratch(WeightGradientJob<T>.ScratchBytes(plan));
             WeightGradientJob<T> job = new() { Plan = plan, Input = x.Pointer, Upstream = dy.Pointer, Sums = sums.Pointer, Pool = pool };
@@ -99,6 +115,29 @@ public static unsafe class Convolution
             Pool = pool,
         };
         pool.Run(ref job, pass.Samples * pass.Blocks);
+    }
+
+    private static void RunPixels<T>(in PixelPlan plan, Buffer<T> source, Buffer<T> weight, Buffer<T> bias, Buffer<T> target, Buffer<T> scratch, WorkerPool pool)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        int weights = plan.Shape.KernelElements * plan.Source.Channels * plan.Pitch;
+        // A table's entry is no larger than an element.
+        int* offsets = (int*)scratch.Slice(weights, plan.Shape.KernelElements).Pointer;
+        plan.FillOffsets(offsets);
+        PixelWeightJob<T> pack = new() { Plan = plan, Weight = weight.Pointer, Packed = scratch.Pointer };
+        pool.Run(ref pack, plan.Source.Channels);
+        pool.ReserveScratch(PixelJob<T>.ScratchBytes(plan));
+        PixelJob<T> job = new()
+        {
+            Plan = plan,
+            Source = source.Pointer,
+            Weights = scratch.Pointer,
+            Bias = bias.IsEmpty ? null : bias.Pointer,
+            Target = target.Pointer,
+            Offsets = offsets,
+            Pool = pool,
+        };
+        pool.Run(ref job, plan.Shape.Samples * plan.Blocks);
     }
 
     /// <summary>

@@ -73,20 +73,25 @@ public struct ExponentHistogram
     /// <summary>Moves the window to where most elements are.</summary>
     internal void Settle()
     {
-        Span<uint> all = counters;
-        long best = 0;
-        for (int start = Math.Max(1, first - ExponentCounter.Width); start <= Math.Min((int)end, Length - 1 - ExponentCounter.Width); start++)
+        ReadOnlySpan<uint> all = counters;
+        int start = Math.Max(1, first - ExponentCounter.Width);
+        int last = Math.Min((int)end, Length - 1 - ExponentCounter.Width);
+        long sum = 0;
+        foreach (uint count in all.Slice(start, ExponentCounter.Width))
         {
-            long sum = 0;
-            foreach (uint count in all.Slice(start, ExponentCounter.Width))
-            {
-                sum += count;
-            }
+            sum += count;
+        }
+        long best = sum;
+        int settled = sum > 0 ? start : window;
+        for (; start < last; start++)
+        {
+            sum += (long)all[start + ExponentCounter.Width] - all[start];
             if (sum > best)
             {
-                (best, window) = (sum, (ushort)start);
+                (best, settled) = (sum, start + 1);
             }
         }
+        window = (ushort)settled;
     }
 
     [InlineArray(Length)]

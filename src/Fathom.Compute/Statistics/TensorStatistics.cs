@@ -68,7 +68,7 @@ public struct TensorStatistics
         Variance = total.Count == 0 ? 0 : total.SquaredDeviations / total.Count;
         MaxAbs = total.MaxAbs;
         L2 = Math.Sqrt(total.SumOfSquares);
-        if (strays > Count / 8192)
+        if (strays > Count / 1024)
         {
             Exponents.Settle();
         }

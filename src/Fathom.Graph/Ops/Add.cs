@@ -66,16 +66,25 @@ public sealed record Add : Op
 
     internal static Moments Sum(MomentScope scope)
     {
-        double mean = 0, cross = 0, variance = 0, crossVariance = 0;
-        foreach (Moments term in scope.Inputs)
+        double mean = scope.Inputs.Sum(term => term.Mean);
+        return Fathom.Graphs.Moments.Of(mean, scope.Inputs.Sum(term => term.Variance) + mean * mean, Positions(scope.Inputs),
+            pair => scope.Inputs.Sum(term => term.Product(pair) - term.Mean * term.Mean) + mean * mean);
+    }
+
+    /// <summary>The positions of a sum: the terms' profiles by their shares of the mean square.</summary>
+    internal static PositionMoments? Positions(ReadOnlySpan<Moments> terms)
+    {
+        PositionMoments? positions = null;
+        double total = 0;
+        foreach (Moments term in terms)
         {
-            mean += term.Mean;
-            variance += term.Variance;
-            crossVariance += term.SecondMoment * term.Correlation - term.Mean * term.Mean;
+            total += term.SecondMoment;
+            if (term.Positions is { } own)
+            {
+                positions = positions is null ? own : positions.Mix(own, total > 0 ? 1 - term.SecondMoment / total : 1);
+            }
         }
-        double second = variance + mean * mean;
-        cross = crossVariance + mean * mean;
-        return new Moments(mean, second, second > 0 ? cross / second : 1);
+        return positions;
     }
 }
 

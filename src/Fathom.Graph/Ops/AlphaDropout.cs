@@ -20,7 +20,10 @@ public sealed record AlphaDropout(double Rate = 0.05) : DropoutOp
 
     public override double Rate { get; init; } = Rate;
 
-    public override MomentRule? Moments => new(Forward, (_, _) => Keep * Factor * Factor);
+    public override MomentRule? Moments => new(Forward, (_, _) => Keep * Factor * Factor)
+    {
+        PullBack = (scope, _) => scope.Upstream.With(0, Keep * Factor * Factor, pair => Keep * Keep * Factor * Factor * scope.Upstream.Product(pair)),
+    };
 
     /// <summary>a = (q + α'²·q·(1 − q))^(−1/2) with q the probability of keeping an element.</summary>
     private double Factor => 1 / Math.Sqrt(Keep * (1 + Limit * Limit * Rate));
@@ -46,8 +49,7 @@ public sealed record AlphaDropout(double Rate = 0.05) : DropoutOp
         double keptSquare = KeptProduct(x.SecondMoment);
         double mean = Keep * kept + Rate * Dropped;
         double second = Keep * keptSquare + Rate * Dropped * Dropped;
-        double cross = Keep * Keep * KeptProduct(x.SecondMoment * x.Correlation) + 2 * Keep * Rate * kept * Dropped + Rate * Rate * Dropped * Dropped;
-        return new Moments(mean, second, second > 0 ? cross / second : 1);
+        return x.With(mean, second, pair => Keep * Keep * KeptProduct(x.Product(pair)) + 2 * Keep * Rate * kept * Dropped + Rate * Rate * Dropped * Dropped);
 
         double KeptProduct(double product) => Factor * Factor * product + 2 * Factor * Offset * x.Mean + Offset * Offset;
     }

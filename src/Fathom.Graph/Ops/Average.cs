@@ -38,7 +38,7 @@ public sealed record Average : Op
     {
         Moments sum = Add.Sum(scope);
         double count = scope.Inputs.Length;
-        return new Moments(sum.Mean / count, sum.SecondMoment / (count * count), sum.Correlation);
+        return sum with { Mean = sum.Mean / count, SecondMoment = sum.SecondMoment / (count * count) };
     }
 }
 

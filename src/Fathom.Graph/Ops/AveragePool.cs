@@ -16,6 +16,14 @@ public abstract record AveragePoolOp : Op
     /// <summary>The windows over an input of a bound shape.</summary>
     internal abstract (int Channels, AverageAxis Vertical, AverageAxis Horizontal) Windows(int[] input);
 
+    /// <summary>Each window is a mean over positions that have something in common; its gradient is spread evenly.</summary>
+    public override MomentRule? Moments => new(
+        scope => Map(scope).Apply(scope.Inputs[0], Pooled(scope)),
+        (scope, _) => Map(scope).Squares / Map(scope).Inputs)
+    {
+        PullBack = (scope, _) => Map(scope.Forward).Transposed.Apply(scope.Upstream, scope.Inputs[0].Positions?.Flattened()),
+    };
+
     public override ImmutableArray<TensorType> Infer(ShapeScope scope)
     {
         scope.RequireCount(1);
@@ -32,6 +40,15 @@ public abstract record AveragePoolOp : Op
         (_, AverageAxis vertical, AverageAxis horizontal) = Windows(context.InputShape(0));
         PoolJob.Average(context, vertical, horizontal, ChannelsLast);
     }
+
+    private PositionMap Map(MomentScope scope)
+    {
+        (_, AverageAxis vertical, AverageAxis horizontal) = Windows(scope.Node.Inputs[0].Shape.Bind(1));
+        return vertical.Map().Times(horizontal.Map());
+    }
+
+    private PositionMoments? Pooled(MomentScope scope) =>
+        scope.Inputs[0].Positions is { } positions ? PositionMoments.Flat(scope.Node.Outputs[0].Shape, positions.Axes, 1, 1) : null;
 
     public override void Differentiate(GradientScope scope)
     {
@@ -71,6 +88,17 @@ internal readonly record struct AverageAxis(int Input, int Output, WindowAxis Wi
     public int Start(int i) => Adaptive ? (int)((long)i * Input / Output) : Math.Max(0, i * Window.Stride - Window.Before);
 
     public int End(int i) => Adaptive ? (int)(((long)(i + 1) * Input + Output - 1) / Output) : Math.Min(Input, i * Window.Stride - Window.Before + Window.Kernel);
+
+    /// <summary>The weights of all windows.</summary>
+    public PositionMap Map()
+    {
+        (int Start, double[] Weights)[] rows = new (int, double[])[Output];
+        for (int i = 0; i < Output; i++)
+        {
+            rows[i] = (Start(i), [.. Enumerable.Repeat(1.0 / Count(i), Math.Max(0, End(i) - Start(i)))]);
+        }
+        return PositionMap.Of(rows, Input);
+    }
 
     public int Count(int i) => CountPadding
         ? Math.Min(Window.Kernel, Input + Window.After - (i * Window.Stride - Window.Before))

@@ -24,11 +24,11 @@ public sealed record BatchNorm(double Momentum = 0.1, double Eps = 1e-5, bool Af
     public override ImmutableArray<(int Input, int Output)> Updates => [(RunningMean, 3), (RunningMean + 1, 4)];
 
     /// <summary>
-    /// A channel's variance over the batch is q·(1 − c), since two samples share E[u1·u2] = q·c at the same unit. So
-    /// whatever comes in, q = 1 and c = 0 go out, and a gradient is multiplied by 1/(q(1 − c)): the factor by which deep
+    /// A channel's row is the batch with all its positions. Of two samples of a batch the normalized values have the correlation
+    /// −1/(batch − 1), and a gradient is multiplied by 1/(q(1 − c)) and what the batch's size adds: the factor by which deep
     /// normalized networks explode. Yang et al. (2019), A mean field theory of batch normalization.
     /// </summary>
-    public override MomentRule? Moments => new(Normalize, PullBack);
+    public override MomentRule? Moments => NormMoments.Rule(scope => new NormMoments(1, scope.Inputs[0].PositionCount, scope.BatchSize, true, Eps, Affine ? 2 : 0));
 
     private int RunningMean => Affine ? 3 : 1;
 
@@ -106,28 +106,6 @@ public sealed record BatchNorm(double Momentum = 0.1, double Eps = 1e-5, bool Af
                 scope.Contribute(i, new Value(gradient.Node, i));
             }
         }
-    }
-
-    private Moments Normalize(MomentScope scope)
-    {
-        if (!Affine)
-        {
-            return new Moments(0, 1, 0);
-        }
-        (Moments weight, Moments bias) = (scope.Inputs[1], scope.Inputs[2]);
-        double q = weight.SecondMoment + bias.SecondMoment;
-        return new Moments(bias.Mean, q, q > 0 ? bias.SecondMoment / q : 0);
-    }
-
-    private double PullBack(MomentScope scope, int input)
-    {
-        if (input != 0)
-        {
-            return double.NaN;
-        }
-        Moments x = scope.Inputs[0];
-        double variance = Math.Max(0, x.SecondMoment * (1 - x.Correlation));
-        return (Affine ? scope.Inputs[1].SecondMoment : 1) / (variance + Eps);
     }
 }
 

@@ -9,7 +9,10 @@ public sealed record Concat(int Axis = -1) : Op
     public override string Kind => "concat";
 
     /// <summary>The moments of all elements together: averages weighted by the number of elements.</summary>
-    public override MomentRule? Moments => new(Average, static (_, _) => 1);
+    public override MomentRule? Moments => new(Average, static (_, _) => 1)
+    {
+        PullBack = static (scope, input) => scope.Upstream.AsGradientOf(scope.Inputs[input]),
+    };
 
     public override ImmutableArray<TensorType> Infer(ShapeScope scope)
     {
@@ -67,19 +70,18 @@ public sealed record Concat(int Axis = -1) : Op
         }
     }
 
+    /// <summary>The parts' moments by their shares of the elements; of positions put behind each other only equal ones know their pairs.</summary>
     private static Moments Average(MomentScope scope)
     {
-        double total = 0, mean = 0, second = 0, cross = 0;
-        for (int i = 0; i < scope.Inputs.Length; i++)
+        double total = Enumerable.Range(0, scope.Inputs.Length).Sum(i => (double)scope.Features(i));
+        double Mean(Func<Moments, double> of) => scope.Inputs.Select((part, i) => scope.Features(i) / total * of(part)).Sum();
+        PositionMoments? positions = scope.Inputs[0].Positions;
+        Shape shape = scope.Node.Outputs[0].Shape;
+        if (positions is not null && positions.Axes.Where((axis, i) => shape[axis].Size != positions.Profiles[i].Length).Any())
         {
-            Moments part = scope.Inputs[i];
-            double weight = scope.Features(i);
-            total += weight;
-            mean += weight * part.Mean;
-            second += weight * part.SecondMoment;
-            cross += weight * part.SecondMoment * part.Correlation;
+            positions = PositionMoments.Flat(shape, positions.Axes, 1, 1);
         }
-        return new Moments(mean / total, second / total, second > 0 ? cross / second : 1);
+        return Fathom.Graphs.Moments.Of(Mean(part => part.Mean), Mean(part => part.SecondMoment), positions, pair => Mean(part => part.Product(pair)));
     }
 }
 

@@ -26,7 +26,7 @@ public abstract record ConvolutionOp : Op
     /// <summary>Kernel, stride, dilation and padding as of two dimensions; of one dimension the widths count.</summary>
     protected abstract (Size2d Kernel, Size2d Stride, Size2d Dilation, Padding Padding) Window { get; }
 
-    public override MomentRule? Moments => new(Propagate, PullBack);
+    public override MomentRule? Moments => new(Propagate, PullBack) { PullBack = PullBack };
 
     /// <summary>Filters and groups for an input of so many channels.</summary>
     protected abstract (int Filters, int Groups) Sizes(int channels);
@@ -138,25 +138,56 @@ public abstract record ConvolutionOp : Op
 
     /// <summary>
     /// As for a dense layer with fan-in channels/groups · kernel: q' = fan_in · E[w²] · E[x²] + Var(b), where the elements of
-    /// a window that lie inside the image count, on average over the windows. Xiao et al. (2018), equation 2. Two
-    /// standardized weights of a filter have the correlation −1/(n − 1), so the mean of x counts at the edges only.
+    /// a window that lie inside the image count, so that the mean square falls off towards the borders. Xiao et al. (2018),
+    /// equation 2. Two standardized weights of a filter have the correlation −1/(n − 1), so the mean of x counts at the edges
+    /// only.
     /// </summary>
     private Moments Propagate(MomentScope scope)
     {
         (Moments x, Moments weight) = (scope.Inputs[0], scope.Inputs[1]);
         Moments bias = Bias ? scope.Inputs[2] : default;
-        double fanIn = Terms(scope) / scope.Node.Outputs[0].Shape.ElementsPerSample;
+        ConvolutionMoments taps = Taps(scope);
+        double channels = Geometry(scope.Node.Inputs[0].Shape.Bind(1)).GroupIn;
+        double fanIn = channels * taps.TermsPerOutput(x.Positions);
         double mean = Standardizes ? bias.Mean : fanIn * weight.Mean * x.Mean + bias.Mean;
-        double second = Second(scope);
-        double spread = Standardizes ? fanIn * second : fanIn * weight.Variance + fanIn * fanIn * weight.Mean * weight.Mean;
+        double spread = Standardizes ? fanIn * Second(scope) : fanIn * weight.Variance + fanIn * fanIn * weight.Mean * weight.Mean;
         double center = Standardizes ? (fanIn - 1) / Math.Max(1, Full(scope) - 1) * x.Mean * x.Mean : 0;
-        double q = spread * (x.SecondMoment - center) + bias.SecondMoment;
-        double cross = spread * (x.SecondMoment * x.Correlation - center) + bias.SecondMoment;
-        return new Moments(mean, q, q > 0 ? cross / q : 1);
+        double pairs = taps.PairsOfOutputs(x.Positions);
+        PositionMoments? positions = x.Positions is { } all && all.Axes.Length == Dimensions
+            ? taps.Gathered(scope.Node.Outputs[0].Shape, all)
+            : PositionMoments.Flat(scope.Node.Outputs[0].Shape, PositionAxes, 1, 1);
+        return Fathom.Graphs.Moments.Of(mean, spread * (x.SecondMoment - center) + bias.SecondMoment, positions,
+            pair => (pair == MomentPair.Samples ? 1 : pairs) * spread * (x.Product(pair) - center) + bias.SecondMoment);
     }
 
+    private ImmutableArray<int> PositionAxes => [.. Enumerable.Range(ChannelsLast ? 1 : 2, Dimensions)];
+
     /// <summary>Each input element gathers from every output that it is part of: the same products, shared out over the inputs.</summary>
-    private double PullBack(MomentScope scope, int input) => input == 0 ? Terms(scope) / scope.Features(0) * Second(scope) : double.NaN;
+    private double PullBack(MomentScope scope, int input) => input == 0 ? FiltersPerGroup(scope) * Taps(scope).TermsPerInput(null) * Second(scope) : double.NaN;
+
+    private Moments PullBack(GradientMomentScope scope, int input)
+    {
+        (Moments upstream, Moments x) = (scope.Upstream, scope.Inputs[0]);
+        ConvolutionMoments taps = Taps(scope.Forward);
+        if (input == 0)
+        {
+            double pairs = taps.PairsOfInputs(upstream.Positions);
+            double factor = FiltersPerGroup(scope.Forward) * taps.TermsPerInput(upstream.Positions) * Second(scope.Forward);
+            PositionMoments? positions = upstream.Positions is { } own && own.Axes.Length == Dimensions ? taps.Scattered(own) : upstream.Positions;
+            return Fathom.Graphs.Moments.Of(0, factor, positions, pair => factor * upstream.CorrelationOf(pair) * (pair == MomentPair.Samples ? 1 : pairs));
+        }
+        double uses = scope.UsesOf(scope.Node.Inputs[1].Shape[0].Size);
+        if (input == 2)
+        {
+            return new Moments(0, uses * scope.Coherence(new Moments(1, 1, 1)), 0);
+        }
+        // What hangs over the border is 0.
+        double coherence = scope.Coherence(x, taps.Meet(x.Positions, upstream.Positions));
+        double standardized = Standardizes ? StandardizedWeight.GradientFactor(WeightStandardization, scope.Inputs[1].Variance, Full(scope.Forward)) : 1;
+        return new Moments(0, uses * x.SecondMoment * coherence * standardized, 0);
+    }
+
+    private double FiltersPerGroup(MomentScope scope) => Geometry(scope.Node.Inputs[0].Shape.Bind(1)).GroupOut;
 
     /// <summary>Mean square of a weight as it is read.</summary>
     private double Second(MomentScope scope) => Standardizes
@@ -166,27 +197,12 @@ public abstract record ConvolutionOp : Op
     /// <summary>Weights of one filter.</summary>
     private static double Full(MomentScope scope) => scope.Node.Inputs[1].Shape.ElementsPerSample / (double)scope.Node.Inputs[1].Shape[0].Size;
 
-    /// <summary>Products of one weight and one element of the image, for one sample.</summary>
-    private double Terms(MomentScope scope)
+    private ConvolutionMoments Taps(MomentScope scope)
     {
         ConvolutionShape shape = Geometry(scope.Node.Inputs[0].Shape.Bind(1));
-        double vertical = Inside(shape.InHeight, shape.OutHeight, shape.KernelHeight, shape.StrideHeight, shape.DilationHeight, shape.PadTop);
-        double horizontal = Inside(shape.InWidth, shape.OutWidth, shape.KernelWidth, shape.StrideWidth, shape.DilationWidth, shape.PadLeft);
-        return vertical * horizontal * shape.OutChannels * shape.GroupIn;
-    }
-
-    private static long Inside(int inputs, int outputs, int kernel, int stride, int dilation, int pad)
-    {
-        long inside = 0;
-        for (int k = 0; k < kernel; k++)
-        {
-            // Output i reads element i·stride + shift.
-            long shift = (long)k * dilation - pad;
-            long first = shift >= 0 ? 0 : (-shift + stride - 1) / stride;
-            long last = inputs - 1 - shift < 0 ? -1 : Math.Min(outputs - 1, (inputs - 1 - shift) / stride);
-            inside += Math.Max(0, last - first + 1);
-        }
-        return inside;
+        return new ConvolutionMoments(
+            new ConvolutionTaps(shape.InHeight, shape.OutHeight, shape.KernelHeight, shape.StrideHeight, shape.DilationHeight, shape.PadTop),
+            new ConvolutionTaps(shape.InWidth, shape.OutWidth, shape.KernelWidth, shape.StrideWidth, shape.DilationWidth, shape.PadLeft));
     }
 }
 

@@ -20,7 +20,15 @@ public sealed record Dense(int Units, bool Bias = true, WeightStandardization We
 
     private bool Standardizes => WeightStandardization != WeightStandardization.None;
 
-    public override MomentRule? Moments => new(Propagate, PullBack);
+    public override MomentRule? Moments => new(Propagate, PullBack)
+    {
+        PullBack = (scope, input) => input switch
+        {
+            0 => scope.Upstream with { SecondMoment = PullBack(scope.Forward, 0) },
+            1 => new Moments(0, scope.UsesOf(Units) * WeightGradient(scope), 0),
+            _ => new Moments(0, scope.UsesOf(Units) * scope.Coherence(new Moments(1, 1, 1)), 0),
+        },
+    };
 
     public override ImmutableArray<ParameterSlot> Slots(ReadOnlySpan<TensorType> dataInputs)
     {
@@ -103,9 +111,22 @@ public sealed record Dense(int Units, bool Bias = true, WeightStandardization We
         double center = Standardizes ? x.Mean * x.Mean : 0;
         double spread = Standardizes ? fanIn * StandardizedWeight.SecondMoment(WeightStandardization, weight.Variance, fanIn)
             : fanIn * weight.Variance + fanIn * fanIn * weight.Mean * weight.Mean;
-        double q = spread * (x.SecondMoment - center) + bias.SecondMoment;
-        double cross = spread * (x.SecondMoment * x.Correlation - center) + bias.SecondMoment;
-        return new Moments(mean, q, q > 0 ? cross / q : 1);
+        PositionMoments? positions = scope.Node.Outputs[0].Shape.Rank > 2 ? x.Positions : null;
+        return Fathom.Graphs.Moments.Of(mean, spread * (x.SecondMoment - center) + bias.SecondMoment, positions,
+            pair => spread * (x.Product(pair) - center) + bias.SecondMoment);
+    }
+
+    /// <summary>
+    /// Mean square of the gradient of a weight, per use. Through the standardization, which takes out the mean over the unit's
+    /// weights and what lies along them, it is divided by the weights' own deviation.
+    /// </summary>
+    private double WeightGradient(GradientMomentScope scope)
+    {
+        Moments x = scope.Inputs[0];
+        double square = x.SecondMoment * scope.Coherence(x);
+        return Standardizes
+            ? StandardizedWeight.GradientFactor(WeightStandardization, scope.Inputs[1].Variance, scope.Node.Inputs[1].Shape[1].Size) * square
+            : square;
     }
 
     /// <summary>Each input element gathers from all units: E[g_x²] = units · E[w²] · E[g_y²].</summary>

@@ -65,8 +65,11 @@ public sealed record Dropout(double Rate = 0.5) : DropoutOp
     /// independent. Schoenholz et al. (2017), section 5: dropout destroys the critical point.
     /// </summary>
     public override MomentRule? Moments => new(
-        scope => scope.Inputs[0] with { SecondMoment = scope.Inputs[0].SecondMoment / Keep, Correlation = scope.Inputs[0].Correlation * Keep },
-        (_, _) => 1 / Keep);
+        scope => scope.Inputs[0].With(scope.Inputs[0].Mean, scope.Inputs[0].SecondMoment / Keep, scope.Inputs[0].Product),
+        (_, _) => 1 / Keep)
+    {
+        PullBack = (scope, _) => scope.Upstream.With(0, 1 / Keep, scope.Upstream.Product),
+    };
 
     protected override void Drop<T>(in KernelContext<T> context)
     {

@@ -22,7 +22,11 @@ public sealed record Embedding(int Vocabulary, int Units, int PaddingIndex = -1)
     /// An element has the moments of the weights. Two samples share a row by chance, one in <see cref="Vocabulary"/>, if
     /// all indices are as likely; otherwise their elements are independent.
     /// </summary>
-    public override MomentRule? Moments => new(Propagate, static (_, _) => double.NaN);
+    public override MomentRule? Moments => new(Propagate, static (_, _) => double.NaN)
+    {
+        // A row is used wherever its index stands, at about 1/vocabulary of the places; a sum over all of them if they agree.
+        PullBack = (scope, input) => new Moments(0, input == 1 ? scope.Forward.BatchSize * scope.Upstream.PositionCount / (double)Vocabulary * RowCoherence(scope) : double.NaN, 0),
+    };
 
     public override ImmutableArray<ParameterSlot> Slots(ReadOnlySpan<TensorType> dataInputs) => Vocabulary < 1 || Units < 1 ? [] :
         [new("weight", Shape.Of(Vocabulary, Units), PaddingIndex < 0 ? new NormalInitializer(0, 1) : new ZeroRowInitializer(new NormalInitializer(0, 1), PaddingIndex))];
@@ -76,11 +80,20 @@ public sealed record Embedding(int Vocabulary, int Units, int PaddingIndex = -1)
         }
     }
 
+    private double RowCoherence(GradientMomentScope scope)
+    {
+        double places = scope.Forward.BatchSize * (double)scope.Upstream.PositionCount;
+        double shared = scope.Upstream.MeanOverRow(scope.Forward.BatchSize, scope.Upstream.PositionCount) * places - 1;
+        return Math.Max(0, 1 + shared / Vocabulary);
+    }
+
     private Moments Propagate(MomentScope scope)
     {
         Moments weight = scope.Inputs[1];
         double cross = weight.Mean * weight.Mean + weight.Variance / Vocabulary;
-        return new Moments(weight.Mean, weight.SecondMoment, weight.SecondMoment > 0 ? cross / weight.SecondMoment : 1);
+        Shape shape = scope.Node.Outputs[0].Shape;
+        PositionMoments? positions = shape.Rank > 2 ? PositionMoments.Flat(shape, [.. Enumerable.Range(1, shape.Rank - 2)], 1, 1) : null;
+        return Fathom.Graphs.Moments.Of(weight.Mean, weight.SecondMoment, positions, _ => cross);
     }
 }
 

@@ -13,7 +13,7 @@ public sealed record Flatten(int StartDim = 1, int EndDim = -1) : Op
 
     public override bool IsView => true;
 
-    public override MomentRule? Moments => new(static scope => scope.Inputs[0], static (_, _) => 1);
+    public override MomentRule? Moments => ViewMoments.Rule;
 
     public override ImmutableArray<TensorType> Infer(ShapeScope scope)
     {

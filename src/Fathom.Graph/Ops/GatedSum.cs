@@ -15,7 +15,10 @@ public sealed record GatedSum : Op
     public override string Kind => "gated_sum";
 
     /// <summary>Of independent T, H and x; a layer of zero-mean weights makes H uncorrelated with x.</summary>
-    public override MomentRule? Moments => new(Forward, Backward);
+    public override MomentRule? Moments => new(Forward, Backward)
+    {
+        PullBack = static (scope, input) => scope.Upstream.Times(FactorOf(scope.Inputs, input)),
+    };
 
     public override ImmutableArray<TensorType> Infer(ShapeScope scope)
     {
@@ -51,22 +54,24 @@ public sealed record GatedSum : Op
         (Moments gate, Moments h, Moments x) = (scope.Inputs[0], scope.Inputs[1], scope.Inputs[2]);
         double mean = gate.Mean * h.Mean + (1 - gate.Mean) * x.Mean;
         double second = Mixed(gate.SecondMoment, h.SecondMoment, x.SecondMoment);
-        double cross = Mixed(gate.SecondMoment * gate.Correlation, h.SecondMoment * h.Correlation, x.SecondMoment * x.Correlation);
-        return new Moments(mean, second, second > 0 ? cross / second : 1);
+        return Fathom.Graphs.Moments.Of(mean, second, x.Positions, pair => Mixed(gate.Product(pair), h.Product(pair), x.Product(pair)));
 
         // E[(T1·H1 + (1 − T1)·x1)(T2·H2 + (1 − T2)·x2)] from E[T1·T2], E[H1·H2] and E[x1·x2].
         double Mixed(double gates, double layers, double inputs) =>
             gates * layers + (1 - 2 * gate.Mean + gates) * inputs + 2 * (gate.Mean - gates) * h.Mean * x.Mean;
     }
 
-    private static double Backward(MomentScope scope, int input)
+    private static double Backward(MomentScope scope, int input) => FactorOf(scope.Inputs, input).SecondMoment;
+
+    /// <summary>Moments of what the gradient is multiplied by: H − x, T or 1 − T.</summary>
+    private static Moments FactorOf(Moments[] inputs, int input)
     {
-        (Moments gate, Moments h, Moments x) = (scope.Inputs[0], scope.Inputs[1], scope.Inputs[2]);
+        (Moments gate, Moments h, Moments x) = (inputs[0], inputs[1], inputs[2]);
         return input switch
         {
-            0 => h.SecondMoment + x.SecondMoment - 2 * h.Mean * x.Mean,
-            1 => gate.SecondMoment,
-            _ => 1 - 2 * gate.Mean + gate.SecondMoment,
+            0 => h.With(h.Mean - x.Mean, h.SecondMoment + x.SecondMoment - 2 * h.Mean * x.Mean, pair => h.Product(pair) + x.Product(pair) - 2 * h.Mean * x.Mean),
+            1 => gate,
+            _ => gate.With(1 - gate.Mean, 1 - 2 * gate.Mean + gate.SecondMoment, pair => 1 - 2 * gate.Mean + gate.Product(pair)),
         };
     }
 

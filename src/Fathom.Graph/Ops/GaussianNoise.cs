@@ -49,8 +49,7 @@ public sealed record GaussianNoise(double StandardDeviation = 0.1) : Op
     private Moments Forward(MomentScope scope)
     {
         Moments x = scope.Inputs[0];
-        double second = x.SecondMoment + StandardDeviation * StandardDeviation;
-        return new Moments(x.Mean, second, second > 0 ? x.SecondMoment * x.Correlation / second : 1);
+        return x.With(x.Mean, x.SecondMoment + StandardDeviation * StandardDeviation, x.Product);
     }
 }
 

@@ -46,6 +46,13 @@ public sealed record GlobalAvgPool(bool KeepDims = false, bool ChannelsLast = fa
 
     public override bool ChannelsLast { get; init; } = ChannelsLast;
 
+    public override MomentRule? Moments => new(
+        static scope => PositionMap.Average(scope.Inputs[0].PositionCount).Apply(scope.Inputs[0], null),
+        static (scope, _) => 1 / ((double)scope.Inputs[0].PositionCount * scope.Inputs[0].PositionCount))
+    {
+        PullBack = static (scope, _) => PositionMap.Average(scope.Inputs[0].PositionCount).Transposed.Apply(scope.Upstream with { Positions = null }, scope.Inputs[0].Positions?.Flattened()),
+    };
+
     public override ImmutableArray<TensorType> Infer(ShapeScope scope) => [new TensorType(OutputShape(scope))];
 
     public override void Run<T>(in KernelContext<T> context) =>

@@ -19,7 +19,11 @@ public sealed record GroupNorm(int NumGroups, double Eps = 1e-5, bool Affine = t
 {
     public override string Kind => "group_norm";
 
-    public override MomentRule? Moments => RowNorm.Moments(Eps, centered: true, Parameters);
+    public override MomentRule? Moments => NormMoments.Rule(scope =>
+    {
+        double channels = scope.Node.Inputs[0].Shape[ChannelAxis.Of(ChannelsLast)].Size;
+        return new NormMoments(channels / NumGroups, scope.Inputs[0].PositionCount, 1, true, Eps, Parameters);
+    });
 
     private int Parameters => Affine ? 2 : 0;
 

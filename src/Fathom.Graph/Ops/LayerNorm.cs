@@ -18,7 +18,7 @@ public sealed record LayerNorm(ImmutableArray<int> NormalizedShape = default, do
 
     public override string Kind => "layer_norm";
 
-    public override MomentRule? Moments => RowNorm.Moments(Eps, centered: true, Parameters);
+    public override MomentRule? Moments => RowNorm.Moments(Eps, centered: true, Parameters, Axes);
 
     private int Parameters => Affine ? 2 : 0;
 

@@ -13,15 +13,7 @@ public sealed record Mean(ImmutableArray<int> Axes, bool KeepDims = false) : Op
     public override string Kind => "mean";
 
     /// <summary>Over L elements that are uncorrelated but for their mean m, E[y²] = m² + Var(x)/L; each passes 1/L of the gradient.</summary>
-    public override MomentRule? Moments => new(
-        scope =>
-        {
-            (Moments x, double mean, double length) = (scope.Inputs[0], scope.Inputs[0].Mean, Length(scope));
-            double second = mean * mean + x.Variance / length;
-            double cross = mean * mean + (x.SecondMoment * x.Correlation - mean * mean) / length;
-            return new Moments(mean, second, second > 0 ? cross / second : 1);
-        },
-        (scope, _) => 1 / (Length(scope) * Length(scope)));
+    public override MomentRule? Moments => AxisMoments.Mean(Axes, KeepDims);
 
     /// <summary>Ops are values: two lists of equal axes are equal.</summary>
     public bool Equals(Mean? other) => other is not null && KeepDims == other.KeepDims && Axes.AsSpan().SequenceEqual(other.Axes.AsSpan());
@@ -43,8 +35,6 @@ public sealed record Mean(ImmutableArray<int> Axes, bool KeepDims = false) : Op
             scope.Contribute(0, scope.Emit(new MeanGradient(Axes, scope.Input(0).Shape), "input", scope.Upstream));
         }
     }
-
-    private static double Length(MomentScope scope) => (double)scope.Features(0) / scope.Node.Outputs[0].Shape.ElementsPerSample;
 }
 
 /// <summary>dx = dy/L in every element that the mean was taken of. Input: dy. Output: dx.</summary>

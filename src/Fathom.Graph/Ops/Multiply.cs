@@ -16,11 +16,16 @@ public sealed record Multiply : Op
 
     /// <summary>Moments of independent factors multiply.</summary>
     public override MomentRule? Moments => new(
-        static scope => new Moments(
+        static scope => Fathom.Graphs.Moments.Of(
             scope.Inputs[0].Mean * scope.Inputs[1].Mean,
             scope.Inputs[0].SecondMoment * scope.Inputs[1].SecondMoment,
-            scope.Inputs[0].Correlation * scope.Inputs[1].Correlation),
-        static (scope, input) => scope.Inputs[1 - input].SecondMoment);
+            scope.Inputs[0].Positions ?? scope.Inputs[1].Positions,
+            pair => scope.Inputs[0].Product(pair) * scope.Inputs[1].Product(pair)),
+        static (scope, input) => scope.Inputs[1 - input].SecondMoment)
+    {
+        // The other factor differs between samples and positions, and the gradient with it.
+        PullBack = static (scope, input) => scope.Upstream.Times(scope.Inputs[1 - input]),
+    };
 
     public override ImmutableArray<TensorType> Infer(ShapeScope scope)
     {

@@ -21,10 +21,16 @@ public sealed record PositionalEmbedding(int MaxLength) : Op
         {
             (Moments x, Moments weight) = (scope.Inputs[0], scope.Inputs[1]);
             double both = 2 * x.Mean * weight.Mean + weight.SecondMoment;
-            double second = x.SecondMoment + both;
-            return new Moments(x.Mean + weight.Mean, second, second > 0 ? (x.SecondMoment * x.Correlation + both) / second : 1);
+            double apart = 2 * x.Mean * weight.Mean + weight.Mean * weight.Mean; // different positions have different rows
+            return x.With(x.Mean + weight.Mean, x.SecondMoment + both, pair => x.Product(pair) + (pair == MomentPair.Samples ? both : apart));
         },
-        static (_, _) => 1);
+        static (_, _) => 1)
+    {
+        PullBack = static (scope, input) => input == 0
+            ? scope.Upstream
+            : new Moments(0, scope.UsesOf(scope.Node.Outputs[0].Shape.ElementsPerSample) * (1 + (scope.Forward.BatchSize - 1) * scope.Upstream.Correlation)
+                * scope.Node.Outputs[0].Shape.ElementsPerSample / scope.Node.Inputs[1].Shape.ElementsPerSample, 0),
+    };
 
     public override ImmutableArray<ParameterSlot> Slots(ReadOnlySpan<TensorType> dataInputs) =>
         MaxLength < 1 || dataInputs[0].Shape.Rank != 3 || dataInputs[0].Shape[2].PerSample ? []

@@ -164,11 +164,19 @@ public abstract record RecurrentLayer(int Units, bool Bias, bool RecurrentBias, 
     }
 }
 
-/// <summary>Where the inputs of a recurrent layer stand; −1 for one that it does not have.</summary>
-internal readonly record struct RecurrentInputs(int Mask, int H0, int C0, int WeightIh, int WeightHh, int BiasIh, int BiasHh)
+/// <summary>Where the inputs of a recurrent layer stand among its node's; −1 for one that it does not have.</summary>
+/// <param name="Mask">The mask.</param>
+/// <param name="H0">The state to start from.</param>
+/// <param name="C0">The cell to start from.</param>
+/// <param name="WeightIh">weight_ih.</param>
+/// <param name="WeightHh">weight_hh.</param>
+/// <param name="BiasIh">bias_ih.</param>
+/// <param name="BiasHh">bias_hh.</param>
+public readonly record struct RecurrentInputs(int Mask, int H0, int C0, int WeightIh, int WeightHh, int BiasIh, int BiasHh)
 {
     public int InitialStates => (H0 >= 0 ? 1 : 0) + (C0 >= 0 ? 1 : 0);
 
+    /// <summary>The places in a node of so many inputs.</summary>
     public static RecurrentInputs Of(RecurrentLayer layer, int inputs)
     {
         int data = inputs - layer.ParameterInputs;

@@ -44,9 +44,7 @@ public sealed record Rescaling(double Factor, double Offset = 0) : Op
     {
         Moments x = scope.Inputs[0];
         double shift = 2 * Factor * Offset * x.Mean + Offset * Offset;
-        double second = Factor * Factor * x.SecondMoment + shift;
-        double cross = Factor * Factor * x.SecondMoment * x.Correlation + shift;
-        return new Moments(Factor * x.Mean + Offset, second, second > 0 ? cross / second : 1);
+        return x.With(Factor * x.Mean + Offset, Factor * Factor * x.SecondMoment + shift, pair => Factor * Factor * x.Product(pair) + shift);
     }
 
     private readonly struct Affine<T>(T factor, T offset) : IUnaryOperator<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>

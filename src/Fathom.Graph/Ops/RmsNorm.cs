@@ -14,7 +14,7 @@ public sealed record RmsNorm(double Eps = 1e-6, bool Affine = true) : Op
 {
     public override string Kind => "rms_norm";
 
-    public override MomentRule? Moments => RowNorm.Moments(Eps, centered: false, Parameters);
+    public override MomentRule? Moments => RowNorm.Moments(Eps, centered: false, Parameters, 1);
 
     private int Parameters => Affine ? 1 : 0;
 

@@ -59,31 +59,22 @@ internal static class RowNorm
         }
     }
 
-    /// <summary>
-    /// Moments over wide rows: the row's mean and variance are those over the units, so q = v/(v + eps) leaves the
-    /// normalization, which is 1 unless the input has all but vanished, and a gradient is multiplied by 1/(v + eps). The
-    /// part that the backward pass takes out along the row's own direction is of order 1/width and left out.
-    /// </summary>
-    public static MomentRule Moments(double eps, bool centered, int parameters) =>
-        new(scope => Forward(scope, eps, centered, parameters), (scope, input) => Backward(scope, input, eps, centered, parameters));
-
-    private static double Variance(Moments x, bool centered) => centered ? x.Variance : x.SecondMoment;
-
-    private static Moments Forward(MomentScope scope, double eps, bool centered, int parameters)
+    /// <summary>Moments of rows over the trailing axes; those among them that are positions count as such.</summary>
+    public static MomentRule Moments(double eps, bool centered, int parameters, int axes) => NormMoments.Rule(scope =>
     {
-        Moments x = scope.Inputs[0];
-        double center = centered ? x.Mean : 0;
-        double variance = Variance(x, centered);
-        Moments weight = parameters > 0 ? scope.Inputs[1] : new Moments(1, 1, 1);
-        Moments bias = parameters > 1 ? scope.Inputs[2] : new Moments(0, 0, 1);
-        double mean = (x.Mean - center) / Math.Sqrt(variance + eps) * weight.Mean;
-        double q = variance / (variance + eps) * weight.SecondMoment;
-        double cross = (x.SecondMoment * x.Correlation - center * center) / (variance + eps) * weight.SecondMoment;
-        double mixed = 2 * mean * bias.Mean + bias.SecondMoment; // both samples meet the same bias
-        double second = q + mixed;
-        return new Moments(mean + bias.Mean, second, second > 0 ? Math.Clamp((cross + mixed) / second, -1, 1) : 1);
-    }
-
-    private static double Backward(MomentScope scope, int input, double eps, bool centered, int parameters) =>
-        input != 0 ? double.NaN : (parameters > 0 ? scope.Inputs[1].SecondMoment : 1) / (Variance(scope.Inputs[0], centered) + eps);
+        Shape shape = scope.Node.Inputs[0].Shape;
+        double units = 1, positions = 1;
+        for (int axis = shape.Rank - axes; axis < shape.Rank; axis++)
+        {
+            if (scope.Inputs[0].Positions is { } known && known.Axes.Contains(axis))
+            {
+                positions *= shape[axis].Size;
+            }
+            else
+            {
+                units *= shape[axis].Size;
+            }
+        }
+        return new NormMoments(units, positions, 1, centered, eps, parameters);
+    });
 }

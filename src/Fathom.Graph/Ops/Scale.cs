@@ -18,11 +18,17 @@ public sealed record Scale(double InitialScale = 1, int? Axis = null) : Op
     public override string Kind => "scale";
 
     public override MomentRule? Moments => new(
-        static scope => new Moments(
-            scope.Inputs[0].Mean * scope.Inputs[1].Mean,
-            scope.Inputs[0].SecondMoment * scope.Inputs[1].SecondMoment,
-            scope.Inputs[0].Correlation),
-        static (scope, input) => input == 0 ? scope.Inputs[1].SecondMoment : double.NaN);
+        static scope => scope.Inputs[0] with
+        {
+            Mean = scope.Inputs[0].Mean * scope.Inputs[1].Mean,
+            SecondMoment = scope.Inputs[0].SecondMoment * scope.Inputs[1].SecondMoment,
+        },
+        static (scope, input) => input == 0 ? scope.Inputs[1].SecondMoment : double.NaN)
+    {
+        PullBack = static (scope, input) => input == 0
+            ? scope.Upstream with { SecondMoment = scope.Inputs[1].SecondMoment }
+            : new Moments(0, scope.UsesOf(scope.Node.Inputs[1].Shape.ElementsPerSample) * scope.Inputs[0].SecondMoment * scope.Coherence(scope.Inputs[0]), 0),
+    };
 
     public override ImmutableArray<ParameterSlot> Slots(ReadOnlySpan<TensorType> dataInputs) =>
         Weights(dataInputs[0].Shape) is { } weights ? [new ParameterSlot("weight", weights, new ConstantInitializer(InitialScale))] : [];

@@ -14,8 +14,7 @@ public sealed record Select(int Index = -1, int Axis = 1) : Op
     public override string Kind => "select";
 
     /// <summary>Elements keep their moments; a gradient that reaches one of n along the axis has a mean square of 1/n of its own.</summary>
-    public override MomentRule? Moments => new(static scope => scope.Inputs[0],
-        (scope, _) => 1.0 / scope.Node.Inputs[0].Shape.Dims[Axis < 0 ? ^-Axis : Axis].Size);
+    public override MomentRule? Moments => AxisMoments.Part(Axis, extent => Index < 0 ? Index + extent : Index, gone: true);
 
     public override ImmutableArray<TensorType> Infer(ShapeScope scope)
     {

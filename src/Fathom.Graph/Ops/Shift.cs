@@ -53,8 +53,7 @@ public sealed record Shift(double InitialShift = 0) : Op
     {
         (Moments x, Moments bias) = (scope.Inputs[0], scope.Inputs[1]);
         double added = 2 * x.Mean * bias.Mean + bias.SecondMoment;
-        double second = x.SecondMoment + added;
-        return new Moments(x.Mean + bias.Mean, second, second > 0 ? (x.SecondMoment * x.Correlation + added) / second : 1);
+        return x.With(x.Mean + bias.Mean, x.SecondMoment + added, pair => x.Product(pair) + added);
     }
 
     private readonly struct Sum<T>(T bias) : IUnaryOperator<T> where T : unmanaged, System.Numerics.IBinaryFloatingPointIeee754<T>

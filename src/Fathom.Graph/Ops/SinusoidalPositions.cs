@@ -85,9 +85,14 @@ public sealed record SinusoidalPositions(double Base = 10000) : Op
         double[] table = new double[shape.ElementsPerSample];
         Fill<double>(table, shape[0].Size, shape[1].Size);
         Moments x = scope.Inputs[0];
-        double both = 2 * x.Mean * table.Average() + table.Average(value => value * value);
-        double second = x.SecondMoment + both;
-        return new Moments(x.Mean + table.Average(), second, second > 0 ? (x.SecondMoment * x.Correlation + both) / second : 1);
+        (int length, int width) = (shape[0].Size, shape[1].Size);
+        double mixed = 2 * x.Mean * table.Average(), square = table.Average(value => value * value);
+        double sums = Enumerable.Range(0, width).Average(column => Square(Enumerable.Range(0, length).Sum(row => table[row * width + column])));
+        double apart = length > 1 ? (sums - length * square) / (length * (length - 1.0)) : 0; // mean of t_i·t_j over i ≠ j
+        return x.With(x.Mean + table.Average(), x.SecondMoment + mixed + square,
+            pair => x.Product(pair) + mixed + (pair == MomentPair.Samples ? square : apart));
+
+        static double Square(double value) => value * value;
     }
 }
 

@@ -10,8 +10,7 @@ public sealed record Slice(int Axis = 1, int Start = 0, int Length = -1) : Op
 {
     public override string Kind => "slice";
 
-    public override MomentRule? Moments => new(static scope => scope.Inputs[0],
-        static (scope, _) => (double)scope.Node.Outputs[0].Shape.ElementsPerSample / scope.Features(0));
+    public override MomentRule? Moments => AxisMoments.Part(Axis, extent => First(Start, extent), gone: false);
 
     public override ImmutableArray<TensorType> Infer(ShapeScope scope)
     {

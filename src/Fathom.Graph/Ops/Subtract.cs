@@ -41,9 +41,7 @@ public sealed record Subtract : Op
     {
         (Moments a, Moments b) = (scope.Inputs[0], scope.Inputs[1]);
         double mixed = 2 * a.Mean * b.Mean;
-        double second = a.SecondMoment + b.SecondMoment - mixed;
-        double cross = a.SecondMoment * a.Correlation + b.SecondMoment * b.Correlation - mixed;
-        return new Moments(a.Mean - b.Mean, second, second > 0 ? cross / second : 1);
+        return Fathom.Graphs.Moments.Of(a.Mean - b.Mean, a.SecondMoment + b.SecondMoment - mixed, Add.Positions(scope.Inputs), pair => a.Product(pair) + b.Product(pair) - mixed);
     }
 
     private readonly struct Difference<T> : IBinaryOperator<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>

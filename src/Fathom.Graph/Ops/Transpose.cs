@@ -13,7 +13,7 @@ public sealed record Transpose(ImmutableArray<int> Axes) : Op
 {
     public override string Kind => "transpose";
 
-    public override MomentRule? Moments => new(static scope => scope.Inputs[0], static (_, _) => 1);
+    public override MomentRule? Moments => ViewMoments.Permutation(Axes);
 
     /// <summary>Ops are values: two equal orders are equal.</summary>
     public bool Equals(Transpose? other) => other is not null && Axes.AsSpan().SequenceEqual(other.Axes.AsSpan());

@@ -79,6 +79,13 @@ internal static class StandardizedWeight
         return biased / (biased + Eps) / (standardization == WeightStandardization.Scaled ? fanIn : 1);
     }
 
+    /// <summary>Mean square of the gradient at the weight over that at the standardized weight: 1/variance, over n once more if scaled.</summary>
+    public static double GradientFactor(WeightStandardization standardization, double variance, double fanIn)
+    {
+        double biased = variance * (fanIn - 1) / fanIn + Eps;
+        return Math.Max(0, fanIn - 2) / fanIn / biased / (standardization == WeightStandardization.Scaled ? fanIn : 1);
+    }
+
     internal static void Scale<T>(WeightStandardization standardization, int[] shape, Buffer<T> weight, WorkerPool pool) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         if (standardization == WeightStandardization.Scaled && shape[0] > 0)

@@ -54,6 +54,16 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
         {
             memory[i] = new AlignedMemory<T>(store.Values.Length);
             states[i] = memory[i].Buffer;
+        }
+        Reset(optimizer);
+    }
+
+    /// <summary>Forgets all steps: every state as it is before the first.</summary>
+    /// <param name="optimizer">The rule that the state was made for.</param>
+    public void Reset(Optimizer optimizer)
+    {
+        for (int i = 0; i < states.Length; i++)
+        {
             states[i].Span.Fill(T.CreateTruncating(optimizer.InitialState(i)));
         }
     }

@@ -30,6 +30,13 @@ public sealed class ConvolutionTests
         { new Conv2d(13, 3, Padding: 2), [[16, 12, 2, 2], [13, 12, 3, 3], [13]] },
         { new Conv2d(12, 3, Padding: (2, 0)), [[5, 14, 6, 14], [12, 14, 3, 3], [12]] },
         { new Conv2d(14, 3, Padding: 1, ChannelsLast: true), [[4, 7, 9, 13], [14, 13, 3, 3], [14]] },
+        // Done pixel by pixel: strides with channels that do and do not fill a vector, kernels that leave pixels out, pixels behind the last window.
+        { new Conv2d(13, 3, 2, 1), [[2, 12, 7, 6], [13, 12, 3, 3], [13]] },
+        { new Conv2d(12, 1, 2, Bias: false), [[3, 13, 5, 4], [12, 13, 1, 1]] },
+        { new Conv2d(24, 3, (1, 2), Padding.Same), [[1, 14, 3, 8], [24, 14, 3, 3], [24]] },
+        { new Conv2d(14, (2, 3), (3, 1), (2, 1), (1, 2)), [[2, 12, 8, 7], [14, 12, 2, 3], [14]] },
+        { new Conv2d(12, (1, 2), (2, 3), ChannelsLast: true), [[2, 6, 10, 12], [12, 12, 1, 2], [12]] },
+        { new Conv2d(16, 4, 3, Bias: false, ChannelsLast: true), [[1, 9, 6, 13], [16, 13, 4, 4]] },
         { new DepthwiseConv2d(3, 2, 2, 1), [[2, 3, 5, 6], [6, 1, 3, 3], [6]] },
         { new DepthwiseConv2d(3, Bias: false, ChannelsLast: true), [[1, 4, 4, 2], [2, 1, 3, 3]] },
         { new Conv1d(3, 3, 2, 1), [[2, 2, 8], [3, 2, 3], [3]] },
@@ -70,6 +77,8 @@ public sealed class ConvolutionTests
             (new Conv2d(35, 3, 2, 1, ChannelsLast: true), [[1, 40, 33, 5], [35, 5, 3, 3], [35]]),
             (new Conv2d(16, 3, 1, Padding.Same, default, 8), [[11, 16, 8, 8], [16, 2, 3, 3], [16]]),
             (new Conv1d(5, 3, 2), [[17, 3, 101], [5, 3, 3], [5]]),
+            (new Conv2d(24, 3, 2, 1), [[2, 16, 41, 37], [24, 16, 3, 3], [24]]),
+            (new Conv2d(16, 1, 2), [[19, 32, 9, 7], [16, 32, 1, 1], [16]]),
         ];
         foreach ((Op op, int[][] shapes) in cases)
         {
@@ -92,6 +101,8 @@ public sealed class ConvolutionTests
             (new Conv2d(40, 3, 1, 1), [[3, 70, 9, 50], [40, 70, 3, 3], [40]]),
             (new Conv2d(24, 3, 1, 0), [[1, 16, 140, 90], [24, 16, 3, 3], [24]]),
             (new Conv2d(64, 3, 1, 1), [[33, 64, 7, 7], [64, 64, 3, 3], [64]]),
+            (new Conv2d(30, 3, 2, 1), [[1, 16, 120, 100], [30, 16, 3, 3], [30]]),
+            (new Conv2d(64, 5, 3, 2), [[2, 48, 31, 29], [64, 48, 5, 5], [64]]),
         })
         {
             double[][] inputs = [.. shapes.Select((shape, i) => OpRun.Data(OpRun.Count(shape), (uint)i))];
@@ -115,6 +126,8 @@ public sealed class ConvolutionTests
             (new Conv2d(24, 3, 1, 0, Bias: false), [[1, 16, 140, 90], [24, 16, 3, 3]]),
             (new Conv2d(64, 3, 1, 1, Bias: false), [[33, 64, 7, 7], [64, 64, 3, 3]]),
             (new Conv2d(27, 3, 1, 2, Bias: false, ChannelsLast: true), [[9, 21, 22, 12], [27, 12, 3, 3]]),
+            (new Conv2d(28, 3, 2, 1, Bias: false), [[3, 16, 71, 85], [28, 16, 3, 3]]),
+            (new Conv2d(32, 1, 2, Bias: false), [[9, 64, 14, 15], [32, 64, 1, 1]]),
         })
         {
             double[] x = OpRun.Data(OpRun.Count(shapes[0]), 0), w = OpRun.Data(OpRun.Count(shapes[1]), 1);

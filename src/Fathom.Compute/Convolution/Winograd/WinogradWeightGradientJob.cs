@@ -59,6 +59,8 @@ internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unm
         {
             // All tiles are there: a few channels after the other, so that the sums stay in the cache until they are transformed back.
             Tiles tiles = Transform<V>(first, end - first, 0, Plan.Strips, scratch);
+            int following = chunk + Pool.Threads;
+            Fetches fetches = following >= Chunks.Chunks ? default : Wanted((int)((long)following * Plan.Shape.Samples / Chunks.Chunks), end - first);
             Region region = all;
             for (region.Column = 0; region.Column < Plan.Pitch; region.Column += 2 * V.Count)
             {
@@ -66,7 +68,8 @@ internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unm
                 for (region.Row = 0; region.Row < all.Rows; region.Row += RowsAtOnce)
                 {
                     region.Rows = Math.Min(RowsAtOnce, all.Rows - region.Row);
-                    Multiply<V>(tiles, region, false, scratch);
+                    Multiply<V>(tiles, region, false, fetches, scratch);
+                    fetches = default;
                     TransformBack<V>(region, sums, scratch);
                 }
             }
@@ -78,7 +81,9 @@ internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unm
             for (int strip = 0; strip < Plan.Strips; strip += Plan.StripsAtOnce)
             {
                 Tiles tiles = Transform<V>(image, Math.Min(Plan.ImagesAtOnce, end - image), strip, Math.Min(Plan.StripsAtOnce, Plan.Strips - strip), scratch);
-                Multiply<V>(tiles, all, begun, scratch);
+                int next = image + Plan.ImagesAtOnce;
+                bool known = Plan.StripsAtOnce == Plan.Strips && next < end;
+                Multiply<V>(tiles, all, begun, known ? Wanted(next, Math.Min(Plan.ImagesAtOnce, end - next)) : default, scratch);
                 begun = true;
             }
         }
@@ -105,7 +110,7 @@ internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unm
         return tiles;
     }
 
-    private readonly void Multiply<V>(in Tiles tiles, in Region region, bool add, T* scratch) where V : struct, ISimd<V, T>
+    private readonly void Multiply<V>(in Tiles tiles, in Region region, bool add, in Fetches fetches, T* scratch) where V : struct, ISimd<V, T>
     {
         Places places = Places.Of(Plan, Chunks);
         WinogradProduct<T> product = new()
@@ -124,6 +129,8 @@ internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unm
             CRow = region.Columns,
             CPosition = Plan.Position(region.Rows, region.Columns),
             Add = add,
+            Next = fetches.Inputs,
+            AfterNext = fetches.Gradients,
         };
         product.Run<V>();
     }
@@ -151,6 +158,23 @@ internal unsafe struct WinogradWeightGradientJob<T> : IParallelJob where T : unm
         {
             *Overflow = 1;
         }
+    }
+
+    /// <summary>The images that are transformed next, as far as there are so many.</summary>
+    private readonly Fetches Wanted(int image, int images)
+    {
+        images = Math.Min(images, Plan.Shape.Samples - image);
+        return new Fetches
+        {
+            Inputs = new WinogradFetch(Input + image * Plan.Patches.Image.Sample, images * Plan.Patches.Image.Sample * sizeof(T)),
+            Gradients = new WinogradFetch(Upstream + image * Plan.Target.Sample, images * Plan.Target.Sample * sizeof(T)),
+        };
+    }
+
+    /// <summary>Memory to ask for while the products run.</summary>
+    private struct Fetches
+    {
+        public WinogradFetch Inputs, Gradients;
     }
 
     /// <summary>Tiles that are transformed.</summary>

@@ -1,0 +1,102 @@
+using Fathom.Diagnosis.Rules;
+using static Fathom.Diagnosis.Figures;
+
+namespace Fathom.Diagnosis.Preflight.Rules;
+
+/// <summary>
+/// The gradient over depth, FTH001 and FTH002 before training: what was measured decides, theory says why. A measurement that
+/// contradicts a prediction takes its place.
+/// </summary>
+public static class GradientVerdict
+{
+    /// <summary>Theory's finding with what was measured in it, or the measurement's own; null if neither finds anything.</summary>
+    /// <param name="theory">What <see cref="Forecast.Of"/> says.</param>
+    /// <param name="scope">What was measured.</param>
+    public static Finding? Of(Finding? theory, PreflightScope scope)
+    {
+        if (scope.Layers.Length < 3 || scope.Report.Nodes.Any(node => node.NonFinite))
+        {
+            return theory;
+        }
+        double decades = scope.Report.TotalDecades;
+        if (theory is not null && theory.Evidence.ContainsKey("layers_without_gradient"))
+        {
+            return Unreached(theory, scope);
+        }
+        bool found = Math.Abs(decades) >= Forecast.Decades || double.IsNaN(decades);
+        bool vanishes = !(decades > 0);
+        if (!found)
+        {
+            // Theory alone is not believed against the measurement; that they differ is FTH009's to say.
+            return theory is null ? null : scope.Report.Comparable ? Contradicted(theory, scope, decades) : null;
+        }
+        string cause = vanishes ? Causes.Vanishing : Causes.Exploding;
+        return theory?.Cause == cause ? Confirmed(theory, scope, decades) : Measured(scope, decades, vanishes);
+    }
+
+    private static Finding Confirmed(Finding theory, PreflightScope scope, double decades) => theory with
+    {
+        Layers = Affected(scope),
+        Confidence = 0.99,
+        Evidence = theory.Evidence
+            .SetItem("decades_lost", theory.Evidence["decades_lost"] with { Measured = -decades })
+            .SetItem("decades_lost_predicted", theory.Evidence["decades_lost"]),
+        Explanation = $"{Change(decades)} from {scope.Layers[^1].Node.Name} to {scope.Layers[0].Node.Name}, measured {scope.Basis}{Spread(scope)}. {theory.Explanation}",
+    };
+
+    private static Finding Measured(PreflightScope scope, double decades, bool vanishes)
+    {
+        Rule rule = vanishes ? new VanishingGradient() : new ExplodingGradient();
+        double per = decades / Math.Max(1, scope.Layers[^1].Depth - scope.Layers[0].Depth);
+        string theory = scope.Report.Comparable
+            ? $" Theory expects only {Number(Math.Round(scope.Prediction.Depth.TotalDecades, 1))} decades."
+            : "";
+        return new Finding
+        {
+            Rule = rule.Id,
+            Problem = rule.Problem,
+            Severity = Severity.Error,
+            Cause = vanishes ? Causes.Vanishing : Causes.Exploding,
+            Layers = Affected(scope),
+            Step = -1,
+            Confidence = 0.95,
+            Evidence = System.Collections.Immutable.ImmutableSortedDictionary<string, Evidence>.Empty
+                .Add("decades_lost", new Evidence(-decades, vanishes ? Forecast.Decades : -Forecast.Decades))
+                .Add("decades_lost_predicted", new Evidence(scope.Report.Comparable ? -scope.Prediction.Depth.TotalDecades : double.NaN, double.NaN))
+                .Add("gradient_factor_per_layer", new Evidence(Math.Pow(10, per), 1)),
+            Explanation = $"{Change(decades)} from {scope.Layers[^1].Node.Name} to {scope.Layers[0].Node.Name}, measured {scope.Basis}{Spread(scope)}: ×{Number(Math.Pow(10, per))} per layer.{theory}",
+            Remedies = vanishes ? ["activation", "initialization", "batch_norm", "residual", "optimizer"] : ["initialization", "batch_norm", "clip_norm", "learning_rate"],
+        };
+    }
+
+    private static Finding Contradicted(Finding theory, PreflightScope scope, double decades) => theory with
+    {
+        Severity = Severity.Warning,
+        Confidence = 0.3,
+        Evidence = theory.Evidence
+            .SetItem("decades_lost", theory.Evidence["decades_lost"] with { Measured = -decades })
+            .SetItem("decades_lost_predicted", theory.Evidence["decades_lost"]),
+        Explanation = $"Theory expects it, but measured {scope.Basis} the gradient changes by only {Number(Math.Round(decades, 1))} decades over depth; trust the measurement. {theory.Explanation}",
+    };
+
+    /// <summary>Theory's finding that no gradient arrives, unless one does.</summary>
+    private static Finding? Unreached(Finding theory, PreflightScope scope)
+    {
+        HashSet<string> reached = [.. scope.Layers.Where(layer => double.IsFinite(layer.GradientNorm)).Select(layer => layer.Node.Name)];
+        return theory.Layers.Any(reached.Contains) ? null : theory;
+    }
+
+    private static System.Collections.Immutable.ImmutableArray<string> Affected(PreflightScope scope)
+    {
+        double last = scope.Layers[^1].Gradient.Measured;
+        return [.. scope.Layers.Where(layer => !(Math.Abs(layer.Gradient.Measured - last) < Forecast.Decades)).Select(layer => layer.Node.Name)];
+    }
+
+    private static string Change(double decades) => double.IsFinite(decades)
+        ? $"The gradient's norm {(decades < 0 ? "falls" : "grows")} by {Number(Math.Round(Math.Abs(decades), 1))} decades"
+        : "No gradient arrives";
+
+    private static string Spread(PreflightScope scope) => scope.Layers[0].Gradient.MeasuredDeviation is double deviation && double.IsFinite(deviation)
+        ? $" (±{Number(deviation)} from draw to draw)"
+        : "";
+}
