@@ -55,7 +55,7 @@ internal sealed record Examination(CorpusCase Network, Label Label, ImmutableArr
             epochEnded?.Invoke(run);
             others.Look(run.Session.Evaluate(run.Session.Data.Training).Metric);
         }
-        ImmutableArray<Finding> findings = [.. run.Monitor.Findings.OrderByDescending(finding => finding.Severity).ThenByDescending(finding => finding.Confidence)];
+        ImmutableArray<Finding> findings = [.. run.Findings.OrderByDescending(finding => finding.Severity)];
         double share = findings.Where(finding => finding.Severity == Severity.Error).Select(finding => (double)Math.Max(0, finding.Step) / run.Session.TotalSteps).DefaultIfEmpty(double.NaN).Min();
         return new Examination(network, label, findings, share, others.Gated, others.Ungated, others.Debugger);
     }

@@ -23,7 +23,7 @@ public sealed class LearningRateTooLarge : Rule
     /// <summary>Share of a constant prediction's loss below which the network has learnt what matters.</summary>
     private const double Learnt = 0.2;
 
-    public override string Id => "FTH009";
+    public override string Id => "FTH031";
 
     public override string Problem => "learning rate too large";
 

@@ -20,7 +20,7 @@ public sealed class NotLearning : Rule
     /// <summary>Loss now over that at half of the steps so far, above which it is not on its way down.</summary>
     private const double Flat = 0.85;
 
-    public override string Id => "FTH008";
+    public override string Id => "FTH032";
 
     public override string Problem => "the network does not learn";
 

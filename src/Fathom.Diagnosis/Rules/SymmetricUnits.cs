@@ -15,7 +15,7 @@ public sealed class SymmetricUnits : Rule
     /// <summary>Largest difference of two units' weights, relative to the largest weight, at which they count as equal.</summary>
     private const float Tolerance = 1e-5f;
 
-    public override string Id => "FTH007";
+    public override string Id => "FTH030";
 
     public override string Problem => "symmetric units";
 
