@@ -51,6 +51,9 @@ public static class CommandLine
     /// <summary>Whether a command has something to finish when it is interrupted: the run that it records.</summary>
     public static bool EndsInGoodOrder(string[] args) => args is ["train" or "fix" or "map", ..];
 
+    /// <summary>Whether a command is going to measure a batch, which a rehearsal makes quicker.</summary>
+    public static bool Measures(string[] args) => args is ["check", _, ..] && !args.Contains("--theory") && !args.Contains("--help");
+
     private static RootCommand Commands(Terminal terminal, CancellationToken cancellation)
     {
         RootCommand root = new("Fathom sounds the depth of a neural network: it tells where the gradient dies or blows up, why, and mends it, with proof.")

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using Fathom.Cli;
+using Fathom.Cli.Verbs.Check;
 
 using CancellationTokenSource interruption = new();
 using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
@@ -8,6 +9,10 @@ using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSi
 if (OperatingSystem.IsWindows() && !Console.IsOutputRedirected)
 {
     Console.OutputEncoding = Encoding.UTF8;
+}
+if (CommandLine.Measures(args))
+{
+    Rehearsal.Begin();
 }
 return CommandLine.Run(args, Console.Out, Console.Error, interruption.Token, interactive: !Console.IsOutputRedirected);
 

@@ -47,6 +47,13 @@ public readonly record struct Moments(double Mean, double SecondMoment, double C
     /// <param name="product">Its E[u1·u2] for each kind of pair.</param>
     public Moments With(double mean, double second, Func<MomentPair, double> product) => Of(mean, second, Positions, product);
 
+    /// <summary>Moments of the value less its mean.</summary>
+    public Moments Centered()
+    {
+        Moments own = this;
+        return With(0, Variance, pair => own.Product(pair) - own.Mean * own.Mean);
+    }
+
     /// <summary>Moments of this value times an independent one, with this one's positions.</summary>
     public Moments Times(Moments other)
     {
@@ -147,17 +154,23 @@ public readonly record struct GradientMomentScope(MomentScope Forward, Moments O
     /// 1 + (P − 1)·r_δ·r_x + (B − 1)·(c_δ·c_x + (P − 1)·s_δ·s_x) for B samples of P positions.
     /// </summary>
     /// <param name="x">What is multiplied; mean square and correlations of 1 for a bias.</param>
-    public double Coherence(Moments x) => Coherence(x, Upstream.Positions is { } back && x.Positions is { } front ? back.Overlap(front) : 1);
+    public double Coherence(Moments x)
+    {
+        // What two positions share goes with the mean square at either.
+        double own = Upstream.Positions is { } back && x.Positions is { } front ? back.Overlap(front) : 1;
+        return Coherence(x, own, own * own);
+    }
 
     /// <inheritdoc cref="Coherence(Moments)"/>
     /// <param name="x">What is multiplied.</param>
     /// <param name="own">What a use has in common with itself, where that is not 1.</param>
-    public double Coherence(Moments x, double own)
+    /// <param name="apart">What pairs of positions have in common, over what it would be if every pair counted the same.</param>
+    public double Coherence(Moments x, double own, double apart)
     {
         double positions = Upstream.PositionCount, others = Forward.BatchSize - 1;
-        double pairs = Upstream.CorrelationOf(MomentPair.Positions) * x.CorrelationOf(MomentPair.Positions);
-        double across = Upstream.CorrelationOf(MomentPair.Both) * x.CorrelationOf(MomentPair.Both);
-        return Math.Max(0, own + (positions - 1) * pairs + others * (Upstream.Correlation * x.Correlation + (positions - 1) * across));
+        double pairs = apart * Upstream.CorrelationOf(MomentPair.Positions) * x.CorrelationOf(MomentPair.Positions);
+        double across = apart * Upstream.CorrelationOf(MomentPair.Both) * x.CorrelationOf(MomentPair.Both);
+        return Math.Max(0, own + (positions - 1) * pairs + others * (own * Upstream.Correlation * x.Correlation + (positions - 1) * across));
     }
 }
 

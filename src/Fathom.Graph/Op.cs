@@ -53,6 +53,12 @@ public abstract record Op
     /// <summary>True if output 0 is input 0 with another shape, so that both can share their memory.</summary>
     public virtual bool IsView => false;
 
+    /// <summary>
+    /// True if output 0 may lie where this input does: both have as many elements, and each is written after the input's
+    /// element of the same place, and whatever else of that input its value depends on, has been read for the last time.
+    /// </summary>
+    public virtual bool MayOverwrite(int input) => false;
+
     /// <summary>Number of elements of a bound shape.</summary>
     internal static double Elements(int[] shape)
     {

@@ -32,6 +32,9 @@ public readonly record struct ActivationMoments(double Mean, double SecondMoment
     /// <summary>d ln E[φ²] / d ln q and d ln E[φ'²] / d ln q: how the two follow a mean square that differs by position.</summary>
     internal (double Second, double Slope) Powers { get; init; }
 
+    /// <summary>Over what was integrated.</summary>
+    internal ActivationInput Distribution { get; init; }
+
     public Moments Forward => ForwardOf(null);
 
     /// <summary>E[φ'(u1) φ'(u2)] for a pair.</summary>
@@ -63,16 +66,21 @@ public readonly record struct ActivationMoments(double Mean, double SecondMoment
     /// <summary>Integrates φ and φ' over the pre-activation's distribution.</summary>
     /// <param name="activation">φ.</param>
     /// <param name="input">Moments of the pre-activation.</param>
-    public static ActivationMoments Of(Activation activation, Moments input)
+    public static ActivationMoments Of(Activation activation, Moments input) => Of(activation, new ActivationInput(input));
+
+    /// <summary>The same over the distribution given.</summary>
+    internal static ActivationMoments Of(Activation activation, ActivationInput pre)
     {
-        double variance = input.Variance;
+        Moments input = pre.Moments;
         ReadOnlySpan<double> kinks = activation.Kinks.AsSpan();
-        double second = GaussianIntegral.Expectation(x => Square(activation.Evaluate(x)), input.Mean, variance, kinks);
-        double slope = GaussianIntegral.Expectation(x => Square(activation.Slope(x)), input.Mean, variance, kinks);
+        double second = pre.Expectation(x => Square(activation.Evaluate(x)), kinks);
+        double slope = pre.Expectation(x => Square(activation.Slope(x)), kinks);
         (double cross, double crossSlope) = Pair(MomentPair.Samples);
-        ActivationMoments moments = new(
-            GaussianIntegral.Expectation(activation.Evaluate, input.Mean, variance, kinks), second, cross, slope, crossSlope,
-            GaussianIntegral.Expectation(x => Square(Square(activation.Slope(x))), input.Mean, variance, kinks));
+        ActivationMoments moments = new(pre.Expectation(activation.Evaluate, kinks), second, cross, slope, crossSlope,
+            pre.Expectation(x => Square(Square(activation.Slope(x))), kinks))
+        {
+            Distribution = pre,
+        };
         if (input.Positions is not { } positions)
         {
             return moments;
@@ -90,8 +98,8 @@ public readonly record struct ActivationMoments(double Mean, double SecondMoment
             double correlation = CenteredCorrelation(input, pair);
             ReadOnlySpan<double> points = activation.Kinks.AsSpan();
             return correlation > 1 - 1e-12 ? (second, slope) : (
-                GaussianIntegral.PairExpectation(activation.Evaluate, input.Mean, variance, correlation, points),
-                GaussianIntegral.PairExpectation(activation.Slope, input.Mean, variance, correlation, points));
+                pre.PairExpectation(activation.Evaluate, correlation, points),
+                pre.PairExpectation(activation.Slope, correlation, points));
         }
     }
 
@@ -117,20 +125,21 @@ public readonly record struct ActivationMoments(double Mean, double SecondMoment
     /// <param name="gradient">The gradient at φ(u).</param>
     internal GradientAlignment AlignmentOf(Activation activation, Moments input, Moments gradient)
     {
-        double scale = SlopeMoment * input.SecondMoment, variance = input.Variance;
+        double scale = SlopeMoment * input.SecondMoment;
+        ActivationInput pre = Distribution;
         if (!(scale > 0))
         {
             return GradientAlignment.Independent(gradient, input);
         }
         Func<double, double> moving = x => activation.Slope(x) * x;
-        double own = GaussianIntegral.Expectation(x => Square(moving(x)), input.Mean, variance, activation.Kinks.AsSpan()) / scale;
+        double own = pre.Expectation(x => Square(moving(x)), activation.Kinks.AsSpan()) / scale;
         return new GradientAlignment(own, Of(MomentPair.Samples), Of(MomentPair.Positions), Of(MomentPair.Both));
 
         double Of(MomentPair pair)
         {
             double shared = gradient.CorrelationOf(pair), correlation = CenteredCorrelation(input, pair);
             return Math.Abs(shared) < 1e-9 || (pair != MomentPair.Samples && input.Positions is null) ? 0
-                : shared * GaussianIntegral.PairExpectation(moving, input.Mean, variance, correlation, activation.Kinks.AsSpan()) / scale;
+                : shared * pre.PairExpectation(moving, correlation, activation.Kinks.AsSpan()) / scale;
         }
     }
 

@@ -15,11 +15,9 @@ internal sealed class BackwardSweep
     private readonly PredictionOptions options;
     private readonly Dictionary<Value, GradientMoments> gradients = [];
     private readonly List<RecurrentPrediction> recurrent = [];
-    private readonly LayerReaders readers;
 
-    private BackwardSweep(Graph graph, Dictionary<Node, NodePrediction> nodes, Dictionary<Node, SampledNode> samples, PredictionOptions options)
+    private BackwardSweep(Dictionary<Node, NodePrediction> nodes, Dictionary<Node, SampledNode> samples, PredictionOptions options)
     {
-        readers = new LayerReaders(graph);
         this.nodes = nodes;
         this.samples = samples;
         this.options = options;
@@ -29,7 +27,7 @@ internal sealed class BackwardSweep
     public static (Dictionary<Value, GradientMoments> Gradients, List<RecurrentPrediction> Recurrent) Run(Graph graph, Value seed, Dictionary<Node, NodePrediction> nodes,
         Dictionary<Node, SampledNode> samples, PredictionOptions options)
     {
-        BackwardSweep sweep = new(graph, nodes, samples, options);
+        BackwardSweep sweep = new(nodes, samples, options);
         Moments start = new Moments(0, 1, options.OutputGradientCorrelation).AsGradientOf(nodes[seed.Node].Outputs[seed.Index]);
         sweep.gradients[seed] = new GradientMoments(0, options.OutputGradientCorrelation, 0) { Positions = start.Positions };
         for (int i = graph.Nodes.Length - 1; i >= 0; i--)
@@ -75,24 +73,15 @@ internal sealed class BackwardSweep
     private void PullBackOverTime(NodePrediction prediction, GradientMoments upstream)
     {
         Node node = prediction.Node;
-        TimeGradient arriving = RecurrentSweep.Arriving(node, readers, upstream.Correlation);
-        (RecurrentBackward back, RecurrentPrediction overTime) = RecurrentSweep.Backward(prediction, arriving, upstream.Log10MeanSquare, options.BatchSize);
+        GradientMoments?[] arriving = [.. Enumerable.Range(0, node.Outputs.Length).Select(output => gradients.TryGetValue(new Value(node, output), out GradientMoments gradient) ? gradient : (GradientMoments?)null)];
+        (RecurrentBackward back, RecurrentPrediction overTime) = RecurrentSweep.Backward(prediction, RecurrentSweep.Arriving(node, arriving, upstream), upstream.Log10MeanSquare, options.BatchSize);
         recurrent.Add(overTime);
-        RecurrentInputs places = RecurrentInputs.Of((RecurrentLayer)node.Op, node.Inputs.Length);
-        Pass(0, back.Inputs.Average());
-        Pass(places.H0, back.InitialState);
-        Pass(places.C0, back.InitialCell);
-        int[] parameters = [places.WeightIh, places.WeightHh, places.BiasIh, places.BiasHh];
-        for (int i = 0; i < parameters.Length; i++)
+        foreach ((int input, double factor) in RecurrentSweep.Factors(node, back))
         {
-            Pass(parameters[i], back.Weights[i]);
-        }
-
-        void Pass(int input, double factor)
-        {
-            if (input >= 0 && factor > 0 && node.Inputs[input].Node.Op is not Parameter { Trainable: false })
+            if (factor > 0 && node.Inputs[input].Node.Op is not Parameter { Trainable: false })
             {
-                Contribute(node.Inputs[input], new GradientMoments(upstream.Log10MeanSquare + Math.Log10(factor), back.OverSamples, upstream.LogVariance + prediction.LogVariance));
+                PositionMoments? positions = input == 0 ? RecurrentSweep.Positions(node, back) : null;
+                Contribute(node.Inputs[input], new GradientMoments(upstream.Log10MeanSquare + Math.Log10(factor), back.OverSamples, upstream.LogVariance + prediction.LogVariance) { Positions = positions });
             }
         }
     }
@@ -112,6 +101,7 @@ internal sealed class BackwardSweep
         GradientMoments result = new(upstream.Log10MeanSquare + Math.Log10(gradient.SecondMoment), gradient.Correlation, upstream.LogVariance + prediction.LogVariance)
         {
             Positions = gradient.AsGradientOf(value).Positions,
+            SlopeShare = prediction.SlopeShare,
         };
         if (!double.IsFinite(result.Log10MeanSquare))
         {
@@ -130,10 +120,9 @@ internal sealed class BackwardSweep
     private Moments Transported(NodePrediction prediction, GradientMomentScope scope, int input, double slopeShare)
     {
         double factor = prediction.GradientFactors[input];
-        if (prediction.Rule?.PullBack is { } rule)
+        if (prediction.Rule?.PullBack is { } rule && rule(scope, input) is { SecondMoment: not double.NaN } gradient)
         {
-            Moments gradient = rule(scope, input);
-            return double.IsNaN(gradient.SecondMoment) ? scope.Upstream with { SecondMoment = factor } : gradient;
+            return gradient;
         }
         if (prediction.Activation is not { SlopeMoment: > 0 } activation)
         {

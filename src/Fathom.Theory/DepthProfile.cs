@@ -16,7 +16,14 @@ namespace Fathom.Theory;
 /// <param name="Activation">The activation that follows, or null.</param>
 /// <param name="SaturatedShare">Share of that activation's outputs expected in its saturation region; null if it cannot saturate.</param>
 public sealed record LayerPrediction(Node Layer, int Depth, double Log10Gradient, double Log10GradientNorm, double Log10WeightGradient,
-    double LogDeviation, double Factor, double FactorDeviation, Moments PreActivation, Node? Activation, double? SaturatedShare);
+    double LogDeviation, double Factor, double FactorDeviation, Moments PreActivation, Node? Activation, double? SaturatedShare)
+{
+    /// <summary>One standard deviation of log10 of the output's RMS over random weights at this width, in decades.</summary>
+    public double SignalDeviation { get; init; }
+
+    /// <summary>One standard deviation of <see cref="Log10WeightGradient"/> over random weights at this width, in decades.</summary>
+    public double WeightGradientDeviation { get; init; }
+}
 
 /// <summary>The gradient over depth, before step 1.</summary>
 /// <param name="Layers">The weight-bearing layers in topological order.</param>
@@ -31,6 +38,12 @@ public sealed record LayerPrediction(Node Layer, int Depth, double Log10Gradient
 /// </param>
 public sealed record DepthProfile(ImmutableArray<LayerPrediction> Layers, double Slope, MeanFieldPoint? FixedPoint, double? TrainableDepth)
 {
+    /// <summary>
+    /// The weights and biases nearest to the chain's own that keep a gradient's size, the edge of chaos; null without a <see
+    /// cref="FixedPoint"/>, or if its activation has none.
+    /// </summary>
+    public CriticalPoint? NearestCritical { get; init; }
+
     /// <summary>log10 of the first layer's gradient norm over the last layer's.</summary>
     public double TotalDecades => Layers.Length < 2 ? 0 : Layers[0].Log10GradientNorm - Layers[^1].Log10GradientNorm;
 

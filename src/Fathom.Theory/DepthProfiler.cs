@@ -7,26 +7,33 @@ namespace Fathom.Theory;
 /// <summary>Condenses a prediction into one line per weight-bearing layer.</summary>
 internal static class DepthProfiler
 {
+    /// <summary>Each layer's spread takes the whole network's noise; in a deeper one layers beside each other are given the same.</summary>
+    private const int MostSpreads = 400;
+
     public static DepthProfile Profile(PropagationPrediction prediction)
     {
         LayerReaders readers = new(prediction.Graph);
         List<LayerPrediction> layers = [];
-        foreach ((Node node, int depth) in Layers(prediction))
+        (Node Node, int Depth)[] all = [.. Layers(prediction)];
+        int stride = (all.Length + MostSpreads - 1) / MostSpreads;
+        foreach ((Node node, int depth) in all)
         {
-            layers.Add(Describe(prediction, node, depth, readers.ActivationAfter(node)));
+            layers.Add(Describe(prediction, node, depth, readers.ActivationAfter(node), layers.Count % stride == 0 ? null : layers[^1]));
         }
         for (int i = 0; i + 1 < layers.Count; i++)
         {
             layers[i] = layers[i] with
             {
                 Factor = Math.Pow(10, layers[i].Log10GradientNorm - layers[i + 1].Log10GradientNorm),
-                FactorDeviation = PropagationPrediction.ToDecades(
-                    prediction.Gradient(layers[i].Layer.Output).LogVariance - prediction.Gradient(layers[i + 1].Layer.Output).LogVariance),
+                FactorDeviation = i % stride == 0 ? PropagationPrediction.ToDecades(prediction.Spread.Quotient(layers[i].Layer.Output, layers[i + 1].Layer.Output)) : layers[i - 1].FactorDeviation,
             };
         }
-        MeanFieldPoint? point = HomogeneousChain(prediction, layers);
+        (MeanField? field, MeanFieldPoint? point) = HomogeneousChain(prediction, layers);
         double? trainable = point is null ? null : prediction.Options.TrainableDepthMultiplier * point.CorrelationScale;
-        return new DepthProfile([.. layers], SlopeOf(layers), point, trainable);
+        return new DepthProfile([.. layers], SlopeOf(layers), point, trainable)
+        {
+            NearestCritical = point is null ? null : field!.NearestCritical(point.WeightVariance, point.BiasVariance),
+        };
     }
 
     private static IEnumerable<(Node Node, int Depth)> Layers(PropagationPrediction prediction)
@@ -44,7 +51,7 @@ internal static class DepthProfiler
         }
     }
 
-    private static LayerPrediction Describe(PropagationPrediction prediction, Node node, int depth, Node? activation)
+    private static LayerPrediction Describe(PropagationPrediction prediction, Node node, int depth, Node? activation, LayerPrediction? beside)
     {
         Moments moments = prediction[node].Output;
         Value weight = PropagationPrediction.WeightOf(node)!.Output;
@@ -52,7 +59,11 @@ internal static class DepthProfiler
             ? SaturatedShare(op, region, prediction.Forward(activation.Inputs[0]))
             : null;
         return new LayerPrediction(node, depth, prediction.RelativeGradient(node.Output), prediction.RelativeGradientNorm(node.Output),
-            prediction.RelativeGradient(weight), prediction.ExpectedLogDeviation(node.Output), double.NaN, double.NaN, moments, activation, saturated);
+            prediction.RelativeGradient(weight), beside?.LogDeviation ?? prediction.ExpectedLogDeviation(node.Output), double.NaN, double.NaN, moments, activation, saturated)
+        {
+            SignalDeviation = beside?.SignalDeviation ?? prediction.ExpectedSignalDeviation(node.Output),
+            WeightGradientDeviation = beside?.WeightGradientDeviation ?? prediction.ExpectedLogDeviation(weight),
+        };
     }
 
     /// <summary>P(φ(x) ≤ low or φ(x) ≥ high) for x ~ N(mean, variance); borders are found between points of a grid.</summary>
@@ -92,21 +103,22 @@ internal static class DepthProfiler
     /// The fixed point of the layer that makes up at least half of the hidden layers, in a network that is nothing but
     /// weights, activations and changes of shape up to its last layer.
     /// </summary>
-    private static MeanFieldPoint? HomogeneousChain(PropagationPrediction prediction, List<LayerPrediction> layers)
+    private static (MeanField? Field, MeanFieldPoint? Point) HomogeneousChain(PropagationPrediction prediction, List<LayerPrediction> layers)
     {
         LayerPrediction[] hidden = [.. layers.Where(layer => layer.Activation is not null)];
         if (hidden.Length < 2 || !prediction.Nodes.TakeWhile(item => item.Node != layers[^1].Layer).All(IsLink))
         {
-            return null;
+            return (null, null);
         }
         var common = hidden.GroupBy(layer => (Op: (Activation)layer.Activation!.Op, Weights: Round(ScaledVariance(layer.Layer)), Biases: Round(BiasVariance(layer.Layer))))
             .MaxBy(group => group.Count())!;
         if (common.Count() * 2 < hidden.Length)
         {
-            return null;
+            return (null, null);
         }
         double start = Math.Clamp(common.First().PreActivation.SecondMoment, 1e-10, 1e10);
-        return new MeanField(common.Key.Op).FixedPoint(common.Key.Weights, common.Key.Biases, start);
+        MeanField field = new(common.Key.Op);
+        return (field, field.FixedPoint(common.Key.Weights, common.Key.Biases, start));
     }
 
     private static bool IsLink(NodePrediction item) =>

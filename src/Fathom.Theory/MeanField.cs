@@ -71,6 +71,47 @@ public sealed class MeanField(Activation activation)
     }
 
     /// <summary>
+    /// The point on the edge of chaos that lies nearest to given weights and biases, by the standard deviations (σw, σb): χ1 = 1
+    /// at a length to which the length map leads (χq ≤ 1). Null if there is none with q in [1e-6, 1e6].
+    /// </summary>
+    public CriticalPoint? NearestCritical(double weightVariance, double biasVariance)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(weightVariance);
+        ArgumentOutOfRangeException.ThrowIfNegative(biasVariance);
+        (double weight, double bias) own = (Math.Sqrt(weightVariance), Math.Sqrt(biasVariance));
+        CriticalPoint? nearest = null;
+        double least = double.PositiveInfinity;
+        (double low, double high, double ratio) = (1e-6, 1e6, 1.1);
+        // A coarse walk along the line, then a finer one about the best of it.
+        for (int pass = 0; pass < 3; pass++)
+        {
+            for (double q = low; q <= high * (1 + 1e-9); q *= ratio)
+            {
+                if (Critical(q) is { } point && Distance(point) is double distance && distance < least)
+                {
+                    (nearest, least) = (point, distance);
+                }
+            }
+            if (nearest is not { } best)
+            {
+                return null;
+            }
+            (low, high, ratio) = (best.Length / ratio, best.Length * ratio, 1 + (ratio - 1) / 12);
+        }
+        return nearest;
+
+        double Distance(CriticalPoint point) => Math.Pow(Math.Sqrt(point.WeightVariance) - own.weight, 2) + Math.Pow(Math.Sqrt(point.BiasVariance) - own.bias, 2);
+    }
+
+    /// <summary>The critical point of a length; null if σb² would be negative or the length would not stay.</summary>
+    private CriticalPoint? Critical(double q)
+    {
+        (double weight, double bias) = CriticalPoint(q);
+        bias = Math.Abs(bias) < 1e-8 * q ? 0 : bias;
+        return double.IsFinite(weight) && weight > 0 && bias >= 0 && ChiLength(q, weight) <= 1 + 1e-6 ? new CriticalPoint(weight, bias, q) : null;
+    }
+
+    /// <summary>
     /// The point that a deep chain approaches. Of several fixed lengths it is the one that a chain reaches from
     /// <paramref name="startLength"/>; if every length is fixed (ReLU at σw² = 2, σb² = 0) it is that length itself.
     /// </summary>

@@ -36,11 +36,12 @@ internal static class NetworkDraws
             [.. weights, .. layers.Select(layer => layer.Layer.Output)]);
         PredictionOptions options = prediction.Options with { Samples = prediction.Options.BatchSize };
         using NodeRun run = new(differentiated.Graph, options, MostElements);
+        LayerReaders readers = new(prediction.Graph);
         double[][,] squares = [.. layers.Select(_ => new double[3, draws])];
         for (int draw = 0; draw < draws; draw++)
         {
             cancellation.ThrowIfCancellationRequested();
-            run.Fill(Draws(prediction.Graph, data), [upstream], draw);
+            run.Fill(Sources(prediction.Graph, readers, data), [upstream], draw);
             run.Execute(draw);
             double unit = run.MeanSquare(upstream);
             for (int l = 0; l < layers.Length; l++)
@@ -57,13 +58,11 @@ internal static class NetworkDraws
 
     private static double Gradient(NodeRun run, DifferentiatedGraph graph, Value value) => graph.Gradients.TryGetValue(value, out Value gradient) ? run.MeanSquare(gradient) : 0;
 
-    private static IEnumerable<(Value Value, Moments Moments, int Vocabulary)> Draws(Graph graph, DataMoments data)
+    private static IEnumerable<(Value Value, Moments Moments, int Vocabulary)> Sources(Graph graph, LayerReaders readers, DataMoments data)
     {
-        LayerReaders readers = new(graph);
         foreach (Node node in graph.Nodes.Where(node => node.Op is Source and not Constant))
         {
-            int vocabulary = graph.Nodes.Where(reader => reader.Inputs.Any(input => input.Node == node)).SelectMany(reader => reader.Parameters)
-                .Select(parameter => parameter.Outputs[0].Shape[0].Size).FirstOrDefault(2);
+            int vocabulary = readers.Of(node.Output).SelectMany(reader => reader.Parameters).Select(parameter => parameter.Outputs[0].Shape[0].Size).FirstOrDefault(2);
             yield return (node.Output, data.ToMoments(node.Outputs[0].Shape, PositionAxes.Of(readers, node.Output)), vocabulary);
         }
     }

@@ -50,6 +50,9 @@ public sealed record NodePrediction(Node Node, PredictionSource Source, Immutabl
     /// </summary>
     public double LogVariance { get; init; }
 
+    /// <summary>What it makes of the slope of an activation in front of it; see <see cref="GradientMoments.SlopeShare"/>.</summary>
+    internal double SlopeShare { get; init; } = 1;
+
     /// <summary>The theory of a recurrent layer; null for other nodes.</summary>
     internal RecurrentTheory? OverTime { get; init; }
 

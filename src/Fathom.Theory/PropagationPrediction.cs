@@ -13,6 +13,7 @@ public sealed class PropagationPrediction
 {
     private readonly FrozenDictionary<Node, NodePrediction> nodes;
     private readonly FrozenDictionary<Value, GradientMoments> gradients;
+    private LayerReaders? readers;
 
     internal PropagationPrediction(Graph graph, PredictionOptions options, Dictionary<Node, NodePrediction> nodes, Dictionary<Value, GradientMoments> gradients, IEnumerable<RecurrentPrediction> recurrent)
     {
@@ -21,6 +22,7 @@ public sealed class PropagationPrediction
         this.nodes = nodes.ToFrozenDictionary();
         this.gradients = gradients.ToFrozenDictionary();
         Recurrent = [.. recurrent];
+        Spread = new FiniteWidthSpread(graph, SignalPropagation.Seed(graph), nodes, gradients, options);
         Depth = DepthProfiler.Profile(this);
     }
 
@@ -63,10 +65,21 @@ public sealed class PropagationPrediction
         RelativeGradient(value) + 0.5 * (Math.Log10(value.Shape.ElementsPerSample) - Math.Log10(SignalPropagation.Seed(Graph).Shape.ElementsPerSample));
 
     /// <summary>One standard deviation of <see cref="RelativeGradient"/> over random weights at the network's width, in decades.</summary>
-    public double ExpectedLogDeviation(Value value) => ToDecades(Gradient(value).LogVariance);
+    public double ExpectedLogDeviation(Value value) => ToDecades(Spread.Gradient(value));
+
+    /// <summary>
+    /// One standard deviation of log10 of the RMS of a value's elements over random weights at the network's width, in
+    /// decades; over a batch of <see cref="PredictionOptions.BatchSize"/>, the data being what they are.
+    /// </summary>
+    public double ExpectedSignalDeviation(Value value) => ToDecades(Spread.Signal(value));
 
     /// <summary>One sentence, with numbers, on what a node does to the signal and its gradient.</summary>
     public string Explain(Node node) => Explanation.Of(this, node);
+
+    internal FiniteWidthSpread Spread { get; }
+
+    /// <summary>The node that reads a value, if it is the only one.</summary>
+    internal Node? OnlyReader(Value value) => (readers ??= new LayerReaders(Graph)).Of(value) is [var only] ? only : null;
 
     internal GradientMoments Gradient(Value value) => gradients.GetValueOrDefault(value, GradientMoments.None);
 

@@ -54,7 +54,8 @@ internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionar
     private const double Most = 1e300;
 
     private readonly Dictionary<Node, NodePrediction> nodes = [];
-    private readonly Dictionary<(Activation, double, double, double, double, double, bool), ActivationMoments> integrals = [];
+    private StructureRules? rules;
+    private readonly Dictionary<IntegralKey, ActivationMoments> integrals = [];
 
     /// <summary>What was measured of the nodes that had to be sampled.</summary>
     public Dictionary<Node, SampledNode> Samples { get; } = [];
@@ -77,8 +78,9 @@ internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionar
         { IsLoss: true } => new(node, PredictionSource.Loss, Repeat(node, new Moments(double.NaN, double.NaN, double.NaN)), NoFactors(node), null),
         RecurrentLayer => RecurrentSweep.Forward(node, Inputs(node)) ?? BySampling(node, null),
         { Moments: { } rule } => ByRule(node, rule),
-        _ when StructureRules.Of(node, nodes) is { } rule => ByRule(node, rule),
-        Activation activation when node.Inputs.Length == 1 => ByQuadrature(node, activation),
+        Activation activation when node.Inputs.Length == 1 => ByQuadrature(node, Integrate(activation, Inputs(node)[0], SphereOf(node.Inputs[0]))),
+        _ when Rules.OfLikeActivation(node.Op, Inputs(node)[0]) is { } moments => ByQuadrature(node, moments),
+        _ when Rules.Of(node, nodes) is { } found => ByRule(node, found.Rule) with { SlopeShare = found.SlopeShare },
         _ => BySampling(node, null),
     };
 
@@ -120,21 +122,32 @@ internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionar
         return new(node, PredictionSource.Rule, Repeat(node, output), [.. factors], null) { LogVariance = FiniteWidth.OfWeights(node), Rule = rule };
     }
 
-    private NodePrediction ByQuadrature(Node node, Activation activation)
+    private StructureRules Rules => rules ??= new StructureRules((activation, x) => Integrate(activation, x));
+
+    private NodePrediction ByQuadrature(Node node, ActivationMoments moments)
     {
-        Moments x = Inputs(node)[0];
-        // In a deep chain the moments settle; equal ones to ten digits need no second integral.
-        var key = (activation, Round(x.Mean), Round(x.SecondMoment), Round(x.Correlation),
-            Round(x.CorrelationOf(MomentPair.Positions)), Round(x.CorrelationOf(MomentPair.Both)), x.Positions is { IsFlat: false });
+        Moments output = Bound(moments.ForwardOf(Inputs(node)[0].Positions));
+        ImmutableArray<double> factors = [.. node.Inputs.Select((_, i) => i == 0 ? moments.SlopeMoment : double.NaN)];
+        return new(node, PredictionSource.Quadrature, Repeat(node, output), factors, moments) { LogVariance = FiniteWidth.OfActivation(node, moments) };
+    }
+
+    /// <summary>In a deep chain the moments settle; equal ones to ten digits need no second integral.</summary>
+    private ActivationMoments Integrate(Activation activation, Moments x, int sphere = 0)
+    {
+        IntegralKey key = new(activation, Round(x.Mean), Round(x.SecondMoment), Round(x.Correlation),
+            Round(x.CorrelationOf(MomentPair.Positions)), Round(x.CorrelationOf(MomentPair.Both)), x.Positions is { IsFlat: false }, sphere);
         if (!integrals.TryGetValue(key, out ActivationMoments moments))
         {
-            integrals[key] = moments = ActivationMoments.Of(activation, x);
+            integrals[key] = moments = ActivationMoments.Of(activation, new ActivationInput(x, sphere));
         }
-        return new(node, PredictionSource.Quadrature, [Bound(moments.ForwardOf(x.Positions))], [moments.SlopeMoment], moments)
-        {
-            LogVariance = FiniteWidth.OfActivation(node, moments),
-        };
+        return moments;
     }
+
+    private readonly record struct IntegralKey(Activation Activation, double Mean, double SecondMoment, double Samples, double Positions, double Both, bool Profiled, int Sphere);
+
+    /// <summary>The batch's values of a channel lie on a sphere behind a batch normalization of Gaussian values; 0 where they do not.</summary>
+    private int SphereOf(Value value) => value.Node.Op is BatchNorm && value.Node.Inputs[0].Node.Op is not Activation
+        && nodes[value.Node].Output.Positions is null && options.BatchSize is >= 2 and <= SphereIntegral.MostDimensions ? options.BatchSize - 1 : 0;
 
     private NodePrediction BySampling(Node node, Moments? known)
     {

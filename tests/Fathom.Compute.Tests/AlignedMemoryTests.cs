@@ -17,6 +17,19 @@ public sealed class AlignedMemoryTests
         Assert.Equal(3, small.Length);
     }
 
+    /// <summary>Beyond some megabytes, where large pages are asked for, and below.</summary>
+    [Theory, InlineData(1), InlineData(1 << 20), InlineData((4 << 20) + 3)]
+    public void ItIsZeroAndBeginsOnACacheLine(int length)
+    {
+        using AlignedMemory<float> memory = new(length);
+        Assert.Equal(length, memory.Length);
+        Assert.Equal(-1, memory.Buffer.Span.IndexOfAnyExcept(0f));
+        unsafe
+        {
+            Assert.Equal(0, (nint)memory.Buffer.Pointer % AlignedMemory<float>.Alignment);
+        }
+    }
+
     [Fact]
     public void WhatIsRefusedOnOneThreadIsNotInTheWayOfAnother()
     {

@@ -143,7 +143,7 @@ public sealed class MonteCarloTests
         {
             network = network.Dense(30, weights, biases).Then(TestActivations.Sigmoid);
         }
-        PropagationPrediction prediction = SignalPropagation.Predict(network.Dense(10, weights, biases).Build(), new DataMoments(0.13, 0.1, 0.4));
+        PropagationPrediction prediction = SignalPropagation.Predict(network.Dense(10, weights, biases).Build(), new DataMoments(0.13, 0.1, 0.4), new PredictionOptions { BatchSize = 1 });
         MeanFieldPoint point = new MeanField(TestActivations.Sigmoid).FixedPoint(1, 1);
         Assert.Equal(0.2048, Math.Sqrt(point.Chi1), 1e-4);
         Assert.Equal(0.2048, prediction.Depth.Layers[2].Factor, 1e-3);

@@ -47,21 +47,6 @@ public sealed class OpMomentTests
         Assert.InRange(sampled.Factors[0] / moments.SlopeMoment, 0.95, 1.05);
     }
 
-    /// <summary>Yang et al. 2019: a plain batch-normalized ReLU net explodes by π/(π − 1) per layer in the mean square.</summary>
-    [Fact]
-    public void Batch_norm_nets_explode_at_the_known_rate()
-    {
-        NetworkCursor network = Network.Input(100);
-        for (int l = 0; l < 12; l++)
-        {
-            network = network.Dense(100, VarianceScaling.HeNormal).Then(new BatchNorm()).Then(new Relu());
-        }
-        DepthProfile depth = SignalPropagation.Predict(network.Dense(100, VarianceScaling.HeNormal).Build(), DataMoments.Standardized).Depth;
-        double expected = Math.Sqrt(Math.PI / (Math.PI - 1));
-        Assert.All(depth.Layers[1..^2], layer => Assert.Equal(expected, layer.Factor, 1e-4));
-        Assert.Null(depth.TrainableDepth);
-    }
-
     /// <summary>Dropout with keep p makes ReLU critical at σw² = 2p, where ξc is finite; worked values .9 → 2.27, .5 → .80.</summary>
     [Xunit.Theory]
     [InlineData(0.1, 2.27)]

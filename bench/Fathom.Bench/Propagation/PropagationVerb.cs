@@ -43,8 +43,8 @@ internal static class PropagationVerb
         PropagationPrediction prediction = SignalPropagation.Predict(network.Graph(), network.Data, new PredictionOptions { BatchSize = network.Batch });
         ImmutableArray<DrawnLayer> drawn = NetworkDraws.Measure(prediction, network.Data, seeds, cancellation: cancellation);
         Comparison[] backward = [.. drawn.Select(layer => new Comparison(layer.Prediction.Layer.Name, layer.Gradient, Math.Pow(10, 2 * layer.Prediction.Log10Gradient), layer.Prediction.LogDeviation))];
-        Comparison[] forward = [.. drawn.Select(layer => new Comparison(layer.Prediction.Layer.Name, layer.Forward, layer.Prediction.PreActivation.SecondMoment, double.NaN))];
-        Comparison[] weights = [.. drawn.Select(layer => new Comparison(layer.Prediction.Layer.Name, layer.WeightGradient, Math.Pow(10, 2 * layer.Prediction.Log10WeightGradient), double.NaN))];
+        Comparison[] forward = [.. drawn.Select(layer => new Comparison(layer.Prediction.Layer.Name, layer.Forward, layer.Prediction.PreActivation.SecondMoment, layer.Prediction.SignalDeviation))];
+        Comparison[] weights = [.. drawn.Select(layer => new Comparison(layer.Prediction.Layer.Name, layer.WeightGradient, Math.Pow(10, 2 * layer.Prediction.Log10WeightGradient), layer.Prediction.WeightGradientDeviation))];
         Comparison back = Worst(backward), ahead = Worst(forward), weight = Worst(weights);
         string text = string.Create(CultureInfo.InvariantCulture,
             $"{network.Name,-17} {drawn.Length,6}  {back.Ratio,15:0.000} {back.Name,-28} {back.Score,6:0.0}  {backward[0].SpreadRatio,9:0.00}   {ahead.Ratio,13:0.000} {ahead.Name,-28}   {weight.Ratio,22:0.000} {weight.Name}");
@@ -52,7 +52,7 @@ internal static class PropagationVerb
         for (int l = 0; all && l < drawn.Length; l++)
         {
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"    {backward[l].Name,-36} gradient {backward[l].Predicted,10:0.00e+0} drawn {backward[l].Measured,10:0.00e+0} ratio {backward[l].Ratio:0.000} sd {backward[l].Spread:0.000} stated {drawn[l].Prediction.LogDeviation:0.000}  signal {forward[l].Ratio:0.000} sd {forward[l].Spread:0.000}  weight {weights[l].Ratio:0.000} sd {weights[l].Spread:0.000}"));
+                $"    {backward[l].Name,-36} gradient {backward[l].Predicted,10:0.00e+0} drawn {backward[l].Measured,10:0.00e+0} ratio {backward[l].Ratio:0.000} sd {backward[l].Spread:0.000} stated {drawn[l].Prediction.LogDeviation:0.000}  signal {forward[l].Ratio:0.000} sd {forward[l].Spread:0.000} stated {forward[l].Stated:0.000}  weight {weights[l].Ratio:0.000} sd {weights[l].Spread:0.000} stated {weights[l].Stated:0.000}"));
         }
         return Math.Abs(back.Ratio - 1) <= Tolerance;
     }

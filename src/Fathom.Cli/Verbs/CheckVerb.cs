@@ -15,7 +15,7 @@ internal static class CheckVerb
         Option<bool> theory = new("--theory") { Description = "Theory only: allocates no weights, measures nothing." };
         Option<int?> seeds = Numbers.Option("--seeds", "Draws of the weights to measure (default: 5, or fewer if that would take long).", 1, most: 1000);
         Option<string?> weights = new("--weights") { HelpName = "FILE", Description = "Measure these weights in place of drawn ones: safetensors with every parameter by name, or a checkpoint." };
-        Option<bool> spectrum = new("--spectrum") { Description = "Measure singular values of the Jacobian between layers, correlations of samples and shattering even where that takes long." };
+        Option<bool> spectrum = new("--spectrum") { Description = "Measure also singular values of the Jacobian between layers, how alike samples and their gradients are, and dead units." };
         Option<bool> range = new("--lr-range") { Description = "Learning-rate range test: trains a copy for 200 steps at a rate that grows from 1e-6 to 10, and suggests a range." };
         Option<bool> verbose = new("--verbose") { Description = "Show every layer and every correlation." };
         Option<string> failOn = FailOn.Option();
@@ -26,6 +26,7 @@ internal static class CheckVerb
         {
             command.Options.Add(option);
         }
+        ScalingChecks scaling = new(command);
         command.SetAction(parsed =>
         {
             Quiet(terminal, parsed.GetValue(quiet));
@@ -42,6 +43,11 @@ internal static class CheckVerb
                 Json = parsed.GetValue(json),
             };
             settings.Validate();
+            if (scaling.IsAsked(parsed))
+            {
+                ResultJson.Prepare(settings.Json, terminal, parsed.GetRequiredValue(arguments.Model));
+                return scaling.Run(parsed, arguments.LoadModel(parsed, terminal), settings.Seeds, settings.Threads, settings.Json, terminal);
+            }
             ResultJson.Prepare(settings.Json, terminal, parsed.GetRequiredValue(arguments.Model), settings.Weights);
             return new CheckRun(arguments.LoadModel(parsed, terminal), settings, terminal).Run();
         });

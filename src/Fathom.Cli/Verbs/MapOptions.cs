@@ -1,6 +1,6 @@
-using System.Collections.Immutable;
 using System.CommandLine;
 using System.Globalization;
+using System.Security.Cryptography;
 using Fathom.Cli.Arguments;
 using Fathom.Cli.Rendering;
 using Fathom.Diagnosis.Maps;
@@ -159,7 +159,19 @@ internal sealed class MapOptions
                 throw new UsageException($"{option.Name} belongs to a chain, but {path} is given; change it in the model file");
             }
         }
-        throw new NotSupportedException();
+        ModelReadResult read = ModelReader.Load(path);
+        foreach (string warning in read.Warnings)
+        {
+            terminal.Line($"note: {warning}", Tone.Dim);
+        }
+        ModelDefinition definition = read.Model;
+        definition = definition with { Plan = definition.Plan with { Seed = parsed.GetValue(seed) ?? definition.Plan.Seed } };
+        definition.Plan.Validate();
+        DataReference? reference = parsed.GetValue(data) is { } spec
+            ? new DataReference(spec, null, null, definition.Data?.Standardize ?? false)
+            : definition.Data is not { } own ? null : own with { Source = ModelData.Locate(own.Source, path), Validation = own.Validation is { } rows ? ModelData.Locate(rows, path) : null };
+        string fingerprint = $"{definition.Name} {Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)))[..12]}";
+        return new ModelSubject(definition, reference is null ? null : ModelData.Open(definition, reference), fingerprint);
     }
 
     private static T Checked<T>(string option, Func<T> read)

@@ -160,16 +160,15 @@ internal sealed class MapReport
     private HeatPicture Picture()
     {
         double reach = Math.Clamp(Math.Ceiling(cells.Select(cell => Math.Abs(cell.Prediction.Decades)).Where(double.IsFinite).DefaultIfEmpty(1).Max()), 1, MostDecades);
-        string unit = reach >= MostDecades ? $"decades, colours end at {Number(reach)}" : "decades";
         string settings = string.Join(", ", map.Fixed.Values.Where(pair => pair.Key != map.X.Setting.Name && pair.Key != map.Y.Setting.Name && Shown(pair.Key)).Select(pair => $"{pair.Key} {Number(pair.Value)}"));
         return new HeatPicture(
             $"{map.Subject.Name}: {(trained ? $"{Score} after {request.Steps} steps" : "predicted gradient")}",
-            $"{settings}{(trained ? $"; {map.Subject.Data!.Training.Name}, {map.Subject.Data.Training.Count} rows" : "; log10 of the gradient's norm at the first layer over that at the last")}",
+            string.Join("; ", new[] { settings, trained ? $"{map.Subject.Data!.Training.Name}, {map.Subject.Data.Training.Count} rows" : $"log10 of the gradient's norm at the first layer over that at the last{(reach >= MostDecades ? $", colours end at ±{Number(reach)}" : "")}" }.Where(part => part.Length > 0)),
             Axis(map.X, map.X.Setting.Label), Axis(map.Y, map.Y.Setting.Label),
             [.. cells.Select(Value)],
             trained ? ColourScale.Sequential : ColourScale.Diverging,
             trained ? Math.Min(chance, 0) : -reach, trained ? 1 : reach,
-            trained ? $"{Score} on the training rows" : $"gradient, first over last layer ({unit})",
+            trained ? $"{Score} on the training rows" : "gradient, first over last (decades)",
             Curves());
 
         static PictureAxis Axis(MapAxis axis, string label) => new(label, axis.Values, axis.IsLogarithmic);

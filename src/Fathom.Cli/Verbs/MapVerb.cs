@@ -33,11 +33,11 @@ internal static class MapVerb
         terminal.Line([($"{map.Subject.Name}", Tone.Heading), ($"  {map.X.Values.Length} × {map.Y.Values.Length} cells over {map.X.Setting.Name} and {map.Y.Setting.Name}{(request.Steps > 0 ? $"; {request.Steps} steps each on {map.Subject.Data!.Training.Name}" : ", predicted")}", Tone.Dim)]);
         IReadOnlyList<MapCell> cells = [];
         MapFile? file = request.Csv is { } csv ? new MapFile(csv, map, request.Steps, request.Metric) : null;
-        Dictionary<(double, double), MapOutcome> earlier = Checked(() => file?.Read()) ?? [];
-        if (earlier.Count > 0 && request.Steps == 0)
+        if (request.Steps == 0 && request.Csv is { } path && MapFile.CountTrained(path) is > 0 and int trained)
         {
-            throw new UsageException($"{request.Csv}: it holds {earlier.Count} trained cells, which a prediction would replace; choose another path, or give --train as before");
+            throw new UsageException($"{path}: it holds {trained} trained cells, which a prediction would replace; choose another path, or give --train as before");
         }
+        Dictionary<(double, double), MapOutcome> earlier = Checked(() => file?.Read()) ?? [];
         terminal.WithProgress(progress =>
         {
             cells = map.Predict(done => progress.Report("predicting", (double)done.Done / done.Total), cancellation);

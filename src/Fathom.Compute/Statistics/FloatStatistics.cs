@@ -29,9 +29,10 @@ internal static unsafe class FloatStatistics
     /// <param name="length">1 to <see cref="MaxLength"/>.</param>
     /// <param name="exponents">Counts the exponents.</param>
     /// <param name="table">Where they are counted; zeros at 0 with the denormals.</param>
+    /// <param name="ahead">What is going to be needed next, as many elements; asked for on the way.</param>
     /// <param name="zeros">Receives the number of zeros.</param>
     [SkipLocalsInit]
-    public static Moments Measure<B>(float* x, int length, ref ExponentCounter exponents, uint* table, out long zeros)
+    public static Moments Measure<B>(float* x, int length, ref ExponentCounter exponents, uint* table, float* ahead, out long zeros)
         where B : unmanaged, IExponentLanes<B>
     {
         float* padded = stackalloc float[MaxGroup];
@@ -51,7 +52,7 @@ internal static unsafe class FloatStatistics
         table[0] -= (uint)padding;
         zeros = table[0] == before ? 0 : Zeros(x, length);
         double* sums = stackalloc double[2];
-        Sum(x, whole, last, padding > 0 ? B.Count : 0, sums);
+        Sum(x, whole, last, padding > 0 ? B.Count : 0, ahead, sums);
         double mean = sums[0] / length;
         return new Moments { Count = length, Mean = mean, SquaredDeviations = Math.Max(0, sums[1] - sums[0] * mean), SumOfSquares = sums[1], MaxAbs = largest };
     }
@@ -69,11 +70,13 @@ internal static unsafe class FloatStatistics
         return Math.Clamp((int)largest + Above - (ExponentCounter.Width - 1), 1, 255 - ExponentCounter.Width);
     }
 
-    /// <summary>How many elements lie in the saturation region.</summary>
+    /// <summary>
+    /// How many elements lie in the saturation region. Counted in vectors, not by masks in general registers, of which
+    /// processors move one in two cycles.
+    /// </summary>
     public static long Saturated(float* x, int length, float below, float above, bool inclusive)
     {
-        int i = 0;
-        long count = Vector512.IsHardwareAccelerated ? Saturated512(x, length, below, above, inclusive, ref i) : SaturatedNarrow(x, length, below, above, inclusive, ref i);
+        long count = WholeSaturated(x, length, below, above, inclusive, out int i);
         for (; i < length; i++)
         {
             count += (inclusive ? x[i] <= below || x[i] >= above : x[i] < below || x[i] > above) ? 1 : 0;
@@ -125,7 +128,7 @@ internal static unsafe class FloatStatistics
 
     /// <summary>Σ x and Σ x² into <paramref name="sums"/>, over two stretches whose lengths are multiples of 16.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Sum(float* x, int length, float* last, int lastLength, double* sums)
+    private static void Sum(float* x, int length, float* last, int lastLength, float* ahead, double* sums)
     {
         if (!Vector256.IsHardwareAccelerated)
         {
@@ -138,6 +141,7 @@ internal static unsafe class FloatStatistics
         {
             for (int i = 0; i < length; i += 16)
             {
+                Sse.Prefetch0(ahead + i); // here memory has the most time to answer
                 // Converted as they are loaded, which needs no shuffle; wider vectors would be converted in more steps.
                 Vector256<double> a = Wide256(x + i), b = Wide256(x + i + 4), c = Wide256(x + i + 8), d = Wide256(x + i + 12);
                 sumA += a;
@@ -198,8 +202,7 @@ internal static unsafe class FloatStatistics
 
     private static long Zeros(float* x, int length)
     {
-        int i = 0;
-        long count = Vector512.IsHardwareAccelerated ? Zeros512(x, length, ref i) : ZerosNarrow(x, length, ref i);
+        long count = WholeZeros(x, length, out int i);
         for (; i < length; i++)
         {
             count += x[i] == 0 ? 1 : 0;
@@ -208,20 +211,7 @@ internal static unsafe class FloatStatistics
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static long Zeros512(float* x, int length, ref int end)
-    {
-        long count = 0;
-        int i = 0;
-        for (; i <= length - Vector512<float>.Count; i += Vector512<float>.Count)
-        {
-            count += BitOperations.PopCount(Vector512.Equals(Vector512.Load(x + i), default).ExtractMostSignificantBits());
-        }
-        end = i;
-        return count;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static long ZerosNarrow(float* x, int length, ref int end)
+    private static long WholeZeros(float* x, int length, out int end)
     {
         Vector<int> count = default;
         int i = 0;
@@ -234,37 +224,29 @@ internal static unsafe class FloatStatistics
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static long Saturated512(float* x, int length, float below, float above, bool inclusive, ref int end)
-    {
-        Vector512<float> low = Vector512.Create(below), high = Vector512.Create(above);
-        long count = 0;
-        int i = 0;
-        for (; i <= length - Vector512<float>.Count; i += Vector512<float>.Count)
-        {
-            Vector512<float> value = Vector512.Load(x + i);
-            ulong region = inclusive
-                ? Vector512.LessThanOrEqual(value, low).ExtractMostSignificantBits() | Vector512.GreaterThanOrEqual(value, high).ExtractMostSignificantBits()
-                : Vector512.LessThan(value, low).ExtractMostSignificantBits() | Vector512.GreaterThan(value, high).ExtractMostSignificantBits();
-            count += BitOperations.PopCount(region);
-        }
-        end = i;
-        return count;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static long SaturatedNarrow(float* x, int length, float below, float above, bool inclusive, ref int end)
+    private static long WholeSaturated(float* x, int length, float below, float above, bool inclusive, out int end)
     {
         Vector<float> low = new(below), high = new(above);
-        Vector<int> count = default;
+        Vector<int> count = default, more = default;
         int i = 0;
-        for (; i <= length - Vector<float>.Count; i += Vector<float>.Count)
+        if (inclusive)
         {
-            Vector<float> value = Vector.Load(x + i);
-            count -= inclusive
-                ? Vector.LessThanOrEqual(value, low) | Vector.GreaterThanOrEqual(value, high)
-                : Vector.LessThan(value, low) | Vector.GreaterThan(value, high);
+            for (; i <= length - 2 * Vector<float>.Count; i += 2 * Vector<float>.Count)
+            {
+                Vector<float> a = Vector.Load(x + i), b = Vector.Load(x + i + Vector<float>.Count);
+                count -= Vector.LessThanOrEqual(a, low) | Vector.GreaterThanOrEqual(a, high); // a true lane is −1
+                more -= Vector.LessThanOrEqual(b, low) | Vector.GreaterThanOrEqual(b, high);
+            }
+        }
+        else
+        {
+            for (; i <= length - Vector<float>.Count; i += Vector<float>.Count)
+            {
+                Vector<float> value = Vector.Load(x + i);
+                count -= Vector.LessThan(value, low) | Vector.GreaterThan(value, high);
+            }
         }
         end = i;
-        return Vector.Sum(count);
+        return Vector.Sum(count + more);
     }
 }

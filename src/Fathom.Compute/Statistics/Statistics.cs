@@ -58,7 +58,7 @@ public static unsafe class Statistics
         where T : unmanaged, IFloatingPointIeee754<T> => Measure(x, T.NaN, T.NaN, true, ref result, pool);
 
     /// <summary>
-    /// Σ x² in double, to the same bits as <see cref="StatisticsPass{T}.Add"/> gives it; of floats neither the tiniest nor
+    /// Σ x² in double, to the same bits as <see cref="StatisticsPass{T}.Add(Buffer{T})"/> gives it; of floats neither the tiniest nor
     /// the largest are lost.
     /// </summary>
     public static double SumOfSquares<T>(Buffer<T> x) where T : unmanaged, IFloatingPointIeee754<T>

@@ -68,12 +68,18 @@ public unsafe struct StatisticsPass<T> where T : unmanaged, IFloatingPointIeee75
 
     /// <summary>Measures more elements.</summary>
     /// <returns>Their Σ x², NaN and infinities included.</returns>
-    public double Add(Buffer<T> x)
+    public double Add(Buffer<T> x) => Add(x, x.Pointer);
+
+    /// <summary>Measures more elements, and meanwhile asks for what comes next from memory.</summary>
+    /// <param name="x">The elements.</param>
+    /// <param name="ahead">As many elements that are going to be needed soon; they may lie beyond the end of their memory.</param>
+    /// <returns>Σ x², NaN and infinities included.</returns>
+    public double Add(Buffer<T> x, T* ahead)
     {
         double squares = 0;
         for (int start = 0; start < x.Length; start += BlockLength)
         {
-            squares += AddBlock(x.Pointer + start, Math.Min(BlockLength, x.Length - start));
+            squares += AddBlock(x.Pointer + start, Math.Min(BlockLength, x.Length - start), ahead + start);
         }
         return squares;
     }
@@ -104,9 +110,9 @@ public unsafe struct StatisticsPass<T> where T : unmanaged, IFloatingPointIeee75
         found = part;
     }
 
-    private double AddBlock(T* x, int length)
+    private double AddBlock(T* x, int length, T* ahead)
     {
-        Moments moments = Measure(x, length);
+        Moments moments = Measure(x, length, ahead);
         double squares = moments.SumOfSquares;
         if (!double.IsFinite(squares))
         {
@@ -122,13 +128,13 @@ public unsafe struct StatisticsPass<T> where T : unmanaged, IFloatingPointIeee75
         return squares;
     }
 
-    private Moments Measure(T* x, int length)
+    private Moments Measure(T* x, int length, T* ahead)
     {
         if (typeof(T) == typeof(float) && FloatStatistics.IsSupported)
         {
-            Moments moments = ExponentLanes512.IsSupported ? FloatStatistics.Measure<ExponentLanes512>((float*)x, length, ref exponents, table, out long zeros)
-                : ExponentLanes256.IsSupported ? FloatStatistics.Measure<ExponentLanes256>((float*)x, length, ref exponents, table, out zeros)
-                : FloatStatistics.Measure<ExponentLanes128>((float*)x, length, ref exponents, table, out zeros);
+            Moments moments = ExponentLanes512.IsSupported ? FloatStatistics.Measure<ExponentLanes512>((float*)x, length, ref exponents, table, (float*)ahead, out long zeros)
+                : ExponentLanes256.IsSupported ? FloatStatistics.Measure<ExponentLanes256>((float*)x, length, ref exponents, table, (float*)ahead, out zeros)
+                : FloatStatistics.Measure<ExponentLanes128>((float*)x, length, ref exponents, table, (float*)ahead, out zeros);
             part.Zeros += zeros;
             if (bounded)
             {

@@ -69,13 +69,25 @@ public sealed record MapAxis(MapSetting Setting, ImmutableArray<double> Values, 
         }
         MapSetting setting = MapSetting.Named(parts[0]);
         (double[] values, bool logarithmic) = parts[1].Contains("..", StringComparison.Ordinal) ? Range(setting, parts[1]) : (List(setting, parts[1]), false);
+        bool isList = !parts[1].Contains("..", StringComparison.Ordinal);
         if (setting.IsWhole)
         {
             values = [.. values.Select(value => Math.Round(value))];
         }
         values = [.. values.Select(value => setting.Require(value)).Distinct().Order()];
-        return values.Length >= 2 ? new MapAxis(setting, [.. values], logarithmic)
+        return values.Length >= 2 ? new MapAxis(setting, [.. values], logarithmic || (isList && IsGeometric(values)))
             : throw new FormatException($"'{text}' has one value; an axis needs two or more, and a setting that stays is given with --set");
+    }
+
+    /// <summary>Whether a list such as 8, 16, 32 is spaced by ratios: they differ less among each other than the distances do.</summary>
+    private static bool IsGeometric(double[] values)
+    {
+        if (values.Length < 3 || values[0] <= 0)
+        {
+            return false;
+        }
+        double[] ratios = [.. values.Skip(1).Zip(values, (next, value) => Math.Log(next / value))], distances = [.. values.Skip(1).Zip(values, (next, value) => next - value)];
+        return ratios.Max() / ratios.Min() < distances.Max() / distances.Min();
     }
 
     internal static double Number(MapSetting setting, string text) =>

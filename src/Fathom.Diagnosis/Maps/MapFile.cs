@@ -28,6 +28,9 @@ public sealed class MapFile
     /// <summary>The settings that all cells of the file share, as one line.</summary>
     public string Identity { get; }
 
+    /// <summary>How many trained cells a file holds; 0 if it is none of a map, or if there is none.</summary>
+    public static int CountTrained(string path) => File.Exists(path) && File.ReadLines(path).FirstOrDefault() == Signature ? File.ReadLines(path).Count(HasOutcome) : 0;
+
     /// <summary>The outcomes that the file has already, by the cells' values; none if there is no file.</summary>
     /// <exception cref="FormatException">The file is none of this map; one line.</exception>
     public Dictionary<(double X, double Y), MapOutcome> Read()

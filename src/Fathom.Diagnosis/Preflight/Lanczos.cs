@@ -35,12 +35,13 @@ public static class Lanczos
     /// <param name="map">The map.</param>
     /// <param name="most">The most steps.</param>
     /// <param name="seed">Seed of the first vector.</param>
+    /// <param name="all">Whether to go on when the largest value stands.</param>
     /// <param name="cancellation">Stops after the step in hand.</param>
-    public static LanczosResult Run(ILinearMap map, int most, ulong seed, CancellationToken cancellation = default)
+    public static LanczosResult Run(ILinearMap map, int most, ulong seed, bool all = false, CancellationToken cancellation = default)
     {
         if (map.Rows < map.Columns)
         {
-            return Run(new Transposed(map), most, seed, cancellation);
+            return Run(new Transposed(map), most, seed, all, cancellation);
         }
         List<double[]> left = [], right = [];
         List<double> diagonal = [], above = [];
@@ -61,7 +62,7 @@ public static class Lanczos
             double[] values = SingularValues.OfBidiagonal([.. diagonal], [.. above]);
             // Nothing leads out of what the random start has reached, which then holds every distinct singular value.
             bool complete = right.Count == map.Columns || Math.Min(alpha, beta) <= 1e-13 * values[0];
-            bool stands = right.Count >= 8 && Math.Abs(values[0] - before) <= 1e-10 * values[0];
+            bool stands = !all && right.Count >= 8 && Math.Abs(values[0] - before) <= 1e-10 * values[0];
             if (complete || stands || right.Count >= limit || cancellation.IsCancellationRequested || !(values[0] > 0))
             {
                 return new LanczosResult(values, complete, right.Count);

@@ -40,6 +40,21 @@ internal sealed class PreflightBatch
         return new PreflightBatch(data.Subset(order.Rows(0)[..rows]), true, planned);
     }
 
+    /// <summary>Rows whose targets are the data's, or random ones; at least 2.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="data">The training data; null if none are named.</param>
+    /// <param name="rows">How many, if the data have them.</param>
+    public static DataSet Targets(ModelDefinition model, DataSet? data, int rows)
+    {
+        if (data is null)
+        {
+            return Synthetic(model, Math.Max(2, rows));
+        }
+        // Data that are sorted by class show all of them at equal distances.
+        int count = Math.Min(rows, data.Count);
+        return data.Subset([.. Enumerable.Range(0, count).Select(i => (int)((long)i * data.Count / count))]);
+    }
+
     /// <summary>About how many floating-point operations a step takes for one row: 6 for each use of a weight (2 forward, 4 backward).</summary>
     public static double WorkPerRow(Graph network)
     {

@@ -126,7 +126,7 @@ internal sealed class SeedSweep : IDisposable
             Source = prediction[node].Source,
             Mean = draws.Average(draw => draw[activation].Mean),
             Variance = draws.Average(draw => draw[activation].Variance),
-            Signal = Judgement.Compare(comparable ? Math.Log10(expected.SecondMoment) / 2 : double.NaN, 0, signal, chance),
+            Signal = Judgement.Compare(comparable ? Math.Log10(expected.SecondMoment) / 2 : double.NaN, prediction.ExpectedSignalDeviation(node.Output), signal, chance),
             Gradient = Judgement.Compare(comparable ? prediction.RelativeGradientNorm(node.Output) : double.NaN, prediction.ExpectedLogDeviation(node.Output),
                 [.. norms.Zip(last, (norm, end) => norm - end)]),
             GradientNorm = norms.Length == 0 ? double.NaN : norms.Average(),

@@ -80,6 +80,40 @@ public sealed class SpectrumProbe
         return [.. bySample.Where(list => list.Count > 0).Select(list => Join(list))];
     }
 
+    /// <summary>
+    /// How far forward and reverse mode disagree on a range, at random inputs: |u·(J·v) − (Jᵀ·u)·v| over |u|·|J·v|. Rounding and
+    /// the central differences of ops that have no derivative of their own are all that should be left.
+    /// </summary>
+    /// <param name="network">The network, with one real input.</param>
+    /// <param name="weights">Its weights.</param>
+    /// <param name="range">The range.</param>
+    /// <param name="rows">Samples.</param>
+    /// <param name="seed">Seed of inputs and vectors.</param>
+    public static double TransposeError(Graph network, ParameterStore<float> weights, LayerRange range, int rows, ulong seed)
+    {
+        RandomStream random = new(new RandomKey(seed, RandomKey.StreamOf("transpose"), 0));
+        float[] inputs = new float[network.Inputs.First().Output.Shape.Elements(rows)];
+        Fill(inputs, ref random);
+        SpectrumProbe probe = new(network, weights, seed, WorkerPool.Single);
+        using Float64Run run = probe.Forward(NeededNodes.For(network, [range.To]), inputs, rows, rows);
+        using RangeJacobian jacobian = new(network, run, range);
+        double[] u = new double[jacobian.Rows], v = new double[jacobian.Columns], product = new double[jacobian.Rows], gradient = new double[jacobian.Columns];
+        Fill(u, ref random);
+        Fill(v, ref random);
+        jacobian.Multiply(v, product);
+        jacobian.MultiplyTransposed(u, gradient);
+        double forward = TensorPrimitives.Dot<double>(u, product), reverse = TensorPrimitives.Dot<double>(gradient, v);
+        return Math.Abs(forward - reverse) / (TensorPrimitives.Norm<double>(u) * TensorPrimitives.Norm<double>(product));
+    }
+
+    private static void Fill<T>(Span<T> numbers, ref RandomStream random) where T : struct, System.Numerics.INumberBase<T>
+    {
+        foreach (ref T x in numbers)
+        {
+            x = T.CreateTruncating(random.NextGaussian());
+        }
+    }
+
     /// <summary>Whether the whole matrix and its singular values are cheap.</summary>
     private static bool IsSmall(LayerRange range)
     {
@@ -93,12 +127,8 @@ public sealed class SpectrumProbe
         using Float64Run run = Forward(nodes, pair, 2, 2);
         using RangeJacobian jacobian = new(network, run, range);
         double[] y = new double[jacobian.Rows], x = new double[jacobian.Columns];
-        y.AsSpan(0, y.Length / 2).Fill(1);
         RandomStream random = new(new RandomKey(seed, RandomKey.StreamOf("coupling"), 0));
-        for (int i = 0; i < y.Length / 2; i++)
-        {
-            y[i] = random.NextGaussian();
-        }
+        Fill(y.AsSpan(0, y.Length / 2), ref random);
         jacobian.MultiplyTransposed(y, x);
         return x.AsSpan(x.Length / 2).ContainsAnyExcept(0.0);
     }
@@ -124,7 +154,7 @@ public sealed class SpectrumProbe
     private JacobianSpectrum ByLanczos(LayerRange range, Float64Run run, CancellationToken cancellation)
     {
         using RangeJacobian jacobian = new(network, run, range);
-        LanczosResult result = Lanczos.Run(jacobian, LanczosSteps, seed, cancellation);
+        LanczosResult result = Lanczos.Run(jacobian, LanczosSteps, seed, cancellation: cancellation);
         int count = Math.Min(jacobian.Rows, jacobian.Columns);
         double mean = Math.Sqrt(Lanczos.SquaredNorm(jacobian, HutchinsonDraws, seed) / count);
         double smallest = result.Values[^1] > result.Values[0] * 1e-9 ? result.Values[^1] : 0;

@@ -15,6 +15,8 @@ public abstract record Activation : Op
 
     public override bool IsPerSample => true;
 
+    public override bool MayOverwrite(int input) => true;
+
     /// <summary>Points where φ or φ' jumps; quadrature is split there.</summary>
     public virtual ImmutableArray<double> Kinks => [0];
 
@@ -61,6 +63,8 @@ public sealed record ActivationGradient(Activation Activation) : Op
     public override string Kind => Activation.Kind + "_gradient";
 
     public override bool IsPerSample => true;
+
+    public override bool MayOverwrite(int input) => true;
 
     public override double Work(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) => 20 * Elements(outputShapes[0]);
 

@@ -11,6 +11,9 @@ public sealed record Add : Op
 
     public override bool IsPerSample => true;
 
+    /// <summary>The first two, which are read first.</summary>
+    public override bool MayOverwrite(int input) => input < 2;
+
     public override double Work(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) => 10 * inputShapes.Length * Elements(outputShapes[0]);
 
     /// <summary>

@@ -21,6 +21,9 @@ public sealed record BatchNorm(double Momentum = 0.1, double Eps = 1e-5, bool Af
 {
     public override string Kind => "batch_norm";
 
+    /// <summary>A channel's moments are there before its first element is written.</summary>
+    public override bool MayOverwrite(int input) => input == 0;
+
     public override ImmutableArray<(int Input, int Output)> Updates => [(RunningMean, 3), (RunningMean + 1, 4)];
 
     /// <summary>
@@ -117,6 +120,9 @@ public sealed record BatchNorm(double Momentum = 0.1, double Eps = 1e-5, bool Af
 public sealed record BatchNormGradient(bool Affine, bool ChannelsLast) : Op
 {
     public override string Kind => "batch_norm_gradient";
+
+    /// <summary>dy or x: a channel's sums are there before its first element is written.</summary>
+    public override bool MayOverwrite(int input) => input < 2;
 
     public override ImmutableArray<TensorType> Infer(ShapeScope scope)
     {

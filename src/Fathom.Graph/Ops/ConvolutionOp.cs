@@ -167,7 +167,7 @@ public abstract record ConvolutionOp : Op
 
     private Moments PullBack(GradientMomentScope scope, int input)
     {
-        (Moments upstream, Moments x) = (scope.Upstream, scope.Inputs[0]);
+        (Moments upstream, Moments x) = (scope.Upstream, Standardizes ? scope.Inputs[0].Centered() : scope.Inputs[0]);
         ConvolutionMoments taps = Taps(scope.Forward);
         if (input == 0)
         {
@@ -182,7 +182,7 @@ public abstract record ConvolutionOp : Op
             return new Moments(0, uses * scope.Coherence(new Moments(1, 1, 1)), 0);
         }
         // What hangs over the border is 0.
-        double coherence = scope.Coherence(x, taps.Meet(x.Positions, upstream.Positions));
+        double coherence = scope.Coherence(x, taps.Meet(x.Positions, upstream.Positions), taps.MeetInPairs(x.Positions, upstream.Positions));
         double standardized = Standardizes ? StandardizedWeight.GradientFactor(WeightStandardization, scope.Inputs[1].Variance, Full(scope.Forward)) : 1;
         return new Moments(0, uses * x.SecondMoment * coherence * standardized, 0);
     }

@@ -55,6 +55,26 @@ internal readonly record struct ConvolutionTaps(int Inputs, int Outputs, int Ker
         return sum;
     }
 
+    /// <summary>
+    /// Mean over taps of (mean over outputs of what is read times the gradient's mean square there)²: what two positions share goes
+    /// with the mean square at either.
+    /// </summary>
+    public double MeetInPairs(ImmutableArray<double> input, ImmutableArray<double> gradient)
+    {
+        double total = 0;
+        for (int k = 0; k < Kernel; k++)
+        {
+            double sum = 0;
+            for (int i = 0; i < Outputs; i++)
+            {
+                long j = (long)i * Stride + (long)k * Dilation - Pad;
+                sum += j >= 0 && j < Inputs ? Share(input, (int)j) * Share(gradient, i) : 0;
+            }
+            total += sum * sum / ((double)Outputs * Outputs) / Kernel;
+        }
+        return total;
+    }
+
     /// <summary>Outputs at which a tap reads inside, for each tap: their number and the sum of its squares.</summary>
     public (double Count, double Squares) Inside()
     {
@@ -95,6 +115,10 @@ internal readonly record struct ConvolutionMoments(ConvolutionTaps Vertical, Con
     public double Meet(PositionMoments? x, PositionMoments? gradient) =>
         Vertical.Meet(Profile(x, true), Profile(gradient, true)) * Horizontal.Meet(Profile(x, false), Profile(gradient, false))
             / (Outputs * Vertical.Kernel * Horizontal.Kernel);
+
+    /// <summary>The same for pairs of positions.</summary>
+    public double MeetInPairs(PositionMoments? x, PositionMoments? gradient) =>
+        Vertical.MeetInPairs(Profile(x, true), Profile(gradient, true)) * Horizontal.MeetInPairs(Profile(x, false), Profile(gradient, false));
 
     /// <summary>Pairs of different outputs that read, tap by tap, two elements inside, over what all pairs would give.</summary>
     public double PairsOfOutputs(PositionMoments? x) => Outputs > 1 ? Pairs / (Outputs * (Outputs - 1)) / TermsPerOutput(x) : 1;

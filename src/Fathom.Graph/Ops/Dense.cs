@@ -122,7 +122,7 @@ public sealed record Dense(int Units, bool Bias = true, WeightStandardization We
     /// </summary>
     private double WeightGradient(GradientMomentScope scope)
     {
-        Moments x = scope.Inputs[0];
+        Moments x = Standardizes ? scope.Inputs[0].Centered() : scope.Inputs[0];
         double square = x.SecondMoment * scope.Coherence(x);
         return Standardizes
             ? StandardizedWeight.GradientFactor(WeightStandardization, scope.Inputs[1].Variance, scope.Node.Inputs[1].Shape[1].Size) * square

@@ -12,6 +12,8 @@ public sealed record Multiply : Op
 
     public override bool IsPerSample => true;
 
+    public override bool MayOverwrite(int input) => true;
+
     public override double Work(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) => 20 * Elements(outputShapes[0]);
 
     /// <summary>Moments of independent factors multiply.</summary>

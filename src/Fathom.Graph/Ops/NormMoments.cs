@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Fathom.Graphs.Ops;
 
 /// <summary>
@@ -36,7 +38,7 @@ internal readonly record struct NormMoments(double Units, double Positions, doub
         double scale = weight.SecondMoment / (variance + Eps);
         double mean = Centered ? 0 : x.Mean / Math.Sqrt(variance + Eps) * weight.Mean;
         double added = 2 * mean * bias.Mean + bias.SecondMoment; // both elements meet the same bias
-        PositionMoments? positions = Positions > 1 || Samples > 1 ? x.Positions : x.Positions?.Flattened();
+        PositionMoments? positions = Positions > 1 || Samples > 1 ? CenteredProfiles(x, variance) : x.Positions?.Flattened();
         return Moments.Of(mean + bias.Mean, variance * scale + added, positions, pair => (x.Product(pair) - row.SharedMean(x, pair)) * scale + added);
     }
 
@@ -60,6 +62,21 @@ internal readonly record struct NormMoments(double Units, double Positions, doub
         Moments gradient = Moments.Of(0, left, upstream.Positions, pair =>
             upstream.CorrelationOf(pair) - (row.IsTogether(pair) ? mean + along * output.CorrelationOf(pair) : 0));
         return gradient with { SecondMoment = left * Gain(scope.Forward) };
+    }
+
+    /// <summary>
+    /// Where the mean square is g·q, the element and the row's mean share g·E[mean²] (fewer taps inside at a border, fewer in
+    /// common), so that g·(q − 2·E[mean²]) + E[mean²] is left there.
+    /// </summary>
+    private PositionMoments? CenteredProfiles(Moments x, double variance)
+    {
+        if (x.Positions is not { IsFlat: false } positions || !(variance > 0))
+        {
+            return x.Positions;
+        }
+        double mean = RowMean(x);
+        return positions.WithProfiles([.. positions.Profiles.Select(profile => profile
+            .Select(share => Math.Max(0, (share * (x.SecondMoment - 2 * mean) + mean) / variance)).ToImmutableArray())]);
     }
 
     /// <summary>Σ δy·x̂ for a weight and Σ δy for a bias, over all elements that it is used at.</summary>

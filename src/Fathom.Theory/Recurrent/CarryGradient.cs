@@ -116,11 +116,11 @@ internal sealed class CarryGradient
     /// <summary>Adds a column to the parameters' sums; gives its Σ E[δ_t δ_s] over t > s.</summary>
     private double Sum(int s, double share, ref ParameterSums sums)
     {
-        sums.AddStep(deltas[s], share, theory.States[s]);
+        sums.AddStep(deltas[s], share, s, theory.States[s]);
         double total = 0;
         for (int t = s + 1; t <= Math.Min(steps - 1, s + MostLag); t++)
         {
-            sums.AddPair(deltas[t], share, new StepMoments(0, theory.StatePair(s, kernel[t]), 0, theory.States[s].OverBoth));
+            sums.AddPair(deltas[t], share, s, new StepMoments(0, theory.StatePair(s, kernel[t]), 0, theory.States[s].OverBoth));
             total += deltas[t].Input;
         }
         return total;

@@ -67,9 +67,9 @@ internal sealed class GruTheory : CarryTheory
         double[] earlier = new double[nodes], sums = new double[nodes];
         for (int t = 0; t < Steps; t++)
         {
-            PreActivation kept = Setting.PreActivation(Setting.Bias(KeepGate), States[t]);
+            PreActivation kept = Setting.PreActivation(t, Setting.Bias(KeepGate), States[t]);
             (Keep[t], keep[t]) = (gates.At(kept), sigmoid.At(kept));
-            reset[t] = sigmoid.At(Setting.PreActivation(Setting.Bias(ResetGate), States[t]));
+            reset[t] = sigmoid.At(Setting.PreActivation(t, Setting.Bias(ResetGate), States[t]));
             candidate[t] = candidates.At(CandidateInput(t, resetAfter));
             double time = Step(t, earlier, sums) / Math.Max(1, t);
             (double samples, double both) = Pairs(t);
@@ -99,7 +99,7 @@ internal sealed class GruTheory : CarryTheory
         CellMoments r = reset[t];
         double inner = resetAfter ? Setting.Bias(Candidate, input: false).Variance : 0;
         gated[t] = Setting.StateGain * States[t].Square + inner;
-        PreActivation u = Setting.PreActivation(Setting.Bias(Candidate, state: !resetAfter), States[t], new StepMoments(r.Square, r.OverTime, r.OverSamples, r.OverBoth));
+        PreActivation u = Setting.PreActivation(t, Setting.Bias(Candidate, state: !resetAfter), States[t], new StepMoments(r.Square, r.OverTime, r.OverSamples, r.OverBoth));
         return new PreActivation(u.Mean, u.Variance + r.Square * inner, u.OverTime + r.OverTime * inner, u.OverSamples + r.OverSamples * inner, u.OverBoth + r.OverBoth * inner);
     }
 

@@ -92,7 +92,7 @@ internal sealed class LstmTheory : CarryTheory
         double both = 0;
         for (int t = 0; t < Steps; t++)
         {
-            PreActivation Of(int gate) => Setting.PreActivation(Setting.Bias(gate), States[t]);
+            PreActivation Of(int gate) => Setting.PreActivation(t, Setting.Bias(gate), States[t]);
             (input[t], forget[t], candidate[t], output[t]) = (sigmoid.At(Of(0)), sigmoid.At(Of(ForgetGate)), candidates.At(Of(2)), sigmoid.At(Of(3)));
             Keep[t] = gates.At(Of(ForgetGate));
             double time = Step(t, earlier, sums) / Math.Max(1, t);

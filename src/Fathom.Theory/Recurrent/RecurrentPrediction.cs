@@ -34,8 +34,14 @@ public sealed record RecurrentPrediction(Node Layer, ImmutableArray<double> Stat
     /// </summary>
     public double FactorPerStep => FirstReached + 1 >= Steps ? double.NaN : Math.Pow(10, Log10FromLast[FirstReached] / (Steps - 1 - FirstReached));
 
-    /// <summary>Steps over which the gradient's norm falls by e; infinite if it does not fall. About −1/ln σ(b_f) for an LSTM.</summary>
+    /// <summary>Steps over which the gradient's norm falls by e; infinite if it does not fall.</summary>
     public double MemoryTime => FactorPerStep < 1 ? -1 / Math.Log(FactorPerStep) : double.IsNaN(FactorPerStep) ? double.NaN : double.PositiveInfinity;
+
+    /// <summary>
+    /// −1/ln of <see cref="Carry"/>: steps over which the carry alone falls by e, −1/ln σ(b_f) of an LSTM with small weights, 3.19
+    /// for a bias of 1. The recurrent weights send more back beside it, and units whose gate happens to stay open hold longer.
+    /// </summary>
+    public double CarryTime => Carry > 0 ? -1 / Math.Log(Carry) : 0;
 
     /// <summary>
     /// Decades that the gradient's norm loses from the last step to the first, if the last step alone is read; below 0 if it

@@ -15,14 +15,15 @@ internal readonly record struct StepMoments(double Square, double OverTime, doub
 /// <param name="Layer">The layer.</param>
 /// <param name="Steps">Time steps T.</param>
 /// <param name="Features">Elements of x at one step.</param>
-/// <param name="Input">Moments of x.</param>
+/// <param name="Input">Moments of x, means over the steps.</param>
+/// <param name="Shares">E[x²] at each step in the order of reading, over its mean.</param>
 /// <param name="InputWeight">E[w²] of weight_ih.</param>
 /// <param name="StateWeight">E[w²] of weight_hh.</param>
 /// <param name="InitialState">E[h²] of the state that the sequence starts from; 0 without one.</param>
 /// <param name="InitialCell">The same of the cell.</param>
 /// <param name="InputBias">bias_ih, or null.</param>
 /// <param name="StateBias">bias_hh, or null.</param>
-internal sealed record RecurrentSetting(RecurrentLayer Layer, int Steps, int Features, StepMoments Input, double InputWeight, double StateWeight,
+internal sealed record RecurrentSetting(RecurrentLayer Layer, int Steps, int Features, StepMoments Input, double[] Shares, double InputWeight, double StateWeight,
     double InitialState, double InitialCell, Parameter? InputBias, Parameter? StateBias)
 {
     public int Units => Layer.Units;
@@ -44,7 +45,7 @@ internal sealed record RecurrentSetting(RecurrentLayer Layer, int Steps, int Fea
             return null;
         }
         Shape x = node.Inputs[0].Shape;
-        return new RecurrentSetting(layer, x[1].Size, x[2].Size, OfData(inputs[0]), inputs[places.WeightIh].SecondMoment, inputs[places.WeightHh].SecondMoment,
+        return new RecurrentSetting(layer, x[1].Size, x[2].Size, OfData(inputs[0]), OfSteps(layer, inputs[0], x[1].Size), inputs[places.WeightIh].SecondMoment, inputs[places.WeightHh].SecondMoment,
             Second(places.H0), Second(places.C0), ParameterAt(places.BiasIh), ParameterAt(places.BiasHh));
 
         double Second(int input) => input < 0 ? 0 : inputs[input].SecondMoment;
@@ -75,12 +76,13 @@ internal sealed record RecurrentSetting(RecurrentLayer Layer, int Steps, int Fea
     }
 
     /// <summary>u = W_ih·x + W_hh·h + b of one gate; a bias's variance stays over time and is common to all samples.</summary>
+    /// <param name="step">The step.</param>
     /// <param name="bias">Mean and variance of the bias.</param>
     /// <param name="state">Moments of h before the step.</param>
     /// <param name="scale">What multiplies the part of the state, such as E[r²] of a reset gate; and the same for pairs.</param>
-    public PreActivation PreActivation((double Mean, double Variance) bias, StepMoments state, StepMoments? scale = null)
+    public PreActivation PreActivation(int step, (double Mean, double Variance) bias, StepMoments state, StepMoments? scale = null)
     {
-        double fan = Features * InputWeight;
+        double fan = Features * InputWeight * Shares[step];
         (double square, double time, double samples, double both) = scale ?? new StepMoments(1, 1, 1, 1);
         return new PreActivation(bias.Mean,
             fan * Input.Square + StateGain * square * state.Square + bias.Variance,
@@ -91,9 +93,19 @@ internal sealed record RecurrentSetting(RecurrentLayer Layer, int Steps, int Fea
 
     private static StepMoments OfData(Moments x)
     {
-        double common = x.Mean * x.Mean;
-        double samples = x.SecondMoment * x.Correlation;
-        return new StepMoments(x.SecondMoment, common, samples, Math.Min(common, samples));
+        bool known = x.Positions is not null;
+        double samples = x.SecondMoment * x.Correlation, common = x.Mean * x.Mean;
+        return new StepMoments(x.SecondMoment, known ? x.Product(MomentPair.Positions) : common, samples, known ? x.Product(MomentPair.Both) : Math.Min(common, samples));
+    }
+
+    private static double[] OfSteps(RecurrentLayer layer, Moments x, int steps)
+    {
+        double[] shares = [.. x.Positions?.Profiles is [{ Length: var length } only] && length == steps ? only : Enumerable.Repeat(1.0, steps)];
+        if (layer.Reverse)
+        {
+            Array.Reverse(shares);
+        }
+        return shares;
     }
 }
 

@@ -63,16 +63,18 @@ internal struct ParameterSums(RecurrentSetting setting, double batch)
     /// <summary>A step with itself.</summary>
     /// <param name="own">E[δ²].</param>
     /// <param name="samples">E[δ_a δ_b]/E[δ²] of two samples.</param>
+    /// <param name="step">The step.</param>
     /// <param name="state">Moments of h before the step.</param>
-    public void AddStep(Deltas own, double samples, StepMoments state) =>
-        Add(own, samples, setting.Input.Square, setting.Input.OverSamples, state.Square, state.OverSamples);
+    public void AddStep(Deltas own, double samples, int step, StepMoments state) =>
+        Add(own, samples, setting.Shares[step] * setting.Input.Square, setting.Shares[step] * setting.Input.OverSamples, state.Square, state.OverSamples);
 
     /// <summary>Two different steps, in both orders.</summary>
     /// <param name="own">E[δ_t δ_s].</param>
     /// <param name="samples">Its share in two samples.</param>
+    /// <param name="step">The earlier one.</param>
     /// <param name="state">E[h h'] of the states before, as <see cref="StepMoments.OverTime"/>, and of two samples.</param>
-    public void AddPair(Deltas own, double samples, StepMoments state) =>
-        Add(2 * own, samples, setting.Input.OverTime, setting.Input.OverBoth, state.OverTime, state.OverBoth);
+    public void AddPair(Deltas own, double samples, int step, StepMoments state) =>
+        Add(2 * own, samples, setting.Shares[step] * setting.Input.OverTime, setting.Shares[step] * setting.Input.OverBoth, state.OverTime, state.OverBoth);
 
     /// <summary>Mean squares per element of weight_ih, weight_hh, bias_ih, bias_hh.</summary>
     public readonly double[] Result => [.. new[] { weightIh, weightHh, biasIh, biasHh }.Select(PerGate)];

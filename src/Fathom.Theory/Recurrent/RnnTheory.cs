@@ -20,7 +20,7 @@ internal sealed class RnnTheory : RecurrentTheory
         double mean = 0;
         for (int t = 0; t < Steps; t++)
         {
-            PreActivation u = setting.PreActivation(setting.Bias(0), States[t]);
+            PreActivation u = setting.PreActivation(t, setting.Bias(0), States[t]);
             cells[t] = function.At(u);
             States[t + 1] = new StepMoments(cells[t].Square, cells[t].OverTime, cells[t].OverSamples, cells[t].OverBoth);
             mean += cells[t].Mean / Steps;
@@ -45,14 +45,14 @@ internal sealed class RnnTheory : RecurrentTheory
             states[t] = upstream.Squares[t] + recurrent;
             double delta = cells[t].Slope * states[t];
             samples = cells[t].SlopeOverSamples * (upstream.OverSamples * upstream.Squares[t] + samples);
-            sums.AddStep(new Deltas(delta, delta), delta > 0 ? samples / delta : 0, States[t]);
+            sums.AddStep(new Deltas(delta, delta), delta > 0 ? samples / delta : 0, t, States[t]);
             double sum = 0;
             for (int lag = 1; lag < Steps - t && upstream.OverTime != 0; lag++)
             {
                 lags[lag] = cells[t].SlopeOverTime * (upstream.OverTime * Math.Sqrt(upstream.Squares[t] * upstream.Squares[t + lag]) + lags[lag]);
                 sum += lags[lag];
             }
-            sums.AddPair(new Deltas(sum, sum), delta > 0 ? samples / delta : 0, States[t]);
+            sums.AddPair(new Deltas(sum, sum), delta > 0 ? samples / delta : 0, t, States[t]);
             inputs[t] = fanOut * delta;
             (own, common, pairs) = (own + delta, common + samples, pairs + 2 * sum);
             double through = CutBefore(t) ? 0 : gain;

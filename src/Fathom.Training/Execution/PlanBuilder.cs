@@ -108,14 +108,16 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
     private void Place()
     {
         Dictionary<Value, int> lastRead = LastReads(i => Math.Max(stages.StageOf(i), schedule[i].Op.IsView ? stages.MeasuredIn(i) : -1));
+        InPlaceOutputs inPlace = InPlace(stages.StageOf, stages.MeasuredIn, lastRead);
+        int[] order = [.. Enumerable.Range(0, schedule.Count).OrderBy(stages.StageOf)];
+        Dictionary<Value, int> ends = Ends(inPlace, lastRead);
         // Inputs are written before the first node runs, so they get memory that nothing else uses.
         foreach (Node input in schedule.Where(node => node.Op is Input && node.Outputs[0].Kind == ElementKind.Real))
         {
             offsets[input.Output] = Memory.Place(input.Outputs[0].Shape.Elements(Batch), 0, int.MaxValue);
         }
-        foreach (int i in Enumerable.Range(0, schedule.Count).OrderBy(stages.StageOf))
+        foreach (int i in order)
         {
-            int born = stages.StageOf(i);
             foreach (Value value in InArena(schedule[i]))
             {
                 int elements = value.Shape.Elements(Batch);
@@ -126,17 +128,40 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
                 }
                 else if (schedule[i].Op is not Input)
                 {
-                    int end = wanted.Contains(value) ? int.MaxValue : lastRead.GetValueOrDefault(value, born);
-                    offsets[value] = Memory.Place(elements, born, Math.Max(end, stages.MeasuredIn(i)));
+                    offsets[value] = inPlace.Contains(value) ? offsets[inPlace.MemoryOf(value)] : Memory.Place(elements, stages.StageOf(i), ends[value]);
                 }
             }
         }
+    }
+
+    /// <summary>The last stage that wants each piece of memory, on behalf of whatever lies in it one after the other.</summary>
+    private Dictionary<Value, int> Ends(InPlaceOutputs inPlace, Dictionary<Value, int> lastRead)
+    {
+        Dictionary<Value, int> ends = [];
+        for (int i = 0; i < schedule.Count; i++)
+        {
+            foreach (Value value in InArena(schedule[i]))
+            {
+                int end = wanted.Contains(value) ? int.MaxValue : lastRead.GetValueOrDefault(value, stages.StageOf(i));
+                Value memory = inPlace.MemoryOf(value);
+                ends[memory] = Math.Max(ends.GetValueOrDefault(memory, -1), Math.Max(end, stages.MeasuredIn(i)));
+            }
+        }
+        return ends;
+    }
+
+    /// <summary>What may be written where an input lies, if the nodes run in these turns.</summary>
+    private InPlaceOutputs InPlace(Func<int, int> turnOf, Func<int, int> measuredIn, Dictionary<Value, int> lastRead)
+    {
+        HashSet<Value> inArena = [.. schedule.Where(node => node.Op is not Input).SelectMany(InArena)];
+        return new InPlaceOutputs(schedule, Batch, turnOf, measuredIn, lastRead, value => inArena.Contains(value) && !wanted.Contains(value), inArena.Contains);
     }
 
     /// <summary>The most elements that would be alive at once if one kernel ran after the other.</summary>
     private int LeastAlive()
     {
         Dictionary<Value, int> lastRead = LastReads(i => i);
+        InPlaceOutputs inPlace = InPlace(i => i, _ => -1, lastRead);
         long[] change = new long[schedule.Count + 1];
         for (int i = 0; i < schedule.Count; i++)
         {
@@ -145,8 +170,10 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
             {
                 int size = MemoryPlan.Rounded(value.Shape.Elements(Batch));
                 int end = input || wanted.Contains(value) ? int.MaxValue : lastRead.GetValueOrDefault(value, i);
-                change[input ? 0 : i] += size;
-                change[Math.Min(end, schedule.Count - 1) + 1] -= size;
+                // What lies where an input did takes over from it.
+                int begin = input ? 0 : inPlace.Contains(value) ? i + 1 : i;
+                change[begin] += size;
+                change[Math.Max(Math.Min(end, schedule.Count - 1) + 1, begin)] -= size;
             }
         }
         long alive = 0, most = 0;

@@ -43,10 +43,10 @@ internal readonly unsafe ref struct OnePass<T> where T : unmanaged, IBinaryFloat
         for (int start = 0; start < Values.Length; start += PieceMeasure<T>.BlockLength)
         {
             int length = Math.Min(PieceMeasure<T>.BlockLength, Values.Length - start);
-            Measure->Before(Values.Slice(start, length), Gradient.Slice(start, length));
             T* values = Values.Pointer + start, gradient = Gradient.Pointer + start;
             T* first = TRule.States > 0 ? States[0].Pointer + Offset + start : values;
             T* second = TRule.States > 1 ? States[1].Pointer + Offset + start : values;
+            Measure->Before(Values.Slice(start, length), Gradient.Slice(start, length), first, second);
             if (Vector512.IsHardwareAccelerated)
             {
                 Loop<TRule, Vec512<T>>(rule, values, gradient, first, second, Measure->Old, length);

@@ -13,7 +13,7 @@ namespace Fathom.Training.Optimizers;
 public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     /// <summary>Elements of a piece.</summary>
-    public const int PieceLength = 4 * PieceMeasure<T>.BlockLength;
+    public const int PieceLength = 8 * PieceMeasure<T>.BlockLength;
 
     private readonly ParameterStore<T> store;
     private readonly ParameterSlice[] slices;
@@ -117,10 +117,7 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
         {
             Gather(job, pool);
         }
-        for (int i = 0; watch is not null && i < slices.Length; i++)
-        {
-            watch.Begin(i, slices[i].Length);
-        }
+        BeginDivided(watch);
         pool.Run(ref job, pieces.Length);
         Collect(updates, watch);
         return wantsNorm ? JoinSquares() : double.NaN;
@@ -132,6 +129,21 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
         NormJob job = new() { State = this };
         pool.Run(ref job, pieces.Length);
         return JoinSquares();
+    }
+
+    /// <summary>
+    /// Prepares the statistics of parameters that several pieces belong to, perhaps on several threads. Those in one piece
+    /// are begun and ended with it, so that they stay in one processor's cache.
+    /// </summary>
+    private void BeginDivided(ParameterWatch<T>? watch)
+    {
+        for (int i = 0; watch is not null && i < slices.Length; i++)
+        {
+            if (slices[i].Length > PieceLength)
+            {
+                watch.Begin(i, slices[i].Length);
+            }
+        }
     }
 
     /// <summary>Adds up what the pieces found, in their order.</summary>
@@ -154,7 +166,10 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
             {
                 updates[i] = sum.ToSize();
             }
-            watch?.End(i, first, piece - first);
+            if (piece - first > 1)
+            {
+                watch?.End(i, first, piece - first);
+            }
         }
     }
 
@@ -275,6 +290,11 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
             Buffer<T> gradient = State.store.Gradients.Slice(piece.Offset, piece.Length);
             T* old = stackalloc T[PieceMeasure<T>.BlockLength];
             byte* memory = stackalloc byte[2 * StatisticsPass<T>.MemoryBytes];
+            bool whole = piece.Length == State.slices[piece.Slice].Length && !Gathers;
+            if (whole)
+            {
+                Watch?.Begin(piece.Slice, piece.Length);
+            }
             PieceMeasure<T> measure = Watch is null || Gathers
                 ? new PieceMeasure<T>(WantsNorm, Measures && !Gathers ? old : null)
                 : new PieceMeasure<T>(WantsNorm, Measures ? old : null, Watch, piece.Slice, values, gradient, memory);
@@ -306,6 +326,10 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
             if (Watch is not null)
             {
                 measure.Complete(Watch, piece.Slice, part);
+                if (whole)
+                {
+                    Watch.End(piece.Slice, part, 1);
+                }
             }
         }
 
@@ -343,7 +367,7 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
                     gathered += Optimizer.Gather(in scope);
                     continue;
                 }
-                measure.Before(values, untouched);
+                measure.Before(values, untouched, values.Pointer, values.Pointer);
                 Optimizer.Update(in scope);
                 if (measure.Old != null)
                 {

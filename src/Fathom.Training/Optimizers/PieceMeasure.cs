@@ -59,11 +59,15 @@ internal unsafe struct PieceMeasure<T> where T : unmanaged, IBinaryFloatingPoint
     public UpdateSum Update;
 
     /// <summary>Looks at a block that is about to be updated.</summary>
-    public void Before(Buffer<T> value, Buffer<T> gradient)
+    /// <param name="value">The parameter's.</param>
+    /// <param name="gradient">The gradient's.</param>
+    /// <param name="firstState">Its first state, which the update is going to need: it comes from memory meanwhile.</param>
+    /// <param name="secondState">Its second.</param>
+    public void Before(Buffer<T> value, Buffer<T> gradient, T* firstState, T* secondState)
     {
         if (watchesGradient)
         {
-            GradientSquares += gradients.Add(gradient);
+            GradientSquares += gradients.Add(gradient, firstState);
         }
         else if (wantsNorm)
         {
@@ -71,7 +75,7 @@ internal unsafe struct PieceMeasure<T> where T : unmanaged, IBinaryFloatingPoint
         }
         if (watchesValues)
         {
-            values.Add(value);
+            values.Add(value, secondState);
         }
     }
 

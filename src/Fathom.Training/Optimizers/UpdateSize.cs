@@ -49,11 +49,17 @@ internal record struct UpdateSum(double Squares, double MaxAbs, long Unchanged)
     private static unsafe UpdateSum OfFloats(float* old, float* values, int length)
     {
         Vector256<double> squaresA = default, squaresB = default, squaresC = default, squaresD = default, largestA = default, largestB = default;
-        long unchanged = 0;
+        Vector256<int> unchanged = default;
         for (int i = 0; i < length; i += 16)
         {
-            Vector256<float> same = Vector256.Equals(Vector256.Load(old + i), Vector256.Load(values + i));
-            Vector256<float> sameToo = Vector256.Equals(Vector256.Load(old + i + 8), Vector256.Load(values + i + 8));
+            Vector256<int> same = Vector256.Equals(Vector256.Load(old + i), Vector256.Load(values + i)).AsInt32();
+            Vector256<int> sameToo = Vector256.Equals(Vector256.Load(old + i + 8), Vector256.Load(values + i + 8)).AsInt32();
+            unchanged -= same; // a true lane is −1
+            unchanged -= sameToo;
+            if ((same & sameToo) == Vector256<int>.AllBitsSet)
+            {
+                continue; // where gradients vanish, all are
+            }
             Vector256<double> a = Change(old + i, values + i), b = Change(old + i + 4, values + i + 4);
             Vector256<double> c = Change(old + i + 8, values + i + 8), d = Change(old + i + 12, values + i + 12);
             squaresA = Fma.MultiplyAdd(a, a, squaresA);
@@ -62,10 +68,6 @@ internal record struct UpdateSum(double Squares, double MaxAbs, long Unchanged)
             squaresD = Fma.MultiplyAdd(d, d, squaresD);
             largestA = Larger(Larger(a, b), largestA);
             largestB = Larger(Larger(c, d), largestB);
-            if ((same | sameToo) != Vector256<float>.Zero)
-            {
-                unchanged += BitOperations.PopCount(same.ExtractMostSignificantBits()) + BitOperations.PopCount(sameToo.ExtractMostSignificantBits());
-            }
         }
         double squares = Vector256.Sum(squaresA + squaresB + (squaresC + squaresD));
         double max = double.IsNaN(squares) ? squares : 0; // the fast maximum forgets a NaN, the sum does not
@@ -74,7 +76,7 @@ internal record struct UpdateSum(double Squares, double MaxAbs, long Unchanged)
         {
             max = Math.Max(max, Math.Abs(largest[lane]));
         }
-        return new UpdateSum(squares, max, unchanged);
+        return new UpdateSum(squares, max, Vector256.Sum(unchanged));
     }
 
     /// <summary>Converted as they are loaded, which needs no shuffle.</summary>

@@ -175,6 +175,30 @@ public sealed class StatisticsTests
         }
     }
 
+    [Theory]
+    [InlineData(-120)]
+    [InlineData(-60)]
+    [InlineData(0)]
+    [InlineData(100)]
+    public void The_window_of_exponents_follows_the_tensor(int exponent)
+    {
+        TensorStatistics statistics = default;
+        Compute.Statistics.Measure(Native.Uniform<float>(5000, 7).Buffer, ref statistics, WorkerPool.Single);
+        AlignedMemory<float> x = Native.Uniform<float>(5000, 8);
+        foreach (ref float element in x.Buffer.Span)
+        {
+            element = MathF.ScaleB(1 + 0.5f * MathF.Abs(element), exponent);
+        }
+        Compute.Statistics.Measure(x.Buffer, ref statistics, WorkerPool.Single);
+        if (FloatStatistics.IsSupported)
+        {
+            Assert.InRange(ExponentHistogram.Bias + exponent, statistics.Exponents.Window, statistics.Exponents.Window + ExponentCounter.Width - 1);
+        }
+        AssertSame(Measure(x), statistics);
+        statistics.Begin(0);
+        Assert.Equal(0, statistics.Exponents[ExponentHistogram.Bias + exponent]);
+    }
+
     [Fact]
     public void Shares_say_what_a_narrower_format_would_lose()
     {

@@ -93,6 +93,51 @@ public sealed class OptimizerStateTests
         Assert.Equal(1e-9, updates[0].MaxAbs, 1e-15);
     }
 
+    [Xunit.Theory]
+    [InlineData(1)]
+    [InlineData(16)]
+    [InlineData(37)]
+    [InlineData(5000)]
+    public void UnchangedElementsAreCountedAmongOthers(int length)
+    {
+        Sgd optimizer = new(1);
+        using ParameterStore<float> store = ParameterTensors.Store<float>([length]);
+        using OptimizerState<float> state = new(store, optimizer);
+        Random random = new(length);
+        double squares = 0, max = 0;
+        long unchanged = 0;
+        for (int i = 0; i < length; i++)
+        {
+            // Stretches without any change, stretches of both kinds, and tiny weights that grow by many powers of two.
+            float value = random.Next(4) == 0 ? 1e-12f * random.NextSingle() : random.NextSingle();
+            float gradient = i / 64 % 2 == 0 || random.Next(2) == 0 ? 0 : 1e-3f * random.NextSingle();
+            (store.Values.Span[i], store.Gradients.Span[i]) = (value, gradient);
+            double change = (double)(value - gradient) - value;
+            squares += change * change;
+            max = Math.Max(max, Math.Abs(change));
+            unchanged += change == 0 ? 1 : 0;
+        }
+        UpdateSize[] updates = new UpdateSize[1];
+        state.Step(optimizer, 1, 1, updates, WorkerPool.Single);
+        Assert.Equal(unchanged, updates[0].Unchanged);
+        Assert.Equal(Math.Sqrt(squares), updates[0].L2, 1e-12 * Math.Sqrt(squares));
+        Assert.Equal(max, updates[0].MaxAbs);
+    }
+
+    [Fact]
+    public void AnElementThatIsNoNumberIsNotUnchanged()
+    {
+        Sgd optimizer = new(1);
+        using ParameterStore<float> store = ParameterTensors.Store<float>([64]);
+        using OptimizerState<float> state = new(store, optimizer);
+        store.Values.Span.Fill(1);
+        store.Values.Span[33] = float.NaN;
+        UpdateSize[] updates = new UpdateSize[1];
+        state.Step(optimizer, 1, 1, updates, WorkerPool.Single);
+        Assert.Equal(63, updates[0].Unchanged);
+        Assert.True(double.IsNaN(updates[0].L2) && double.IsNaN(updates[0].MaxAbs));
+    }
+
     [Fact]
     public void TheNormOfTinyGradientsIsRight()
     {
@@ -156,7 +201,7 @@ public sealed class OptimizerStateTests
     /// <summary>Parameters around the lengths of a block and of a piece.</summary>
     private static ParameterStore<float> Store()
     {
-        ParameterStore<float> store = ParameterTensors.Store<float>([1], [2047], [2048], [3, 683], [100, 101], [8193]);
+        ParameterStore<float> store = ParameterTensors.Store<float>([1], [2047], [2048], [3, 683], [100, 101], [8193], [16_384], [16_385]);
         for (int i = 0; i < store.Values.Length; i++)
         {
             store.Values.Span[i] = (float)Math.Sin(0.37 * i);

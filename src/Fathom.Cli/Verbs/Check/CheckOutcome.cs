@@ -16,4 +16,8 @@ namespace Fathom.Cli.Verbs.Check;
 /// <param name="Findings">Findings, most severe first.</param>
 /// <param name="Notes">What was not done, and why.</param>
 internal sealed record CheckOutcome(ModelDefinition Model, PropagationPrediction Prediction, PreflightReport? Report, LearningRateRange? Range,
-    MemoryEstimate Memory, int StepsPerEpoch, ImmutableArray<Finding> Findings, ImmutableArray<string> Notes);
+    MemoryEstimate Memory, int StepsPerEpoch, ImmutableArray<Finding> Findings, ImmutableArray<string> Notes)
+{
+    /// <summary>What number formats would lose of the gradients, by theory; null where the loss's gradient is not known.</summary>
+    public PrecisionForecast? Precision { get; init; }
+}

@@ -3,6 +3,7 @@ using Fathom.Cli.Arguments;
 using Fathom.Cli.Rendering;
 using Fathom.Compute;
 using Fathom.Diagnosis;
+using Fathom.Diagnosis.Audit;
 using Fathom.Diagnosis.Preflight;
 using Fathom.Diagnosis.Preflight.Rules;
 using Fathom.Graphs;
@@ -18,9 +19,6 @@ internal sealed class CheckRun(LoadedModel loaded, CheckSettings settings, Termi
 {
     /// <summary>Floating-point operations that all of the measuring may take unasked: about a second.</summary>
     private const double QuickWork = 2e10;
-
-    /// <summary>Floating-point operations up to which spectrum and correlations are measured unasked.</summary>
-    private const double QuickSpectrum = 1e9;
 
     private readonly List<string> notes = [];
 
@@ -41,7 +39,10 @@ internal sealed class CheckRun(LoadedModel loaded, CheckSettings settings, Termi
         int steps = data is null ? 0 : new BatchOrder(data.Training.Count, Math.Min(Model.Plan.BatchSize, data.Training.Count), Model.Plan.Seed).StepsPerEpoch;
         PreflightReport? report = WhyNotMeasured(memory, rows) is { } reason ? Skip(reason) : Measure(data, prediction);
         LearningRateRange? range = settings.LearningRateRange ? TestRange(data) : null;
-        CheckOutcome outcome = new(Model, prediction, report, range, memory, steps, Findings(data, prediction, report, steps), [.. notes, .. report?.Notes ?? []]);
+        CheckOutcome outcome = new(Model, prediction, report, range, memory, steps, Findings(data, prediction, report, steps), [.. notes, .. report?.Notes ?? []])
+        {
+            Precision = OutputGradient.Of(Model, prediction, data?.Training) is { } unit ? PrecisionForecast.Of(prediction, unit.Log10Rms) : null,
+        };
         new CheckText(outcome, settings.Verbose, terminal).Write(data);
         ResultJson.Write(settings.Json, terminal, Model.Name, outcome.Findings, null, preflight: PreflightJson.Of(outcome));
         return FailOn.Status(settings.FailOn, outcome.Findings);
@@ -54,7 +55,7 @@ internal sealed class CheckRun(LoadedModel loaded, CheckSettings settings, Termi
     private ImmutableArray<Finding> Findings(DataSplit? data, PropagationPrediction prediction, PreflightReport? report, int stepsPerEpoch)
     {
         ImmutableArray<Finding> measured = PreflightCatalog.Inspect(Model, prediction, report, (long)stepsPerEpoch * Model.Plan.Epochs);
-        return [.. measured.OrderByDescending(finding => finding.Severity)];
+        return [.. DataAudit.Inspect(Model, data).AddRange(measured).OrderByDescending(finding => finding.Severity)];
     }
 
     private PreflightReport? Skip(string reason)
@@ -92,28 +93,21 @@ internal sealed class CheckRun(LoadedModel loaded, CheckSettings settings, Termi
     {
         bool asked = settings.Seeds is not null;
         double work = MeasuredPreflight.Work(Model.Graph, 1);
-        // The Jacobian takes as many rows as a layer has outputs, twice, for each range.
-        double spectrum = work * Math.Min(SpectrumProbe.MostRows, Model.Graph.Nodes.Where(node => node.Outputs[0].Shape.HasBatch).Max(node => node.Outputs[0].Shape.ElementsPerSample)) * 4;
-        bool further = settings.Spectrum || spectrum <= QuickSpectrum;
         PreflightOptions options = new()
         {
             Seeds = settings.Seeds ?? 5,
             Budget = asked ? TimeSpan.MaxValue : TimeSpan.FromSeconds(1.5),
             MostWork = asked ? double.PositiveInfinity : QuickWork / 5,
             Weights = settings.Weights is { } path ? WeightsFile.Read(path) : null,
-            Spectrum = further,
-            Correlations = further,
-            MostElements = settings.Spectrum ? 1L << 28 : 1L << 25,
+            Spectrum = settings.Spectrum,
+            Correlations = settings.Spectrum,
+            MostElements = 1L << 28,
         };
-        if (!further)
-        {
-            notes.Add("Jacobian and correlations are left out to be quick; --spectrum measures them");
-        }
         using WorkerPool pool = Workers.Start(settings.Threads);
         try
         {
             PreflightReport? report = null;
-            if (terminal.Interactive && (asked || settings.Spectrum) && work * 32 * options.Seeds + spectrum > QuickWork)
+            if (terminal.Interactive && (settings.Spectrum || asked) && work * 32 * (options.Seeds + (settings.Spectrum ? 64 : 0)) > QuickWork)
             {
                 terminal.WithProgress(progress => report = MeasuredPreflight.Run(Model, data, prediction, options, pool, (what, share) => progress.Report(what, share)));
             }

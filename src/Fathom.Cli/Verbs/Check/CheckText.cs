@@ -24,6 +24,7 @@ internal sealed class CheckText(CheckOutcome outcome, bool verbose, Terminal ter
         LayerTable.Write(outcome, verbose, terminal);
         terminal.Line();
         GradientOverDepth();
+        new TheoryText(outcome, terminal).Write();
         if (outcome.Report is { } report)
         {
             new MeasuredText(report, verbose, terminal).Write();
@@ -73,6 +74,8 @@ internal sealed class CheckText(CheckOutcome outcome, bool verbose, Terminal ter
             terminal.Line($"far from the input each layer multiplies the gradient's norm by {Number(Math.Sqrt(point.Chi1))} ({point.Phase.ToString().ToLowerInvariant()} phase; theory)");
         }
     }
+
+    /// <summary>Recurrent layers, whose gradient has time to go back through beside depth.</summary>
 
     private static double[] Thin(double[] values) => values.Length <= MostBars ? values
         : [.. Enumerable.Range(0, MostBars).Select(i => values[(int)Math.Round(i * (values.Length - 1.0) / (MostBars - 1))])];

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Fathom.Compute;
 using Fathom.Diagnosis;
 using Fathom.Diagnosis.Preflight;
 using Fathom.Theory;
@@ -17,6 +18,8 @@ internal static class PreflightJson
             ["theory"] = Theory(outcome.Prediction.Depth),
             ["measured"] = report is null ? null : Measured(report),
             ["layers"] = Layers(outcome),
+            ["recurrent"] = new JsonArray([.. outcome.Prediction.Recurrent.Select(layer => (JsonNode)OverTime(layer))]),
+            ["precision"] = outcome.Precision is { } precision ? Precision(precision) : null,
             ["jacobian"] = new JsonArray([.. (report?.Spectrum ?? []).Select(range => (JsonNode)Range(range))]),
             ["correlations"] = report?.Correlations is { } correlations ? Correlations(correlations) : null,
             ["learning_rate_range"] = outcome.Range is { } test ? Test(test) : null,
@@ -39,8 +42,51 @@ internal static class PreflightJson
             ["phase"] = point.Phase.ToString().ToLowerInvariant(),
             ["length_scale"] = Number(point.LengthScale),
             ["correlation_scale"] = Number(point.CorrelationScale),
+            ["gradient_scale"] = Number(point.GradientScale),
+            ["weight_variance"] = Number(point.WeightVariance),
+            ["bias_variance"] = Number(point.BiasVariance),
+        },
+        ["nearest_critical"] = depth.NearestCritical is not { } critical ? null : new JsonObject
+        {
+            ["weight_variance"] = Number(critical.WeightVariance),
+            ["bias_variance"] = Number(critical.BiasVariance),
+            ["q"] = Number(critical.Length),
         },
     };
+
+    private static JsonObject OverTime(RecurrentPrediction layer) => new()
+    {
+        ["layer"] = layer.Layer.Name,
+        ["steps"] = layer.Steps,
+        ["factor_per_step"] = Number(layer.FactorPerStep),
+        ["memory_steps"] = Number(layer.MemoryTime),
+        ["decades_lost"] = Number(layer.DecadesLost),
+        ["carry"] = Number(layer.Carry),
+        ["from_last_log10"] = Decades(layer.Log10FromLast),
+        ["from_all_log10"] = Decades(layer.Log10FromAll),
+        ["gradient_log10"] = Decades(layer.Log10Gradients),
+    };
+
+    private static JsonArray Decades(IEnumerable<double> decades) => new([.. decades.Select(number => Number(number))]);
+
+    private static JsonObject Precision(PrecisionForecast precision)
+    {
+        JsonObject formats = [];
+        foreach (NumberFormat format in NumberFormat.All)
+        {
+            if (precision.Worst(format) is { } worst)
+            {
+                formats[format.Name] = new JsonObject
+                {
+                    ["layer"] = worst.Layer.Layer.Name,
+                    ["flushed"] = Number(worst.Shares.Flushed),
+                    ["subnormal"] = Number(worst.Shares.Subnormal),
+                    ["overflow"] = Number(worst.Shares.Overflow),
+                };
+            }
+        }
+        return new JsonObject { ["fp16_loss_scale"] = Number(precision.RecommendedLossScale()), ["gradients"] = formats };
+    }
 
     private static JsonObject Measured(PreflightReport report) => new()
     {
@@ -71,10 +117,10 @@ internal static class PreflightJson
                 ["source"] = outcome.Prediction[layer.Layer].Source.ToString().ToLowerInvariant(),
                 ["factor"] = Number(layer.Factor),
                 ["gradient"] = Compared(found?.Gradient, layer.Log10GradientNorm, layer.LogDeviation),
-                ["signal"] = Compared(found?.Signal, Math.Log10(layer.PreActivation.SecondMoment) / 2, 0),
+                ["signal"] = Compared(found?.Signal, Math.Log10(layer.PreActivation.SecondMoment) / 2, layer.SignalDeviation),
                 ["mean"] = found is null ? null : Number(found.Mean),
                 ["variance"] = found is null ? null : Number(found.Variance),
-                ["weight_gradient"] = Compared(found?.Weights?.Gradient, layer.Log10WeightGradient, 0),
+                ["weight_gradient"] = Compared(found?.Weights?.Gradient, layer.Log10WeightGradient, layer.WeightGradientDeviation),
                 ["gradient_norm_log10"] = found is null ? null : Number(found.GradientNorm),
                 ["weight_norm"] = found?.Weights is { } weights ? Number(weights.Norm) : null,
                 ["first_update"] = found?.Weights is { } moved ? Number(moved.RelativeUpdate) : null,

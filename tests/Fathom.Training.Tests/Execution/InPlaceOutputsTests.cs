@@ -1,0 +1,131 @@
+using Fathom.Compute;
+using Fathom.Graphs;
+using Fathom.Graphs.Initializers;
+using Fathom.Graphs.Ops;
+using Fathom.Training.Execution;
+using Fathom.Training.Losses;
+
+namespace Fathom.Training.Tests.Execution;
+
+public sealed class InPlaceOutputsTests
+{
+    private readonly GraphBuilder builder = new();
+    private readonly Value x;
+    private readonly Value dense;
+
+    public InPlaceOutputsTests()
+    {
+        x = builder.Input("x", new TensorType(Shape.OfSamples(6)));
+        dense = builder.Layer(new Dense(6), "dense", [x]);
+    }
+
+    [Fact]
+    public void TheLastReaderWritesWhereItReads()
+    {
+        Value relu = builder.Layer(new Relu(), "relu", [dense]);
+        Value tanh = builder.Layer(new Tanh(), "tanh", [relu]);
+        Assert.Equal(dense, MemoryOf(relu));
+        Assert.Equal(dense, MemoryOf(tanh));
+    }
+
+    [Fact]
+    public void WhatIsReadLaterStaysAsItIs()
+    {
+        Value relu = builder.Layer(new Relu(), "relu", [dense]);
+        Value sum = builder.Layer(new Add(), "sum", [dense, relu]);
+        Assert.Equal(relu, MemoryOf(relu));
+        Assert.Equal(dense, MemoryOf(sum));
+    }
+
+    [Fact]
+    public void WhatAViewLooksAtIsReadWithTheView()
+    {
+        Value view = builder.Layer(new Reshape([2, 3]), "view", [dense]);
+        Value relu = builder.Layer(new Relu(), "relu", [dense]);
+        builder.Layer(new Flatten(), "flat", [builder.Layer(new Tanh(), "tanh", [view])]);
+        Assert.Equal(relu, MemoryOf(relu));
+    }
+
+    [Fact]
+    public void OneThatIsReadTwiceAtATimeStaysAsItIs()
+    {
+        Value twice = builder.Layer(new Add(), "twice", [dense, dense]);
+        Assert.Equal(twice, MemoryOf(twice));
+        Value other = builder.Layer(new Dense(6), "other", [x]);
+        Value relu = builder.Layer(new Relu(), "relu", [other]), tanh = builder.Layer(new Tanh(), "tanh", [other]);
+        Assert.Equal(relu, MemoryOf(relu, together: [relu, tanh]));
+        Assert.Equal(tanh, MemoryOf(tanh, together: [relu, tanh]));
+    }
+
+    [Fact]
+    public void InputsParametersAndWantedValuesStayAsTheyAre()
+    {
+        Value parameter = builder.Parameter("p", Shape.Of(6), ConstantInitializer.Ones);
+        Value ofParameter = builder.Layer(new Relu(), "of_parameter", [parameter]);
+        Value ofInput = builder.Layer(new Relu(), "of_input", [x]);
+        Value ofWanted = builder.Layer(new Relu(), "of_wanted", [dense]);
+        Assert.Equal(ofParameter, MemoryOf(ofParameter));
+        Assert.Equal(ofInput, MemoryOf(ofInput));
+        Assert.Equal(ofWanted, MemoryOf(ofWanted, wanted: dense));
+    }
+
+    [Fact]
+    public void WhatIsMeasuredLaterStaysUntilThen()
+    {
+        Value relu = builder.Layer(new Relu(), "relu", [dense]);
+        Assert.Equal(relu, MemoryOf(relu, measuredLate: dense));
+    }
+
+    /// <summary>A residual network, whose additions, ReLUs and normalizations all write in place somewhere.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void TheResultsAreThoseOfMemoryThatIsKept(int threads)
+    {
+        NetworkCursor network = Network.Input(4, 8, 8).Conv2d(8, 3, 1, 1).BatchNorm().Relu();
+        for (int block = 0; block < 2; block++)
+        {
+            NetworkCursor inner = network.Conv2d(8, 3, 1, 1).BatchNorm().Relu().Conv2d(8, 3, 1, 1).BatchNorm();
+            network = inner.Then(new Add(), null, null, network).Relu();
+        }
+        TrainingGraph graph = TrainingGraph.Build(network.GlobalAvgPool().Dense(3).Build(), new MeanSquaredError());
+        Value[] all = [.. graph.Graph.Nodes.SelectMany(node => node.Outputs.Select((_, output) => new Value(node, output)))];
+        using WorkerPool pool = new(threads);
+        using ParameterStore<float> reusedStore = new(graph.Graph), keptStore = new(graph.Graph);
+        reusedStore.Initialize(1);
+        keptStore.Initialize(1);
+        using ExecutionPlan<float> reused = ExecutionPlan<float>.Create(graph.Graph, 5, reusedStore, pool, [graph.Loss, graph.Prediction], graph.ParameterGradients);
+        using ExecutionPlan<float> kept = ExecutionPlan<float>.Create(graph.Graph, 5, keptStore, pool, all, graph.ParameterGradients);
+        foreach (ExecutionPlan<float> plan in new[] { reused, kept })
+        {
+            RandomFill.Normal(new RandomKey(1, 1, 0), 0f, 1f, plan.Real(graph.Input));
+            RandomFill.Normal(new RandomKey(1, 2, 0), 0f, 1f, plan.Real(graph.Target));
+            plan.Run(training: true, 1, 0);
+            plan.Run(training: true, 1, 1);
+        }
+        Assert.Equal(PlanBuilderTests.Bits(kept.Real(graph.Prediction)), PlanBuilderTests.Bits(reused.Real(graph.Prediction)));
+        Assert.Equal(PlanBuilderTests.Bits(keptStore.Gradients), PlanBuilderTests.Bits(reusedStore.Gradients));
+        Assert.Equal(PlanBuilderTests.Bits(keptStore.Values), PlanBuilderTests.Bits(reusedStore.Values));
+        Assert.Contains(reusedStore.Gradients.Span.ToArray(), element => element != 0);
+    }
+
+    private Value MemoryOf(Value value, Value? wanted = null, Value? measuredLate = null, Value[]? together = null)
+    {
+        Graphs.Graph graph = builder.Build(value);
+        Node[] schedule = [.. graph.Nodes];
+        int first = together is null ? -1 : together.Min(node => Array.IndexOf(schedule, node.Node));
+        int TurnOf(int place) => together is not null && together.Contains(schedule[place].Output) ? first : schedule[place].Op is Source ? -1 : place;
+        Dictionary<Value, int> lastRead = [];
+        for (int place = schedule.Length - 1; place >= 0; place--)
+        {
+            foreach (Value input in schedule[place].Inputs)
+            {
+                int use = schedule[place].Op.IsView ? lastRead.GetValueOrDefault(schedule[place].Output, TurnOf(place)) : TurnOf(place);
+                lastRead[input] = Math.Max(use, lastRead.GetValueOrDefault(input, 0));
+            }
+        }
+        InPlaceOutputs inPlace = new(schedule, 4, TurnOf, place => schedule[place] == measuredLate?.Node ? place + 1 : -1, lastRead,
+            candidate => candidate.Node.Op is not Source && candidate != wanted, candidate => candidate.Node.Op is not Source);
+        return inPlace.MemoryOf(value);
+    }
+}
