@@ -36,9 +36,10 @@ public static class CauseChain
         List<Finding> open = [.. measured];
         foreach (Finding early in before.Where(finding => finding.Severity != Severity.Info))
         {
-            // A warning beforehand becomes the cause once training shows that the network is sick of it.
-            bool proven = sick is not null && Roots.Contains(early.Cause) && measured.Any(finding => Explains(early, finding));
-            open.Add(proven ? early with { Severity = Severity.Error, Step = sick!.Step } : early);
+            // What looked wrong beforehand is the cause once training shows that the network is sick of it, and no more than
+            // a warning as long as the network learns in spite of it.
+            bool proven = sick is not null && Roots.Contains(early.Cause) && Explains(early, sick);
+            open.Add(early with { Severity = proven ? Severity.Error : Severity.Warning, Step = proven ? sick!.Step : early.Step });
         }
         List<Finding> linked = [];
         foreach (Finding root in open.Where(finding => finding.Severity == Severity.Error).OrderBy(finding => Rank(finding.Cause)).ThenByDescending(finding => finding.Confidence))

@@ -10,11 +10,14 @@ namespace Fathom.Diagnosis.Causation;
 /// </summary>
 internal static class Suspects
 {
-    /// <summary>log10: weights of three times their initial norm or a third of it.</summary>
+    /// <summary>log10: weights of three times their initial norm.</summary>
     private const double Grown = 0.5;
 
-    /// <summary>log10 ‖Δw‖/‖w‖ of a step that is too long, and of one that is too short.</summary>
-    private const double Long = -1.6, Short = -3.7;
+    /// <summary>log10 ‖Δw‖/‖w‖ of a step that is too long.</summary>
+    private const double Long = -1.6;
+
+    /// <summary>Share of its weights by which a layer cannot move in the whole run even if each step goes the same way.</summary>
+    private const double Reach = 0.4;
 
     /// <summary>Decades of the gradient over depth or time.</summary>
     private const double Decades = 3;
@@ -25,7 +28,6 @@ internal static class Suspects
     [
         NothingComesBack(observation),
         Blown(observation),
-        Decayed(observation),
         OverTime(observation, grows: true),
         Saturated(observation),
         Dead(observation),
@@ -55,17 +57,6 @@ internal static class Suspects
                 ? $"the steps have blown the weights of {Span(blown)} up to {Number(Math.Pow(10, most))} times their initial norm; lower the learning rate ({Number(observation.Step.LearningRate)}) or clip the gradient"
                 : $"weights blown up: the largest growth is ×{Number(Math.Pow(10, most))}",
             [.. blown.Select(layer => layer.Layer.Name)], ["learning_rate", "clip_norm", "optimizer"]);
-    }
-
-    private static Suspicion Decayed(Observation observation)
-    {
-        LayerTrace[] shrunk = [.. observation.Layers.Where(layer => layer.LogGrowth < -Grown)];
-        double least = observation.Layers.Select(layer => layer.LogGrowth).Where(double.IsFinite).DefaultIfEmpty(0).Min();
-        bool most = 2 * shrunk.Length >= observation.Layers.Count;
-        return new(Causes.Other, most,
-            most ? $"the weights of {Span(shrunk)} have shrunk to {Number(Math.Pow(10, least))} of their initial norm: weight decay or regularization outweighs the loss; lower it"
-                : $"weight decay: no more than {shrunk.Length} layer(s) have shrunk to a third",
-            [.. shrunk.Select(layer => layer.Layer.Name)], ["regularization", "optimizer"]);
     }
 
     private static Suspicion Saturated(Observation observation)
@@ -122,10 +113,10 @@ internal static class Suspects
 
     private static Suspicion TooShort(Observation observation)
     {
-        double typical = Typical(observation);
-        return new(Causes.LearningRateTooSmall, typical < Short,
-            typical < Short ? $"a step changes the weights by only {Number(Math.Pow(10, typical))}, where 1e-3 is healthy; raise the learning rate ({Number(observation.Step.LearningRate)})"
-                : $"learning rate too small: a step changes the weights by {Number(Math.Pow(10, typical))}",
+        double step = Math.Pow(10, Typical(observation)), reach = step * observation.TotalSteps;
+        return new(Causes.LearningRateTooSmall, reach < Reach,
+            reach < Reach ? $"a step changes the weights by only {Number(step)}, by {Percent(reach)} in the whole run even if all went the same way; raise the learning rate ({Number(observation.Step.LearningRate)})"
+                : $"learning rate too small: the run's steps can move the weights by {Percent(Math.Min(reach, 100))}",
             [], ["learning_rate", "optimizer"]);
     }
 
@@ -135,9 +126,5 @@ internal static class Suspects
         return layer.MeanLogGradients[layer.MeanLogGradients.Count - 1 - read] - layer.MeanLogGradients[read];
     }
 
-    private static double Typical(Observation observation)
-    {
-        double[] updates = [.. observation.Layers.Select(layer => layer.LogRelativeUpdate).Where(double.IsFinite).Order()];
-        return updates.Length == 0 ? -3 : updates[updates.Length / 2];
-    }
+    private static double Typical(Observation observation) => double.IsNaN(observation.TypicalLogUpdate) ? -3 : observation.TypicalLogUpdate;
 }

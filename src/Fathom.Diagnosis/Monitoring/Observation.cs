@@ -50,6 +50,15 @@ public sealed class Observation
     /// <summary>Share of the run's steps that are done, in (0, 1].</summary>
     public double Progress => (Step.Step + 1.0) / Math.Max(1, TotalSteps);
 
+    /// <summary>A constant prediction's loss, or, where that is not known, the first.</summary>
+    public double ReferenceLoss => double.IsNaN(ConstantLoss) ? FirstLoss : ConstantLoss;
+
+    /// <summary>log10 of ‖Δw‖/‖w‖ of the layer in the middle; NaN if no layer is measured.</summary>
+    public double TypicalLogUpdate => Median(layer => layer.LogRelativeUpdate);
+
+    /// <summary>log10 of the growth of weights since the start, of the layer in the middle; NaN if all began at 0.</summary>
+    public double TypicalLogGrowth => Median(layer => layer.LogGrowth);
+
     /// <summary>Findings that hold now.</summary>
     public IReadOnlyList<Finding> Open { get; internal set; } = [];
 
@@ -99,6 +108,12 @@ public sealed class Observation
 
     /// <summary>Slope and fit of log10 gradient norm over depth.</summary>
     public DepthFit GradientOverDepth => DepthFit.Of(Layers);
+
+    private double Median(Func<LayerTrace, double> of)
+    {
+        double[] numbers = [.. Layers.Select(of).Where(double.IsFinite).Order()];
+        return numbers.Length == 0 ? double.NaN : numbers[numbers.Length / 2];
+    }
 
     /// <summary>A plan keeps the graph's own order of nodes, so that a node's place there says when it runs.</summary>
     private static int[] InOrderOfExecution(TrainingSession session)

@@ -31,14 +31,14 @@ public sealed class LearningRateTooLarge : Rule
 
     public override Finding? Inspect(Observation observation)
     {
-        double[] updates = [.. observation.Layers.Select(layer => layer.LogRelativeUpdate).Where(double.IsFinite).Order()];
-        double reference = double.IsNaN(observation.ConstantLoss) ? observation.FirstLoss : observation.ConstantLoss;
-        if (updates.Length == 0 || observation.Progress < Start || updates[updates.Length / 2] < Large || observation.Losses.Since(0.5) < Flat || observation.Loss < Learnt * reference)
+        double update = observation.TypicalLogUpdate;
+        // Where decay has eaten the weights up, any step is large beside them.
+        if (!(update >= Large) || observation.Progress < Start || observation.Losses.Since(0.5) < Flat || observation.Loss < Learnt * observation.ReferenceLoss || observation.TypicalLogGrowth < WeightDecayDominates.Shrunk)
         {
             return null;
         }
         LayerTrace[] jumping = [.. observation.Layers.Where(layer => layer.LogRelativeUpdate >= Large)];
-        double typical = Math.Pow(10, updates[updates.Length / 2]);
+        double typical = Math.Pow(10, update);
         return new Finding
         {
             Rule = Id,
@@ -47,7 +47,7 @@ public sealed class LearningRateTooLarge : Rule
             Cause = Causes.LearningRateTooLarge,
             Layers = [.. jumping.Select(layer => layer.Layer.Name)],
             Step = observation.Step.Step,
-            Confidence = Math.Round(Math.Min(0.95, 0.75 + 0.4 * (updates[updates.Length / 2] - Large)), 3),
+            Confidence = Math.Round(Math.Min(0.95, 0.75 + 0.4 * (update - Large)), 3),
             Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
                 .Add("typical_relative_update", new Evidence(typical, 1e-3))
                 .Add("loss_since_half_time", new Evidence(observation.Losses.Since(0.5), Flat)),

@@ -43,6 +43,7 @@ public static class RuleCatalog
         new LearningRateTooSmall(),
         new SymmetricUnits(),
         new LearningRateTooLarge(),
+        new WeightDecayDominates(),
         new NotLearning(),
     ];
 }
