@@ -156,7 +156,7 @@ public sealed class MonitorTests : IDisposable
         RunOutcome outcome = FaultyData.Run(model, FaultyData.Regression(input: 3e38f, target: 100));
 
         Assert.Equal((RunStatus.Completed, 3), (outcome.Status, (int)outcome.Steps));
-        Assert.Contains(outcome.Findings, finding => finding.Rule == "FTH005");
+        Assert.Contains(outcome.Findings.Flat(), finding => finding.Rule == "FTH005");
         outcome = FaultyData.Run(model with { Plan = model.Plan with { Clipping = null } }, FaultyData.Regression(input: 3e38f, target: 100));
         Assert.Equal(RunStatus.Diverged, outcome.Status);
     }

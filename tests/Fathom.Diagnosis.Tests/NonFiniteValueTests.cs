@@ -86,5 +86,5 @@ public sealed class NonFiniteValueTests
 
     private static Graph Healthy() => Network.Input(8).Dense(16, VarianceScaling.HeNormal).Relu().Dense(1, VarianceScaling.XavierNormal).Build();
 
-    private static Finding Of(RunOutcome outcome) => Assert.Single(outcome.Findings, finding => finding.Rule == "FTH005");
+    private static Finding Of(RunOutcome outcome) => Assert.Single(outcome.Findings.Flat(), finding => finding.Rule == "FTH005");
 }

@@ -152,14 +152,25 @@ public sealed class RuleTests
     }
 
     [Fact]
-    public void ANetworkThatDoesNotLearnForNoSingleReasonIsCalledAllTheSame()
+    public void DecayThatOutweighsTheLossIsNoLearningRate()
     {
-        // Weight decay outweighs the loss: the gradient is sound over depth, nothing is saturated or dead.
+        // Steps are large beside weights that have shrunk to nothing.
         ModelDefinition model = SickNetworks.Chain(2, net => net.Tanh(), VarianceScaling.XavierNormal, epochs: 10, optimizer: new Sgd(0.05, 0.9, WeightDecay: 0.3));
-        Finding finding = Only(SickNetworks.Run(model), "FTH032");
+        RunOutcome outcome = SickNetworks.Run(model);
+        Finding finding = Only(outcome, "FTH033");
 
-        Assert.Contains("decay", finding.Explanation);
-        Assert.NotEmpty(finding.RuledOut);
+        Assert.InRange(finding.Evidence["weights_over_initial"].Measured, 0, 0.32);
+        Assert.DoesNotContain(outcome.Findings.Flat(), other => other.Cause == Causes.LearningRateTooLarge);
+    }
+
+    [Fact]
+    public void ANetworkThatDoesNotLearnForNoMeasuredReasonIsAWarningThatSaysWhatWasRuledOut()
+    {
+        Graph network = Network.Input(8).Dense(4, VarianceScaling.HeNormal).Relu().Dense(1, VarianceScaling.XavierNormal).Build();
+        Finding finding = Assert.Single(FaultyData.Run(FaultyData.Model(network, new Sgd(0.05), epochs: 30, batch: 16), FaultyData.Regression()).Findings, finding => finding.Rule == "FTH032");
+
+        Assert.Equal((Severity.Warning, Causes.Other), (finding.Severity, finding.Cause));
+        Assert.True(finding.RuledOut.Length >= 8, string.Join('|', finding.RuledOut));
     }
 
     [Fact]

@@ -73,13 +73,13 @@ public sealed class SeverityTests
     public void ARateThatIsTooLargeIsToldFromExplosionOverDepth()
     {
         ModelDefinition deep = SickNetworks.Chain(3, net => net.Tanh(), VarianceScaling.XavierNormal, rate: 300);
-        Finding finding = Assert.Single(SickNetworks.Run(deep).Findings, finding => finding.Rule == "FTH002");
+        Finding finding = Assert.Single(SickNetworks.Run(deep).Findings.Flat(), finding => finding.Rule == "FTH002");
         Assert.Equal(Causes.LearningRateTooLarge, finding.Cause);
         Assert.Contains("The rate (300) is too large", finding.Explanation);
 
         // Two layers have no line over depth, and so nothing is ruled out by one.
         ModelDefinition shallow = SickNetworks.Chain(1, net => net.Tanh(), VarianceScaling.XavierNormal, rate: 300);
-        finding = Assert.Single(SickNetworks.Run(shallow).Findings, finding => finding.Rule == "FTH002");
+        finding = Assert.Single(SickNetworks.Run(shallow).Findings.Flat(), finding => finding.Rule == "FTH002");
         Assert.Equal((Causes.LearningRateTooLarge, 0), (finding.Cause, finding.RuledOut.Length));
     }
 

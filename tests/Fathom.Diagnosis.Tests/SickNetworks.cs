@@ -29,3 +29,9 @@ internal static class SickNetworks
         return run.Outcome();
     }
 }
+
+/// <summary>Findings without regard to which of them explains which.</summary>
+internal static class FindingLists
+{
+    public static IEnumerable<Finding> Flat(this IEnumerable<Finding> findings) => findings.SelectMany(finding => finding.Consequences.Prepend(finding));
+}

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Fathom.Diagnosis.Rules;
 
 namespace Fathom.Diagnosis.Causation;
 
@@ -8,9 +9,13 @@ namespace Fathom.Diagnosis.Causation;
 /// </summary>
 public static class CauseChain
 {
+    /// <summary>Stands for <see cref="WeightDecayDominates"/>, whose cause has no word of its own.</summary>
+    private const string Decay = "decay";
+
     /// <summary>What each cause can bring about, itself not among it.</summary>
     private static readonly Dictionary<string, ImmutableArray<string>> Effects = new()
     {
+        [Decay] = [Causes.Vanishing, Causes.DeadRelu, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Other],
         [Causes.WrongOutputOrLoss] = [Causes.LearningRateTooSmall, Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.Numerical, Causes.Other],
         [Causes.UnscaledInput] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
         [Causes.BadInitialization] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooSmall, Causes.Other],
@@ -42,7 +47,7 @@ public static class CauseChain
             open.Add(early with { Severity = proven ? Severity.Error : Severity.Warning, Step = proven ? sick!.Step : early.Step });
         }
         List<Finding> linked = [];
-        foreach (Finding root in open.Where(finding => finding.Severity == Severity.Error).OrderBy(finding => Rank(finding.Cause)).ThenByDescending(finding => finding.Confidence))
+        foreach (Finding root in open.Where(finding => finding.Severity == Severity.Error).OrderBy(finding => Rank(KindOf(finding))).ThenByDescending(finding => finding.Confidence))
         {
             int at = linked.FindIndex(other => Explains(other, root));
             if (at < 0)
@@ -58,7 +63,9 @@ public static class CauseChain
     }
 
     private static bool Explains(Finding cause, Finding effect) =>
-        cause.Rule != effect.Rule && (cause.Cause == effect.Cause || (Effects.TryGetValue(cause.Cause, out ImmutableArray<string> effects) && effects.Contains(effect.Cause)));
+        cause.Rule != effect.Rule && (cause.Cause == effect.Cause || (Effects.TryGetValue(KindOf(cause), out ImmutableArray<string> effects) && effects.Contains(effect.Cause)));
+
+    private static string KindOf(Finding finding) => finding.Rule == WeightDecayDominates.RuleId ? Decay : finding.Cause;
 
     private static int Rank(string cause)
     {

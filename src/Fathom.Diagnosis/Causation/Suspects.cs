@@ -17,7 +17,7 @@ internal static class Suspects
     private const double Long = -1.6;
 
     /// <summary>Share of its weights by which a layer cannot move in the whole run even if each step goes the same way.</summary>
-    private const double Reach = 0.4;
+    private const double Reach = 0.2;
 
     /// <summary>Decades of the gradient over depth or time.</summary>
     private const double Decades = 3;

@@ -50,7 +50,8 @@ public sealed class NotLearning : Rule
         {
             Rule = Id,
             Problem = Problem,
-            Severity = Severity.Error,
+            // Data without anything to learn look like this too; only a measured cause makes it the network's fault.
+            Severity = first.Supported && first.Cause != Causes.Other ? Severity.Error : Severity.Warning,
             Cause = first.Cause,
             Layers = first.Layers,
             Step = observation.Step.Step,

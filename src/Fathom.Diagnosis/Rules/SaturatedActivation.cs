@@ -15,6 +15,12 @@ public sealed class SaturatedActivation : Rule
     /// <summary>Share of outputs; at a half, the layer's mean squared slope has fallen by half or more.</summary>
     internal const double Share = 0.5;
 
+    /// <summary>log10 of a layer's weights over their initial norm at which steps have driven it into saturation: twice.</summary>
+    private const double Grown = 0.3;
+
+    /// <summary>log10 ‖Δw‖/‖w‖ of steps that do; 25 times the healthy 1e-3.</summary>
+    private const double Violent = -1.6;
+
     public override string Id => "FTH003";
 
     public override string Problem => "saturated activation";
@@ -33,13 +39,14 @@ public sealed class SaturatedActivation : Rule
         bool hurts = blocking * 2 >= observation.Layers.Count || observation.Layers[0].LogRelativeUpdate < -5;
         double expected = observation.Prediction?.Depth.Layers.FirstOrDefault(layer => layer.Activation == worst.Activation)?.SaturatedShare ?? double.NaN;
         bool fromStart = expected > Share / 2;
+        bool driven = !fromStart && (observation.Layers.Any(layer => layer.LogGrowth > Grown) || observation.TypicalLogUpdate > Violent);
         string bypass = blocking == 0 ? " Residual connections carry the gradient past." : "";
         return new Finding
         {
             Rule = Id,
             Problem = Problem,
             Severity = hurts && !observation.LossFalls ? Severity.Error : Severity.Warning,
-            Cause = Causes.Saturation,
+            Cause = driven ? Causes.LearningRateTooLarge : Causes.Saturation,
             Layers = [.. saturated.Select(layer => layer.Activation!.Name)],
             Step = observation.Step.Step,
             Confidence = Math.Round(0.6 + 0.35 * (worst.Saturated - Share) / (1 - Share), 3),

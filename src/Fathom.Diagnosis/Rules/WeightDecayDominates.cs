@@ -16,7 +16,9 @@ public sealed class WeightDecayDominates : Rule
     /// <summary>Share of a constant prediction's loss above which nothing of use has been learnt.</summary>
     private const double Standing = 0.8;
 
-    public override string Id => "FTH033";
+    internal const string RuleId = "FTH033";
+
+    public override string Id => RuleId;
 
     public override string Problem => "weight decay outweighs the loss";
 
