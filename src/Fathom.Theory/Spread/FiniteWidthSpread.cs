@@ -324,7 +324,12 @@ internal sealed class FiniteWidthSpread
 
     private ActivationNoise Noise(NodePrediction prediction)
     {
-        Activation activation = (Activation)prediction.Node.Op;
+        Activation activation = prediction.Node.Op switch
+        {
+            PRelu prelu => prelu.AtInitialization,
+            RRelu rrelu => rrelu.InEvaluation,
+            Op op => (Activation)op,
+        };
         Moments x = Inputs(prediction.Node)[0];
         var key = (activation, Round(x.Mean), Round(x.Variance));
         if (!activations.TryGetValue(key, out ActivationNoise known))
