@@ -92,6 +92,7 @@ internal sealed class ForwardSweep
         Source => Given(node),
         { IsLoss: true } => new(node, PredictionSource.Loss, Repeat(node, new Moments(double.NaN, double.NaN, double.NaN)), NoFactors(node), null),
         RecurrentLayer => RecurrentSweep.Forward(node, Inputs(node)) ?? BySampling(node, null),
+        BatchNorm when rules.OfNormalizedActivation(node, nodes, options.BatchSize) is { } found => ByRule(node, found.Rule) with { SlopeShare = found.SlopeShare },
         { Moments: { } rule } => ByRule(node, rule),
         Activation activation when node.Inputs.Length == 1 && streams.Below(node) is { } elements => OfStream(node, activation, elements),
         Activation activation when node.Inputs.Length == 1 => ByQuadrature(node, Integrate(activation, Inputs(node)[0], SphereOf(node.Inputs[0]))),
