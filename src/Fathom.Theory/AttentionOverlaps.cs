@@ -19,7 +19,10 @@ internal sealed class AttentionOverlaps
 {
     private const int Numbers = 1 << 14, LeastRows = 16;
 
-    private readonly Dictionary<(int, double, double), AttentionOverlap> known = [];
+    /// <summary>Points per octave of τ², and per unit of correlation, at which rows are drawn; between them ln is interpolated.</summary>
+    private const int PerOctave = 4, PerUnit = 8;
+
+    private readonly Dictionary<(int Keys, int Variance, int Correlation), AttentionOverlap> known = [];
     private readonly Dictionary<int, double[]> draws = [];
 
     /// <param name="keys">Keys S that a row sees; at least 1.</param>
@@ -31,32 +34,55 @@ internal sealed class AttentionOverlaps
         {
             return new AttentionOverlap(1, 0);
         }
-        var key = (keys, Rounded(variance), Math.Round(Math.Clamp(correlation, -1, 1), 3));
-        if (!known.TryGetValue(key, out AttentionOverlap overlap))
+        if (!(variance > 1e-6))
         {
-            known[key] = overlap = Draw(key.keys, Math.Sqrt(key.Item2), key.Item3);
+            return new AttentionOverlap(1.0 / keys, (1 - 1.0 / keys) / keys);
         }
-        return overlap;
+        double octave = Math.Log2(Math.Min(variance, 1e6)) * PerOctave, unit = Math.Clamp(correlation, -1, 1) * PerUnit;
+        (int low, int left) = ((int)Math.Floor(octave), (int)Math.Floor(unit));
+        AttentionOverlap Along(int point) => unit == left ? At(keys, point, left) : Mix(At(keys, point, left), At(keys, point, left + 1), unit - left);
+        return octave == low ? Along(low) : Mix(Along(low), Along(low + 1), octave - low);
     }
 
-    /// <summary>Three digits: a deep network then meets the same scores again.</summary>
-    private static double Rounded(double variance)
+    /// <summary>The same for 1, 2, … keys, interpolated as powers of their number between 1, 2, 3, 4, 6, 8, 12, 16, …</summary>
+    public AttentionOverlap[] Curve(int most, double variance, double correlation)
     {
-        if (!(variance > 1e-12))
+        AttentionOverlap[] curve = new AttentionOverlap[most];
+        (int low, int high) = (1, 1);
+        (AttentionOverlap first, AttentionOverlap second) = (Of(1, variance, correlation), Of(1, variance, correlation));
+        for (int count = 1; count <= most; count++)
         {
-            return 0;
+            if (count > high)
+            {
+                int power = 1 << System.Numerics.BitOperations.Log2((uint)count - 1);
+                (low, first) = (high, second);
+                high = count <= 4 ? count : low == power ? power + power / 2 : 2 * power;
+                second = Of(high, variance, correlation);
+            }
+            curve[count - 1] = count == high ? second : Mix(first, second, Math.Log((double)count / low) / Math.Log((double)high / low));
         }
-        double unit = Math.Pow(10, Math.Floor(Math.Log10(variance)) - 2);
-        return Math.Min(1e6, Math.Round(variance / unit) * unit);
+        return curve;
+    }
+
+    private static AttentionOverlap Mix(AttentionOverlap a, AttentionOverlap b, double share)
+    {
+        return new AttentionOverlap(Between(a.Weights, b.Weights), Between(a.Scores, b.Scores));
+
+        double Between(double from, double to) => from > 0 && to > 0 ? Math.Exp((1 - share) * Math.Log(from) + share * Math.Log(to)) : (1 - share) * from + share * to;
+    }
+
+    private AttentionOverlap At(int keys, int variance, int correlation)
+    {
+        if (!known.TryGetValue((keys, variance, correlation), out AttentionOverlap overlap))
+        {
+            known[(keys, variance, correlation)] = overlap = Draw(keys, Math.Pow(2, variance / (2.0 * PerOctave)), (double)correlation / PerUnit);
+        }
+        return overlap;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private AttentionOverlap Draw(int keys, double deviation, double correlation)
     {
-        if (deviation == 0)
-        {
-            return new AttentionOverlap(1.0 / keys, (1 - 1.0 / keys) / keys);
-        }
         int rows = Math.Max(LeastRows, Numbers / keys);
         double[] numbers = Gaussians(keys, rows);
         double rest = Math.Sqrt(Math.Max(0, 1 - correlation * correlation));

@@ -18,6 +18,9 @@ internal sealed class AttentionRule
     private readonly AttentionOverlaps overlaps;
     private readonly int heads, width, queries, keys, dataInputs, firstParameter;
     private readonly bool packed;
+    private Moments[]? lastInputs;
+    private Signals? lastSignals;
+    private (Moments[] Inputs, Moments Upstream, AttentionGradients Gradients)? last;
 
     public AttentionRule(Node node, AttentionOverlaps overlaps)
     {
@@ -53,11 +56,21 @@ internal sealed class AttentionRule
 
     private Signals Flow(MomentScope scope)
     {
+        // The same inputs are asked about for each parameter.
+        if (!ReferenceEquals(lastInputs, scope.Inputs) || lastSignals is null)
+        {
+            (lastInputs, lastSignals) = (scope.Inputs, Signal(scope));
+        }
+        return lastSignals;
+    }
+
+    private Signals Signal(MomentScope scope)
+    {
         Moments query = Normalized(Project(scope, 0, 0)), key = Normalized(Project(scope, KeyInput, 1)), value = Project(scope, ValueInput, 2);
         double variance = query.SecondMoment * Math.Max(0, key.SecondMoment - key.Product(MomentPair.Positions));
         double alike = value.Product(MomentPair.Positions), apart = Math.Max(0, value.SecondMoment - alike);
         double across = value.Product(MomentPair.Both), samples = Math.Max(0, value.Product(MomentPair.Samples) - across);
-        ImmutableArray<double> rows = OwnRows(variance);
+        ImmutableArray<double> rows = [.. OwnRows(variance).Select(row => row.Weights)];
         double own = rows.Average();
         PositionMoments positions = PositionMoments.Of([1], [[.. rows.Select(row => alike + apart * row)]], 1, 1);
         // Dropped weights are independent: E[Σ a²] grows by 1/keep for all that the values are, pairs keep their mean.
@@ -94,32 +107,18 @@ internal sealed class AttentionRule
         return x with { SecondMoment = x.SecondMoment / (x.SecondMoment + op.NormEps) };
     }
 
-    /// <summary>E[Σ a²] by query: all alike, or with 1, 2, … keys to see.</summary>
-    private ImmutableArray<double> OwnRows(double variance)
+    /// <summary>What a query's row has in common with itself: all alike, or with 1, 2, … keys to see.</summary>
+    private AttentionOverlap[] OwnRows(double variance)
     {
-        double[] rows = new double[queries];
-        for (int i = 0; i < queries; i++)
+        if (!op.Causal)
         {
-            rows[i] = ByKeys(Seen(i), seen => overlaps.Of(seen, variance, 1).Weights);
+            return [.. Enumerable.Repeat(overlaps.Of(keys, variance, 1), queries)];
         }
-        return [.. rows];
+        AttentionOverlap[] curve = overlaps.Curve(keys, variance, 1);
+        return [.. Enumerable.Range(0, queries).Select(i => curve[Seen(i) - 1])];
     }
 
     private int Seen(int query) => op.Causal ? Math.Min(keys, query + 1) : keys;
-
-    /// <summary>A function of the number of keys, which goes like a power of it between 1, 2, 3, 4, 6, 8, 12, 16, …</summary>
-    private static double ByKeys(int count, Func<int, double> f)
-    {
-        if (count <= 4)
-        {
-            return f(count);
-        }
-        int power = 1 << System.Numerics.BitOperations.Log2((uint)count);
-        (int low, int high) = count < power + power / 2 ? (power, power + power / 2) : (power + power / 2, 2 * power);
-        double share = Math.Log((double)count / low) / Math.Log((double)high / low);
-        (double first, double second) = (f(low), f(high));
-        return count == low ? first : first > 0 && second > 0 ? Math.Exp((1 - share) * Math.Log(first) + share * Math.Log(second)) : (1 - share) * first + share * second;
-    }
 
     /// <summary>What the rows of two queries have in common, on average over the pairs; of causal ones the shorter row counts less.</summary>
     private AttentionOverlap Overlap(Moments query, Moments key, MomentPair pair, double variance)
@@ -132,14 +131,15 @@ internal sealed class AttentionRule
         {
             return overlaps.Of(keys, variance, correlation);
         }
+        AttentionOverlap[] curve = overlaps.Curve(keys, variance, correlation);
         double weights = 0, scores = 0, count = 0;
         for (int i = pair == MomentPair.Samples ? 0 : 1; i < queries; i++)
         {
             // Over the pairs whose longer row is that of query i; 2i of them if the two differ.
             double pairs = pair == MomentPair.Samples ? 1 : 2.0 * i;
             count += pairs;
-            weights += pairs * ByKeys(Seen(i), seen => overlaps.Of(seen, variance, correlation).Weights);
-            scores += pairs * ByKeys(Seen(i), seen => overlaps.Of(seen, variance, correlation).Scores);
+            AttentionOverlap row = curve[Seen(i) - 1];
+            (weights, scores) = (weights + pairs * row.Weights, scores + pairs * row.Scores);
         }
         return count > 0 ? new AttentionOverlap(weights / count, scores / count) : new AttentionOverlap(1, 0);
     }
@@ -182,13 +182,22 @@ internal sealed class AttentionRule
 
     private AttentionGradients Gradients(GradientMomentScope scope, Signals flow)
     {
+        if (last is not { } known || !ReferenceEquals(known.Inputs, scope.Inputs) || known.Upstream != scope.Upstream)
+        {
+            last = known = (scope.Inputs, scope.Upstream, Gradient(scope, flow));
+        }
+        return known.Gradients;
+    }
+
+    private AttentionGradients Gradient(GradientMomentScope scope, Signals flow)
+    {
         Moments upstream = scope.Upstream;
         (double t, double s) = (queries, keys);
         double head = node.Inputs[0].Shape[2].Size * scope.Inputs[OutWeight].SecondMoment; // E[g²] at a head's result
         (double r, double c, double b) = (upstream.CorrelationOf(MomentPair.Positions), upstream.Correlation, upstream.CorrelationOf(MomentPair.Both));
-        ImmutableArray<double> rows = OwnRows(flow.Variance);
+        AttentionOverlap[] rows = OwnRows(flow.Variance);
         ImmutableArray<double> arriving = upstream.Positions is { Profiles: [{ } profile] } && profile.Length == queries ? profile : [.. Enumerable.Repeat(1.0, queries)];
-        double own = rows.Zip(arriving, (row, share) => row * share).Average() / (1 - op.Dropout);
+        double own = rows.Zip(arriving, (row, share) => row.Weights * share).Average() / (1 - op.Dropout);
         AttentionOverlap positions = Overlap(flow.Query, flow.Key, MomentPair.Positions, flow.Variance);
         AttentionOverlap samples = Overlap(flow.Query, flow.Key, MomentPair.Samples, flow.Variance);
         AttentionOverlap both = Overlap(flow.Query, flow.Key, MomentPair.Both, flow.Variance);
@@ -207,7 +216,7 @@ internal sealed class AttentionRule
 
         // dS_ij = a_ij·(h_ij − Σ a·h) with h_ij = g_i·v_j, of whose d terms 1/√d of the scores leaves the mean.
         double differing = head * Math.Max(0, flow.Value.SecondMoment - flow.Value.Product(MomentPair.Positions));
-        double ownScores = ScoreRows(flow.Variance).Zip(arriving, (row, share) => row * share).Average() / (1 - op.Dropout);
+        double ownScores = rows.Zip(arriving, (row, share) => row.Scores * share).Average() / (1 - op.Dropout);
         double keysApart = Math.Max(0, flow.Key.SecondMoment - flow.Key.Product(MomentPair.Positions));
         double queryScale = NormScale(flow.Query, scope, 0), keyScale = NormScale(flow.Key, scope, KeyInput);
         double query = differing * ownScores * keysApart * queryScale;
@@ -219,18 +228,18 @@ internal sealed class AttentionRule
         return new AttentionGradients(atQuery, atKey, atValue);
     }
 
-    private ImmutableArray<double> ScoreRows(double variance) => [.. Enumerable.Range(0, queries).Select(i => ByKeys(Seen(i), seen => overlaps.Of(seen, variance, 1).Scores))];
-
     /// <summary>Where keys lie in the gradient: of causal ones the first are read by all queries, each with an even share.</summary>
     private ImmutableArray<double> KeyProfile(ImmutableArray<double> arriving)
     {
         double[] profile = new double[keys];
-        for (int i = 0; i < queries; i++)
+        double above = 0; // Σ over the queries that see a key of their gradient over the square of what they see
+        for (int i = queries - 1; i >= 0; i--)
         {
             int seen = Seen(i);
-            for (int j = 0; j < seen; j++)
+            above += arriving[i] / ((double)seen * seen);
+            for (int j = i == 0 ? 0 : Seen(i - 1); j < seen; j++)
             {
-                profile[j] += arriving[i] / ((double)seen * seen);
+                profile[j] = above;
             }
         }
         return [.. profile];

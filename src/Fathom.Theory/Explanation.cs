@@ -12,7 +12,7 @@ internal static class Explanation
         NodePrediction item = prediction[node];
         return item.Source switch
         {
-            PredictionSource.Quadrature => OfActivation(prediction, item),
+            PredictionSource.Quadrature when item.Node.Op is Activation => OfActivation(prediction, item),
             PredictionSource.Given => OfSource(prediction, item),
             PredictionSource.Loss => "a loss: theory starts the gradient at its input",
             _ when PropagationPrediction.WeightOf(node) is not null => OfWeights(prediction, item),

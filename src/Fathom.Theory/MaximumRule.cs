@@ -14,9 +14,10 @@ namespace Fathom.Theory;
 /// <param name="Positions">The output's positions, or null.</param>
 /// <param name="Activation">What was applied to the elements.</param>
 /// <param name="Elements">Moments of an element before that.</param>
-internal sealed record MaximumRule(int Count, bool Units, double Outputs, PositionMoments? Positions, Activation? Activation, Moments Elements)
+/// <param name="Pairs">Integrals over pairs that are known already, by count and correlation.</param>
+internal sealed record MaximumRule(int Count, bool Units, double Outputs, PositionMoments? Positions, Activation? Activation, Moments Elements,
+    Dictionary<(int, double), (double Covariance, double SamePlace)> Pairs)
 {
-    private readonly Dictionary<double, (double Covariance, double SamePlace)> pairs = [];
 
     public MomentRule Rule => new(_ => Forward(), (scope, _) => Share(scope)) { PullBack = (scope, _) => PullBack(scope) };
 
@@ -84,16 +85,16 @@ internal sealed record MaximumRule(int Count, bool Units, double Outputs, Positi
 
     private (double Covariance, double SamePlace) OfPairs(double correlation)
     {
-        double key = Math.Round(correlation, 6);
-        if (!pairs.TryGetValue(key, out (double, double) found))
+        (int, double Correlation) key = (Count, Math.Round(correlation, 5));
+        if (!Pairs.TryGetValue(key, out (double, double) found))
         {
-            pairs[key] = found = GaussianMaximum.OfPairs(Count, key);
+            Pairs[key] = found = GaussianMaximum.OfPairs(Count, key.Correlation);
         }
         return found;
     }
 
     /// <summary>The rule of a node that takes maxima, or null.</summary>
-    public static MaximumRule? Of(Node node, IReadOnlyDictionary<Node, NodePrediction> known)
+    public static MaximumRule? Of(Node node, IReadOnlyDictionary<Node, NodePrediction> known, Dictionary<(int, double), (double, double)> pairs)
     {
         if (node.Op is not (Maxout or MaxPool2d or MaxPool1d or GlobalMaxPool))
         {
@@ -103,7 +104,7 @@ internal sealed record MaximumRule(int Count, bool Units, double Outputs, Positi
         (Activation? activation, Moments elements) = Before(known, input);
         if (node.Op is Maxout maxout)
         {
-            return new MaximumRule(maxout.PoolSize, true, 1, known[input.Node].Outputs[input.Index].Positions?.Flattened(), activation, elements);
+            return new MaximumRule(maxout.PoolSize, true, 1, known[input.Node].Outputs[input.Index].Positions?.Flattened(), activation, elements, pairs);
         }
         if (elements.Positions is not { } positions)
         {
@@ -111,11 +112,11 @@ internal sealed record MaximumRule(int Count, bool Units, double Outputs, Positi
         }
         if (node.Op is GlobalMaxPool)
         {
-            return new MaximumRule((int)Math.Min(positions.Count, 1 << 20), false, 1, null, activation, elements);
+            return new MaximumRule((int)Math.Min(positions.Count, 1 << 20), false, 1, null, activation, elements, pairs);
         }
         int count = node.Op is MaxPool2d two ? two.Kernel.Height * two.Kernel.Width : ((MaxPool1d)node.Op).Kernel;
         PositionMoments pooled = PositionMoments.Flat(node.Outputs[0].Shape, positions.Axes, 1, 1);
-        return new MaximumRule(count, false, pooled.Count, pooled, activation, elements);
+        return new MaximumRule(count, false, pooled.Count, pooled, activation, elements, pairs);
     }
 
     /// <summary>A rising activation and what it reads, or the value itself.</summary>

@@ -11,6 +11,7 @@ namespace Fathom.Theory;
 internal sealed class StructureRules(Func<Activation, Moments, ActivationMoments> integrate)
 {
     private readonly AttentionOverlaps overlaps = new();
+    private readonly Dictionary<(int, double), (double, double)> pairs = [];
 
     /// <summary>The rule for a node, or null; and the mean square of the slope in front of it where its gradient goes, over that everywhere.</summary>
     /// <param name="node">The node.</param>
@@ -21,7 +22,7 @@ internal sealed class StructureRules(Func<Activation, Moments, ActivationMoments
         SwiGlu => (new GatedUnitRule(new Silu(), integrate).Rule, 1),
         MultiHeadAttention when node.Inputs[0].Shape.Rank == 3 && known[node.Inputs[0].Node].Outputs[node.Inputs[0].Index].Positions is not null
             => (new AttentionRule(node, overlaps).Rule, 1),
-        _ => MaximumRule.Of(node, known) is { } maximum ? (maximum.Rule, maximum.Activation is { } before
+        _ => MaximumRule.Of(node, known, pairs) is { } maximum ? (maximum.Rule, maximum.Activation is { } before
             ? maximum.SlopeMoment / Math.Max(1e-300, integrate(before, maximum.Elements).SlopeMoment) : 1) : null,
     };
 

@@ -22,6 +22,7 @@ public sealed class WholeNetworkTests
     {
         ["batch norm"] = (() => Flat().Repeat(8, layer => layer.Dense(Width, He, useBias: false).BatchNorm().Relu()), 16),
         ["batch norm, tanh, 8 samples"] = (() => Flat().Repeat(8, layer => layer.Dense(Width, He, useBias: false).BatchNorm().Tanh()), 8),
+        ["batch norm behind the activation"] = (() => Flat().Repeat(6, layer => layer.Dense(Width, He).Relu().BatchNorm()), 64),
         ["layer norm"] = (() => Flat().Repeat(8, layer => layer.Dense(Width, LeCun).LayerNorm().Gelu()), 8),
         ["layer norm behind the activation"] = (() => Flat().Repeat(8, layer => layer.Dense(Width, He).Relu().LayerNorm()), 8),
         ["residual, pre-norm"] = (() => Flat().Dense(Width, LeCun).Repeat(6, s => s.LayerNorm().Dense(Width, He).Relu().Dense(Width, LeCun).Add(s)).LayerNorm(), 8),
@@ -56,7 +57,7 @@ public sealed class WholeNetworkTests
     {
         (Func<NetworkCursor> build, int batch) = Networks[name];
         PropagationPrediction prediction = SignalPropagation.Predict(build().Dense(64, Xavier).Build(), Data, new PredictionOptions { BatchSize = batch });
-        foreach (DrawnRatio layer in GraphDraws.Compare(prediction, Data, 20))
+        foreach (DrawnRatio layer in GraphDraws.Compare(prediction, Data, 16))
         {
             Within(layer.Forward, 0.1, layer.Layer + " forward");
             Within(layer.Gradient, 0.1, layer.Layer + " gradient");

@@ -325,8 +325,9 @@ internal sealed class FiniteWidthSpread
     /// <summary>The function of a node that is one, as it is before step 1; null for other nodes.</summary>
     private static Activation? FunctionOf(NodePrediction prediction) => prediction.Activation is null ? null : prediction.Node.Op switch
     {
-        Activation activation => activation,
         PRelu learnt => learnt.AtInitialization,
+        RRelu random => random.InEvaluation,
+        Activation activation => activation,
         _ => null,
     };
 
