@@ -33,7 +33,7 @@ internal sealed class BackwardSweep
     {
         BackwardSweep sweep = new(nodes, samples, options);
         Moments start = new Moments(0, 1, options.OutputGradientCorrelation).AsGradientOf(nodes[seed.Node].Outputs[seed.Index]);
-        sweep.gradients[seed] = new GradientMoments(0, options.OutputGradientCorrelation, 0) { Positions = start.Positions };
+        sweep.gradients[seed] = new GradientMoments(0, options.OutputGradientCorrelation) { Positions = start.Positions };
         for (int i = graph.Nodes.Length - 1; i >= 0; i--)
         {
             if (nodes.TryGetValue(graph.Nodes[i], out NodePrediction? node) && node.Source is not (PredictionSource.Given or PredictionSource.Loss))
@@ -74,7 +74,7 @@ internal sealed class BackwardSweep
             foreach (MergedTerm term in prediction.Merged)
             {
                 Moments gradient = ElementwiseMerge.Backward(term, scope.Upstream);
-                Contribute(term.Leaf, Grown(upstream, gradient, nodes[term.Leaf.Node].Outputs[term.Leaf.Index], prediction.LogVariance));
+                Contribute(term.Leaf, Grown(upstream, gradient, nodes[term.Leaf.Node].Outputs[term.Leaf.Index]));
             }
             PassOver(prediction, upstream);
             return;
@@ -103,7 +103,7 @@ internal sealed class BackwardSweep
             if (factor > 0 && node.Inputs[input].Node.Op is not Parameter { Trainable: false })
             {
                 PositionMoments? positions = input == 0 ? RecurrentSweep.Positions(node, back) : null;
-                Contribute(node.Inputs[input], new GradientMoments(upstream.Log10MeanSquare + Math.Log10(factor), back.OverSamples, upstream.LogVariance + prediction.LogVariance) { Positions = positions });
+                Contribute(node.Inputs[input], new GradientMoments(upstream.Log10MeanSquare + Math.Log10(factor), back.OverSamples) { Positions = positions });
             }
         }
     }
@@ -122,9 +122,9 @@ internal sealed class BackwardSweep
         }
     }
 
-    private static GradientMoments Grown(GradientMoments upstream, Moments gradient, Moments value, double logVariance) =>
+    private static GradientMoments Grown(GradientMoments upstream, Moments gradient, Moments value) =>
         double.IsFinite(Math.Log10(gradient.SecondMoment))
-            ? new(upstream.Log10MeanSquare + Math.Log10(gradient.SecondMoment), gradient.Correlation, upstream.LogVariance + logVariance)
+            ? new(upstream.Log10MeanSquare + Math.Log10(gradient.SecondMoment), gradient.Correlation)
             {
                 Positions = gradient.AsGradientOf(value).Positions,
             }
@@ -143,7 +143,7 @@ internal sealed class BackwardSweep
         Moments value = scope.Inputs[input];
         (float[]? weights, double share) = Weighted(prediction, upstream);
         Moments gradient = Transported(prediction, scope, input, upstream.SlopeShare * share);
-        GradientMoments result = Grown(upstream, gradient, value, prediction.LogVariance);
+        GradientMoments result = Grown(upstream, gradient, value);
         if (!result.Exists)
         {
             return result;
@@ -251,10 +251,7 @@ internal sealed class BackwardSweep
     private void Contribute(Value value, GradientMoments gradient) =>
         gradients[value] = Sum(gradients.GetValueOrDefault(value, GradientMoments.None), gradient);
 
-    /// <summary>
-    /// Mean squares add; correlations and log-variances are averaged by share. The latter is an upper bound, as if the
-    /// contributions fluctuated together.
-    /// </summary>
+    /// <summary>Mean squares add; correlations are averaged by share.</summary>
     private static GradientMoments Sum(GradientMoments a, GradientMoments b)
     {
         if (!a.Exists || double.IsNaN(b.Log10MeanSquare) || !b.Exists)
@@ -269,7 +266,7 @@ internal sealed class BackwardSweep
             ({ } own, { } other) => own.Mix(other, share).With(Mix(own.Correlation, other.Correlation), Mix(own.AcrossSamples, other.AcrossSamples)),
             var (own, other) => own ?? other,
         };
-        return new GradientMoments(top + Math.Log10(first + second), Mix(a.Correlation, b.Correlation), Mix(a.LogVariance, b.LogVariance))
+        return new GradientMoments(top + Math.Log10(first + second), Mix(a.Correlation, b.Correlation))
         {
             Positions = positions,
             SlopeShare = Mix(a.SlopeShare, b.SlopeShare),

@@ -45,11 +45,6 @@ public sealed record NodePrediction(Node Node, PredictionSource Source, Immutabl
     /// </summary>
     public double GradientFactor => GradientFactors.FirstOrDefault(factor => !double.IsNaN(factor), double.NaN);
 
-    /// <summary>
-    /// What finite width adds in this node to the variance of the natural logarithm of the gradient's squared norm.
-    /// </summary>
-    public double LogVariance { get; init; }
-
     /// <summary>What it makes of the slope of an activation in front of it; see <see cref="GradientMoments.SlopeShare"/>.</summary>
     internal double SlopeShare { get; init; } = 1;
 
@@ -72,10 +67,9 @@ public sealed record NodePrediction(Node Node, PredictionSource Source, Immutabl
 /// <summary>What theory expects of the gradient that arrives at a value.</summary>
 /// <param name="Log10MeanSquare">log10 of the mean square of its elements, where the network's output has 0.</param>
 /// <param name="Correlation">Correlation of two samples' gradients.</param>
-/// <param name="LogVariance">Variance of the natural logarithm of its squared norm over random weights.</param>
-internal readonly record struct GradientMoments(double Log10MeanSquare, double Correlation, double LogVariance)
+internal readonly record struct GradientMoments(double Log10MeanSquare, double Correlation)
 {
-    public static readonly GradientMoments None = new(double.NegativeInfinity, 0, 0);
+    public static readonly GradientMoments None = new(double.NegativeInfinity, 0);
 
     /// <summary>What the positions' gradients have in common; null if the value has none.</summary>
     public PositionMoments? Positions { get; init; }

@@ -156,7 +156,7 @@ internal sealed class ForwardSweep
         {
             return BySampling(node, double.IsNaN(output.SecondMoment) ? null : output);
         }
-        return new(node, PredictionSource.Rule, Repeat(node, output), [.. factors], null) { LogVariance = FiniteWidth.OfWeights(node), Rule = rule };
+        return new(node, PredictionSource.Rule, Repeat(node, output), [.. factors], null) { Rule = rule };
     }
 
     /// <summary>An activation of a sum that is not Gaussian.</summary>
@@ -170,7 +170,7 @@ internal sealed class ForwardSweep
     {
         Moments output = Bound(moments.ForwardOf(Inputs(node)[0].Positions));
         ImmutableArray<double> factors = [.. node.Inputs.Select((_, i) => i == 0 ? moments.SlopeMoment : double.NaN)];
-        return new(node, PredictionSource.Quadrature, Repeat(node, output), factors, moments) { LogVariance = FiniteWidth.OfActivation(node, moments) };
+        return new(node, PredictionSource.Quadrature, Repeat(node, output), factors, moments);
     }
 
     /// <summary>In a deep chain the moments settle; equal ones to ten digits need no second integral.</summary>
@@ -204,7 +204,7 @@ internal sealed class ForwardSweep
         Samples[node] = sample;
         ImmutableArray<Moments> outputs = known is { } moments ? Repeat(node, moments) : [.. sample.Outputs.Select(Bound)];
         ImmutableArray<double> factors = [.. sample.Factors.Select((factor, i) => IsData(node, i) ? factor : double.NaN)];
-        return new(node, PredictionSource.Sampled, outputs, factors, null) { LogVariance = FiniteWidth.OfWeights(node) };
+        return new(node, PredictionSource.Sampled, outputs, factors, null);
     }
 
     private Moments[] Inputs(Node node) => [.. node.Inputs.Select(input => nodes[input.Node].Outputs[input.Index])];

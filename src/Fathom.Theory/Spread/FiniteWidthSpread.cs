@@ -69,7 +69,7 @@ internal sealed class FiniteWidthSpread
             return;
         }
         (int, double)[] depends = [.. node.Inputs.Select((input, i) => (signals.GetValueOrDefault(input, -1), signals.ContainsKey(input) ? Power(prediction, i) : 0))];
-        if (prediction.Activation is not null)
+        if (FunctionOf(prediction) is not null)
         {
             depends = [.. depends, (means.GetValueOrDefault(node.Inputs[0], -1), Noise(prediction).Value.Linear)];
         }
@@ -108,7 +108,7 @@ internal sealed class FiniteWidthSpread
     private double Power(NodePrediction prediction, int input)
     {
         Node node = prediction.Node;
-        if (prediction.Activation is not null)
+        if (FunctionOf(prediction) is not null)
         {
             return Noise(prediction).Value.Power;
         }
@@ -153,7 +153,7 @@ internal sealed class FiniteWidthSpread
             double squares = pairs.Map(correlation => correlation * correlation + (1 - correlation * correlation) / inputs).Mean();
             return random * (2 * random * squares + 4 * (1 - random) * pairs.Mean()) / units;
         }
-        if (prediction.Activation is not null)
+        if (FunctionOf(prediction) is not null)
         {
             UnitNoise value = Noise(prediction).Value;
             PairShares pairs = PairShares.Of(Inputs(node)[0], Batch, centered: true);
@@ -243,7 +243,7 @@ internal sealed class FiniteWidthSpread
     private IEnumerable<(int, double)> Couplings(NodePrediction prediction, int input)
     {
         Node node = prediction.Node;
-        if (prediction.Activation is not null)
+        if (FunctionOf(prediction) is not null)
         {
             yield return (signals.GetValueOrDefault(node.Inputs[0], -1), Noise(prediction).Slope.Power);
             yield return (means.GetValueOrDefault(node.Inputs[0], -1), Noise(prediction).Slope.Linear);
@@ -269,7 +269,7 @@ internal sealed class FiniteWidthSpread
             double recurrent = prediction.OverTime is null ? 0 : 2.0 / ((RecurrentLayer)node.Op).Units;
             return (2.0 / Math.Max(1, weight.Outputs[0].Shape[1].Size) + recurrent) * overlaps[node.Output].Mean();
         }
-        if (prediction.Activation is null)
+        if (FunctionOf(prediction) is null)
         {
             return 0;
         }
@@ -322,14 +322,18 @@ internal sealed class FiniteWidthSpread
         return noise.Add([(arrived, 1), (multiplies && data is { } value ? signals[value] : -1, 1)], variance);
     }
 
+    /// <summary>The function of a node that is one, as it is before step 1; null for other nodes.</summary>
+    private static Activation? FunctionOf(NodePrediction prediction) => prediction.Activation is null ? null : prediction.Node.Op switch
+    {
+        PRelu learnt => learnt.AtInitialization,
+        RRelu random => random.InEvaluation,
+        Activation activation => activation,
+        _ => null,
+    };
+
     private ActivationNoise Noise(NodePrediction prediction)
     {
-        Activation activation = prediction.Node.Op switch
-        {
-            PRelu prelu => prelu.AtInitialization,
-            RRelu rrelu => rrelu.InEvaluation,
-            Op op => (Activation)op,
-        };
+        Activation activation = FunctionOf(prediction)!;
         Moments x = Inputs(prediction.Node)[0];
         var key = (activation, Round(x.Mean), Round(x.Variance));
         if (!activations.TryGetValue(key, out ActivationNoise known))

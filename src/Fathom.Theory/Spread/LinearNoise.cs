@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Fathom.Theory;
 
 /// <summary>
@@ -26,7 +28,9 @@ internal sealed class LinearNoise
     /// <summary>Variance of a weighted sum of quantities.</summary>
     public double Variance(params ReadOnlySpan<(int Quantity, double Weight)> sum)
     {
-        double[] weights = new double[variances.Count];
+        // Deep networks ask for the variance of thousands of quantities.
+        double[] weights = ArrayPool<double>.Shared.Rent(variances.Count);
+        weights.AsSpan(0, variances.Count).Clear();
         int last = -1;
         foreach ((int quantity, double weight) in sum)
         {
@@ -50,6 +54,7 @@ internal sealed class LinearNoise
                 weights[quantity] += weight * share;
             }
         }
+        ArrayPool<double>.Shared.Return(weights);
         return total;
     }
 }

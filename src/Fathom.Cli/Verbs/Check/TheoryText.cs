@@ -21,8 +21,10 @@ internal sealed class TheoryText(CheckOutcome outcome, Terminal terminal)
     {
         if (outcome.Prediction.Depth is { FixedPoint: { } point, NearestCritical: { } critical })
         {
-            terminal.Line($"edge of chaos        nearest at fan-in·Var(w) = {Number(critical.WeightVariance)}, Var(b) = {Number(critical.BiasVariance)}; here {Number(point.WeightVariance)} and {Number(point.BiasVariance)}, " +
-                $"where two inputs become alike over {Number(point.CorrelationScale)} layers and a gradient changes by e over {Number(2 * point.GradientScale)} (theory)");
+            string scales = double.IsInfinity(point.CorrelationScale)
+                ? "which is on it"
+                : $"where two inputs become alike over {Number(point.CorrelationScale)} layers and a gradient's norm changes by e over {Number(2 * point.GradientScale)}";
+            terminal.Line($"edge of chaos        nearest at fan-in·Var(w) = {Number(critical.WeightVariance)}, Var(b) = {Number(critical.BiasVariance)}; here {Number(point.WeightVariance)} and {Number(point.BiasVariance)}, {scales} (theory)");
         }
         foreach (RecurrentPrediction layer in outcome.Prediction.Recurrent.Where(layer => layer.Steps > 1))
         {
