@@ -105,6 +105,9 @@ public sealed record NodeMeasurement
 
     /// <summary>The layer's weights; null if it has none.</summary>
     public WeightMeasurement? Weights { get; init; }
+
+    /// <summary>The gradient's norm at each time step of a recurrent layer, mean over the seeds; null for other nodes.</summary>
+    public StateGradient? OverTime { get; init; }
 }
 
 /// <summary>What was measured before training.</summary>
