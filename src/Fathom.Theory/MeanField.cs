@@ -171,7 +171,7 @@ public sealed class MeanField(Activation activation)
             return 0;
         }
         double most = 1 - 1e-7;
-        return Drift(most) >= 0 ? 1 : RootFinding.Bisect(Drift, 0, most, 1e-10);
+        return Drift(most) >= 0 ? 1 : RootFinding.FalsePosition(Drift, 0, most, 1e-10);
     }
 
     private double Expectation(Func<double, double> f, double q) => GaussianIntegral.Expectation(f, 0, q, Activation.Kinks.AsSpan());

@@ -16,7 +16,7 @@ public sealed class MapTests : IDisposable
 
         Assert.True(run.Status == ExitStatus.Clean, run.Error);
         Assert.Contains("edge of chaos at σw² = 1.761", run.Output);
-        Assert.Matches(@"\n +4  oooo\+\n +1\.76  ooooo\n +1  ooo--\n", run.Output.ReplaceLineEndings("\n"));
+        Assert.Matches(@"\n +4  oooo\+\n +1\.76  ooooo\n +1  oooo-\n", run.Output.ReplaceLineEndings("\n"));
         Assert.Equal([0x89, (byte)'P', (byte)'N', (byte)'G'], File.ReadAllBytes(png)[..4]);
         Assert.Contains("σw² (weight variance × fan-in)", File.ReadAllText(svg));
         Assert.Equal(3 + 15, File.ReadAllLines(csv).Length);

@@ -15,7 +15,7 @@ internal sealed class MapReport
     /// <summary>Decades at which the colours of a prediction end.</summary>
     private const double MostDecades = 10;
 
-    private const int WidestText = 100, CurvePoints = 60;
+    private const int WidestText = 100, CurvePoints = 48;
 
     private readonly TrainabilityMap map;
     private readonly IReadOnlyList<MapCell> cells;

@@ -53,6 +53,14 @@ public sealed class AuditScope
     /// <summary>Whether a step is proportional to the gradient's size, so that scales of inputs and targets reach the weights.</summary>
     public bool StepFollowsGradient => Model.Plan.Optimizer is Sgd or KerasSgd;
 
+    /// <summary>The learning rate, with momentum as if all steps went the same way: η/(1 − m).</summary>
+    public double LearningRate => Model.Plan.Optimizer switch
+    {
+        Sgd sgd => sgd.LearningRate / (1 - sgd.Momentum),
+        KerasSgd sgd => sgd.LearningRate / (1 - sgd.Momentum),
+        Optimizer other => other.LearningRate,
+    };
+
     /// <summary>Layers with weights that no other such layer stands before.</summary>
     public ImmutableArray<string> FirstLayers => Input.Readers;
 

@@ -74,13 +74,10 @@ public sealed class ChainSubject : MapSubject
     public override IReadOnlyList<MapPrediction> Predict(MapPoint point, IReadOnlyList<double>? depths)
     {
         double scale = CorrelationScale(point);
-        // What reaches layer l does not depend on how many come behind it: the deepest network shows them all.
+        // What a layer does to the gradient does not depend on how many come behind it: one walk serves all depths.
         double[] wanted = depths is null ? [point[MapSetting.Depth]] : [.. depths];
-        DepthProfile profile = SignalPropagation.Predict(Network(point, (int)wanted.Max()), moments).Depth;
-        Dictionary<string, double> norms = profile.Layers.ToDictionary(layer => layer.Layer.Name, layer => layer.Log10GradientNorm);
-        return [.. wanted.Select(depth => new MapPrediction(Norm(1) - Norm((int)depth), scale))];
-
-        double Norm(int layer) => norms.GetValueOrDefault(LayerName(layer), double.NegativeInfinity);
+        double[] decades = ChainTheory.GradientDecades(activation, point[MapSetting.WeightVariance], point[MapSetting.BiasVariance], point[MapSetting.Dropout], moments.SecondMoment, (int)wanted.Max());
+        return [.. wanted.Select(depth => new MapPrediction(decades[(int)depth], scale))];
     }
 
     public override double CorrelationScale(MapPoint point) => ChainTheory.CorrelationScale(activation, point[MapSetting.WeightVariance], point[MapSetting.BiasVariance], point[MapSetting.Dropout],

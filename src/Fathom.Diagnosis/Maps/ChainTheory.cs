@@ -30,6 +30,37 @@ public static class ChainTheory
         return rate < 1e-9 ? double.PositiveInfinity : 1 / rate;
     }
 
+    /// <summary>
+    /// log10 of the gradient's norm at the first layer's output over that at the output of layer L, for every L up to a depth:
+    /// half the sum of log10 σw² E[φ'(u)²]/p over the layers between, at the length q′ = σw² E[φ(u)²]/p + σb² that each has
+    /// (Schoenholz et al. 2017, equations 3 and 14; dropout that keeps p divides both by p).
+    /// </summary>
+    /// <param name="activation">φ.</param>
+    /// <param name="weightVariance">σw².</param>
+    /// <param name="biasVariance">σb².</param>
+    /// <param name="dropout">Share of the units that is left out, below 1.</param>
+    /// <param name="inputSecondMoment">Mean square of the data.</param>
+    /// <param name="depth">The most layers.</param>
+    /// <returns>By number of layers, from index 1 on.</returns>
+    public static double[] GradientDecades(Activation activation, double weightVariance, double biasVariance, double dropout, double inputSecondMoment, int depth)
+    {
+        MeanField field = new(activation);
+        double kept = 1 - dropout, q = weightVariance * inputSecondMoment + biasVariance, factor = double.NaN, settled = double.NaN;
+        double[] decades = new double[depth + 1];
+        for (int layer = 1; layer < depth; layer++)
+        {
+            if (q != settled)
+            {
+                factor = Math.Log10(weightVariance * field.SlopeMoment(q) / kept) / 2;
+                double next = Math.Min(1e300, field.NextLength(q, weightVariance / kept, biasVariance));
+                // Within a thousand layers what is left of the difference cannot be seen.
+                (settled, q) = Math.Abs(next - q) <= 1e-13 * q ? (next, next) : (double.NaN, next);
+            }
+            decades[layer + 1] = decades[layer] + factor;
+        }
+        return decades;
+    }
+
     /// <summary>The map is convex and ends below 1 at 1, so that it meets the diagonal once.</summary>
     private static double FixedCorrelation(Func<double, double> next)
     {

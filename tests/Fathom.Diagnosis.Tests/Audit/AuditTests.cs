@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Fathom.Compute;
 using Fathom.Diagnosis.Audit;
 using Fathom.Graphs;
 using Fathom.Graphs.Ops;
@@ -67,6 +68,28 @@ public sealed class AuditTests
             Assert.Equal(scale, finding.Evidence["input_root_mean_square"].Measured, scale * 0.1); // E[z²] = 1
             Assert.Equal("dense_1", Assert.Single(finding.Layers));
         }
+    }
+
+    /// <summary>What is called an error fails, and what is called a warning does not.</summary>
+    [Theory]
+    [InlineData(255, 0.03, Severity.Error, 0, 0.3)]
+    [InlineData(60, 0.1, Severity.Error, 0, 0.3)]
+    [InlineData(255, 0.001, Severity.Warning, 0.6, 1)]
+    [InlineData(1, 0.1, null, 0.85, 1)]
+    public void SgdOnUnscaledDigits(float scale, double rate, Severity? expected, double least, double most)
+    {
+        DataSplit digits = SickNetworks.Digits, data = new(Scaled(digits.Training), Scaled(digits.Validation));
+        ModelDefinition model = SickNetworks.Chain(2, net => net.Relu(), Fathom.Graphs.Initializers.VarianceScaling.HeNormal, rate, epochs: 10);
+        Assert.Equal(expected, Of(model, data, "FTH013")?.Severity);
+        using WorkerPool pool = new(1);
+        using TrainingSession session = new(model, data, pool, watch: false);
+        while (!session.Finished)
+        {
+            session.Step();
+        }
+        Assert.InRange(session.Evaluate(data.Validation).Metric, least, most);
+
+        DataSet Scaled(DataSet rows) => DataSet.OfLabels("scaled", rows.RowShape, [.. rows.Inputs.ToArray().Select(value => value * scale)], rows.Labels.ToArray(), rows.Classes);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Fathom.Diagnosis.Maps;
 using Fathom.Graphs.Ops;
+using Fathom.Theory;
 using Fathom.Training;
 using Fathom.Training.Optimizers;
 
@@ -79,13 +80,20 @@ public sealed class MapTests : IDisposable
         Assert.Equal(20 * Math.Log10(chi) / 2, decades[1] - decades[0], 1e-3);
     }
 
-    [Fact]
-    public void AllDepthsAreReadOffTheDeepestNetwork()
+    /// <summary>The walk down the chain agrees with the general theory of graphs at each depth, dropout included.</summary>
+    [Theory]
+    [InlineData("tanh", 3, 0)]
+    [InlineData("relu", 2, 0)]
+    [InlineData("gelu", 1.5, 0.2)]
+    [InlineData("sigmoid", 4, 0)]
+    public void TheWalkAgreesWithTheTheoryOfTheGraph(string activation, double weightVariance, double dropout)
     {
-        ChainSubject subject = new(new Tanh(), new Sgd(), SickNetworks.Digits, 1);
-        MapPoint point = subject.Defaults.With(MapSetting.WeightVariance, 3);
-        MapPrediction together = subject.Predict(point, [5, 30])[0], alone = Assert.Single(subject.Predict(point.With(MapSetting.Depth, 5), null));
-        Assert.Equal(alone.Decades, together.Decades, 1e-9);
+        ChainSubject subject = new((Activation)Fathom.Graphs.OpCatalog.ByKind[activation], new Sgd(), SickNetworks.Digits, 1);
+        MapPoint point = subject.Defaults.With(MapSetting.WeightVariance, weightVariance).With(MapSetting.Dropout, dropout).With(MapSetting.Depth, 25);
+        DepthProfile profile = WatchedRun.Predict(subject.Build(point), SickNetworks.Digits.Training).Depth;
+        IReadOnlyList<MapPrediction> walked = subject.Predict(point, [2, 7, 25]);
+        Assert.Equal([2, 7, 25], walked.Select(prediction => Enumerable.Range(1, 25).Single(layer =>
+            Math.Abs(profile.Layers[0].Log10GradientNorm - profile.Layers[layer - 1].Log10GradientNorm - prediction.Decades) < 1e-6)));
     }
 
     [Fact]
