@@ -65,7 +65,7 @@ internal static class OutcomeText
     }
 
     /// <summary>One line for a recurrent layer: the norm of its state's gradient at each time step.</summary>
-    public static void WriteOverTime(Terminal terminal, StateGradient layer)
+    public static void WriteOverTime(Terminal terminal, StateGradient layer, string source = "")
     {
         int steps = layer.LogGradients.Length;
         (int first, int last) = (layer.Reverse ? steps : 1, layer.LastReached + 1);
@@ -73,6 +73,6 @@ internal static class OutcomeText
         // Long sequences: evenly spaced steps, both ends among them.
         int shown = Math.Min(steps, 40);
         double[] norms = [.. Enumerable.Range(0, shown).Select(i => layer.LogGradients[(int)Math.Round(i * (steps - 1.0) / Math.Max(1, shown - 1))])];
-        terminal.Line($"gradient over time   {Sparkline.Draw(norms, terminal.Unicode)}  {layer.Layer}: {what}");
+        terminal.Line($"gradient over time   {Sparkline.Draw(norms, terminal.Unicode)}  {layer.Layer}: {what}{source}");
     }
 }

@@ -139,6 +139,7 @@ internal sealed class SeedSweep : IDisposable
             Saturated = node.Op.Saturation is null ? double.NaN : draws.Average(draw => (double)draw[activation].Saturated / Math.Max(1, draw[activation].Count)),
             Zeros = draws.Average(draw => (double)draw[activation].Zeros / Math.Max(1, draw[activation].Count)),
             NonFinite = draws.Any(draw => draw[activation].IsBroken || (gradient >= 0 && draw[gradient].IsBroken)),
+            OverTime = probes.TryGetValue((node, ProbeKind.StateGradient), out int first) ? OverTime(node, first) : null,
             Weights = WeightOf(node) is { } weight ? Describe(weight, last, prediction, comparable) : null,
         };
     }
@@ -160,6 +161,17 @@ internal sealed class SeedSweep : IDisposable
         return new WeightMeasurement(weight.Name, draws.Average(draw => draw[value].L2),
             Judgement.Compare(comparable ? prediction.RelativeGradient(weight.Output) : double.NaN, prediction.ExpectedLogDeviation(weight.Output), relative),
             norms.Average(), mean, Judgement.Deviation(moved, mean), draws.Average(draw => (double)draw[update].Zeros / Math.Max(1, draw[update].Count)));
+    }
+
+    /// <summary>The time steps of a layer follow each other among the probes.</summary>
+    private StateGradient OverTime(Node node, int first)
+    {
+        List<double> norms = [];
+        for (int probe = first; probe < Session.Probes.Count && Session.Probes[probe].Kind == ProbeKind.StateGradient && ReferenceEquals(Session.Probes[probe].Node, node); probe++)
+        {
+            norms.Add(LogNorms(probe).Select(norm => Math.Max(norm, Monitoring.LayerTrace.Floor)).Average());
+        }
+        return new StateGradient(node.Name, [.. norms], node.Op is RecurrentLayer { Reverse: true });
     }
 
     private static Node? WeightOf(Node node) =>

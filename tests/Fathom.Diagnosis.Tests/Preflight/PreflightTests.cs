@@ -189,6 +189,24 @@ public sealed class PreflightTests
         Assert.Equal((Severity.Error, Causes.Vanishing), (measured.Severity, measured.Cause));
     }
 
+    /// <summary>A plain recurrent layer loses about a tenth of its gradient's norm a step: 4 decades over 120 steps.</summary>
+    [Xunit.Theory]
+    [InlineData(20, false)]
+    [InlineData(120, true)]
+    public void AGradientThatFadesOverTimeIsFound(int length, bool found)
+    {
+        DataSplit adding = DataSource.Open($"adding?length={length}&samples=100");
+        ModelDefinition model = new("memory", Network.Input(length, 2).Rnn(32).Last().Dense(1).Build(), SickNetworks.HealthyRelu().Plan with { Loss = new MeanSquaredError() });
+        PropagationPrediction prediction = WatchedRun.Predict(model, adding.Training);
+        using WorkerPool pool = new(1);
+        PreflightReport report = MeasuredPreflight.Run(model, adding, prediction, Patient, pool);
+
+        StateGradient states = Assert.Single(report.Nodes, node => node.OverTime is not null).OverTime!;
+        Assert.Equal(length, states.LogGradients.Length);
+        Assert.InRange(Math.Log10(states.Ratio) / prediction.Recurrent[0].DecadesLost, -1.3, -0.7);
+        Assert.Equal(found, PreflightCatalog.Inspect(model, prediction, report).Any(finding => finding is { Rule: "FTH001", Cause: Causes.Vanishing, Severity: Severity.Warning }));
+    }
+
     [Fact]
     public void WithoutDataRandomNumbersDo()
     {

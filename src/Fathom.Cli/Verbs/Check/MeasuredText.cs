@@ -1,4 +1,5 @@
 using Fathom.Cli.Rendering;
+using Fathom.Diagnosis;
 using Fathom.Diagnosis.Preflight;
 using static Fathom.Diagnosis.Figures;
 
@@ -9,6 +10,10 @@ internal sealed class MeasuredText(PreflightReport report, bool verbose, Termina
 {
     public void Write()
     {
+        foreach (StateGradient layer in report.Nodes.Select(node => node.OverTime).OfType<StateGradient>().Where(layer => layer.LogGradients.Length > 1))
+        {
+            OutcomeText.WriteOverTime(terminal, layer, " (measured)");
+        }
         if (report.Correlations is { } correlations)
         {
             Samples(correlations);

@@ -124,6 +124,7 @@ internal static class PreflightJson
                 ["gradient_norm_log10"] = found is null ? null : Number(found.GradientNorm),
                 ["weight_norm"] = found?.Weights is { } weights ? Number(weights.Norm) : null,
                 ["first_update"] = found?.Weights is { } moved ? Number(moved.RelativeUpdate) : null,
+                ["over_time_log10"] = found?.OverTime is { } time ? Decades(time.LogGradients) : null,
                 ["activation"] = layer.Activation?.Op.Kind,
                 ["saturated_expected"] = layer.SaturatedShare is { } share ? Number(share) : null,
                 ["saturated"] = activation is null ? null : Number(activation.Saturated),

@@ -65,6 +65,8 @@ public static class PreflightCatalog
     public static IReadOnlyList<PreflightRule> All { get; } =
     [
         new NonFiniteBeforeTraining(),
+        new GradientOverTime(vanishes: true),
+        new GradientOverTime(vanishes: false),
         new SaturatedAtStart(),
         new DeadAtStart(),
         new CollapsedSamples(),
