@@ -68,7 +68,7 @@ internal static class ResultJson
 
     private static JsonObject Result(string id, IReadOnlyList<Finding> findings, RunOutcome? training, DoctorReport? repair)
     {
-        Finding? main = findings.OrderByDescending(finding => finding.Severity).ThenByDescending(finding => finding.Confidence).FirstOrDefault();
+        Finding? main = findings.OrderByDescending(finding => finding.Severity).FirstOrDefault();
         return new JsonObject
         {
             ["schema"] = Schema,

@@ -64,6 +64,9 @@ public sealed record Finding
     /// <summary>Rival causes that were considered, each with what speaks against it.</summary>
     public ImmutableArray<string> RuledOut { get; init; } = [];
 
+    /// <summary>Other findings that this one explains: what it has brought about.</summary>
+    public ImmutableArray<Finding> Consequences { get; init; } = [];
+
     /// <summary>Kinds of the remedies that address it, best first.</summary>
     public ImmutableArray<string> Remedies { get; init; } = [];
 }

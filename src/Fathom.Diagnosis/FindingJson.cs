@@ -16,7 +16,7 @@ public static class FindingJson
         {
             evidence[name] = new JsonObject { ["measured"] = Number(value.Measured), ["expected"] = Number(value.Expected) };
         }
-        return new JsonObject
+        JsonObject node = new()
         {
             ["rule"] = finding.Rule,
             ["problem"] = finding.Problem,
@@ -30,6 +30,11 @@ public static class FindingJson
             ["ruled_out"] = new JsonArray([.. finding.RuledOut.Select(text => (JsonNode)text)]),
             ["remedies"] = new JsonArray([.. finding.Remedies.Select(kind => (JsonNode)kind)]),
         };
+        if (!finding.Consequences.IsEmpty)
+        {
+            node["consequences"] = new JsonArray([.. finding.Consequences.Select(ToNode)]);
+        }
+        return node;
     }
 
     /// <summary>A finding as <see cref="ToNode"/> wrote it.</summary>
@@ -52,6 +57,7 @@ public static class FindingJson
                 Explanation = Text(finding["explanation"]),
                 RuledOut = Texts(finding["ruled_out"]),
                 Remedies = Texts(finding["remedies"]),
+                Consequences = finding["consequences"] is JsonArray consequences ? [.. consequences.Select(Read)] : [],
             };
         }
         catch (Exception error) when (error is NullReferenceException or InvalidOperationException or ArgumentException)

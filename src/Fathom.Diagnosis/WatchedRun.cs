@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
 using Fathom.Compute;
+using Fathom.Diagnosis.Audit;
+using Fathom.Diagnosis.Causation;
 using Fathom.Diagnosis.Monitoring;
 using Fathom.Runs;
 using Fathom.Theory;
@@ -106,6 +108,7 @@ public sealed class WatchedRun : IDisposable
         Session = new TrainingSession(model, data, pool);
         prediction = Predict(model, data.Training);
         Monitor = new TrainingMonitor(Session, prediction);
+        Audit = DataAudit.Inspect(model, data);
         updates = [.. Enumerable.Range(0, Session.Probes.Count).Where(index => Session.Probes[index].Kind == ProbeKind.ParameterUpdate)];
         Monitor.Found += finding => Recorder?.Finding(finding);
         Monitor.Changed += (finding, step) => Recorder?.Changed(finding, step);
@@ -113,6 +116,12 @@ public sealed class WatchedRun : IDisposable
     }
 
     public TrainingSession Session { get; }
+
+    /// <summary>What model and data show before any training.</summary>
+    public ImmutableArray<Finding> Audit { get; }
+
+    /// <summary>What has been found up to now, causes first, each with what it has brought about.</summary>
+    public ImmutableArray<Finding> Findings => CauseChain.Link(Audit, Monitor.Findings);
 
     public TrainingMonitor Monitor { get; }
 
@@ -212,7 +221,7 @@ public sealed class WatchedRun : IDisposable
             Training = Session.Evaluate(Session.Data.Training),
             Validation = Session.Evaluate(Session.Data.Validation),
             FirstLoss = Monitor.Observation.FirstLoss,
-            Findings = [.. Monitor.Findings],
+            Findings = Findings,
             Gradients = [.. Monitor.Observation.Layers.Select(layer => new LayerGradient(layer.Layer.Name, layer.Depth, layer.MeanLogGradient,
                 prediction.Depth.Layers.FirstOrDefault(expected => expected.Layer == layer.Layer)?.Log10GradientNorm - last ?? double.NaN))],
             StateGradients = [.. Monitor.Observation.RecurrentLayers.Select(layer => new StateGradient(layer.Layer.Name, [.. layer.MeanLogGradients], layer.Reverse))],

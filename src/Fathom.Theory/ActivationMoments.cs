@@ -69,8 +69,12 @@ public readonly record struct ActivationMoments(double Mean, double SecondMoment
     public static ActivationMoments Of(Activation activation, Moments input) => Of(activation, new ActivationInput(input));
 
     /// <summary>The same over the distribution given.</summary>
-    internal static ActivationMoments Of(Activation activation, ActivationInput pre)
+    /// <param name="activation">φ.</param>
+    /// <param name="pre">The distribution.</param>
+    /// <param name="table">Integrals over pairs that are known already; null for none.</param>
+    internal static ActivationMoments Of(Activation activation, ActivationInput pre, PairTable? table = null)
     {
+        table ??= new PairTable(activation, pre);
         Moments input = pre.Moments;
         ReadOnlySpan<double> kinks = activation.Kinks.AsSpan();
         double second = pre.Expectation(x => Square(activation.Evaluate(x)), kinks);
@@ -96,10 +100,7 @@ public readonly record struct ActivationMoments(double Mean, double SecondMoment
         (double Moment, double Slope) Pair(MomentPair pair)
         {
             double correlation = CenteredCorrelation(input, pair);
-            ReadOnlySpan<double> points = activation.Kinks.AsSpan();
-            return correlation > 1 - 1e-12 ? (second, slope) : (
-                pre.PairExpectation(activation.Evaluate, correlation, points),
-                pre.PairExpectation(activation.Slope, correlation, points));
+            return correlation > 1 - 1e-12 ? (second, slope) : table.At(correlation);
         }
     }
 

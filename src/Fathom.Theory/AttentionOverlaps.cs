@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Fathom.Compute;
 
 namespace Fathom.Theory;
@@ -16,9 +17,10 @@ internal readonly record struct AttentionOverlap(double Weights, double Scores);
 /// </summary>
 internal sealed class AttentionOverlaps
 {
-    private const int Numbers = 1 << 15, LeastRows = 24;
+    private const int Numbers = 1 << 14, LeastRows = 16;
 
     private readonly Dictionary<(int, double, double), AttentionOverlap> known = [];
+    private readonly Dictionary<int, double[]> draws = [];
 
     /// <param name="keys">Keys S that a row sees; at least 1.</param>
     /// <param name="variance">τ², the variance of a score over the keys.</param>
@@ -48,24 +50,25 @@ internal sealed class AttentionOverlaps
         return Math.Min(1e6, Math.Round(variance / unit) * unit);
     }
 
-    private static AttentionOverlap Draw(int keys, double deviation, double correlation)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private AttentionOverlap Draw(int keys, double deviation, double correlation)
     {
         if (deviation == 0)
         {
             return new AttentionOverlap(1.0 / keys, (1 - 1.0 / keys) / keys);
         }
-        RandomStream random = new(new RandomKey(1, (uint)keys, 0));
-        double rest = Math.Sqrt(Math.Max(0, 1 - correlation * correlation));
         int rows = Math.Max(LeastRows, Numbers / keys);
+        double[] numbers = Gaussians(keys, rows);
+        double rest = Math.Sqrt(Math.Max(0, 1 - correlation * correlation));
         double[] first = new double[keys], second = new double[keys];
         double weights = 0, scores = 0;
         for (int row = 0; row < rows; row++)
         {
             for (int j = 0; j < keys; j++)
             {
-                double own = random.NextGaussian();
+                double own = numbers[2 * (row * keys + j)];
                 first[j] = deviation * own;
-                second[j] = deviation * (correlation * own + rest * random.NextGaussian());
+                second[j] = deviation * (correlation * own + rest * numbers[2 * (row * keys + j) + 1]);
             }
             Softmax(first);
             Softmax(second);
@@ -82,17 +85,28 @@ internal sealed class AttentionOverlaps
         return new AttentionOverlap(weights, scores);
     }
 
-    private static void Softmax(double[] row)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private double[] Gaussians(int keys, int rows)
     {
-        double most = row.Max(), sum = 0;
-        for (int j = 0; j < row.Length; j++)
+        if (!draws.TryGetValue(keys, out double[]? numbers))
         {
-            row[j] = Math.Exp(row[j] - most);
-            sum += row[j];
+            RandomStream random = new(new RandomKey(1, (uint)keys, 0));
+            numbers = new double[2 * keys * rows];
+            for (int i = 0; i < numbers.Length; i++)
+            {
+                numbers[i] = random.NextGaussian();
+            }
+            draws[keys] = numbers;
         }
-        for (int j = 0; j < row.Length; j++)
-        {
-            row[j] /= sum;
-        }
+        return numbers;
+    }
+
+    private static void Softmax(double[] row) => System.Numerics.Tensors.TensorPrimitives.SoftMax<double>(Shifted(row), row);
+
+    /// <summary>Less their largest, so that none overflows.</summary>
+    private static double[] Shifted(double[] row)
+    {
+        System.Numerics.Tensors.TensorPrimitives.Subtract(row, System.Numerics.Tensors.TensorPrimitives.Max<double>(row), row);
+        return row;
     }
 }

@@ -14,6 +14,10 @@ internal sealed class BackwardSweep
     private readonly Dictionary<Node, SampledNode> samples;
     private readonly PredictionOptions options;
     private readonly Dictionary<Value, GradientMoments> gradients = [];
+
+    /// <summary>Gradients of values that a merged node reads, which go on to its leaves by another way.</summary>
+    private readonly Dictionary<Value, GradientMoments> passedOver = [];
+
     private readonly List<RecurrentPrediction> recurrent = [];
 
     private BackwardSweep(Dictionary<Node, NodePrediction> nodes, Dictionary<Node, SampledNode> samples, PredictionOptions options)
@@ -37,6 +41,10 @@ internal sealed class BackwardSweep
                 sweep.PullBack(node);
             }
         }
+        foreach ((Value value, GradientMoments gradient) in sweep.passedOver)
+        {
+            sweep.Contribute(value, gradient);
+        }
         sweep.recurrent.Reverse();
         return (sweep.gradients, sweep.recurrent);
     }
@@ -45,6 +53,10 @@ internal sealed class BackwardSweep
     {
         Node node = prediction.Node;
         GradientMoments upstream = Arriving(node);
+        if (passedOver.TryGetValue(node.Output, out GradientMoments over))
+        {
+            PassOver(prediction, over);
+        }
         if (!upstream.Exists)
         {
             return;
@@ -57,6 +69,16 @@ internal sealed class BackwardSweep
             return;
         }
         GradientMomentScope scope = Scope(prediction, upstream);
+        if (!prediction.Merged.IsEmpty)
+        {
+            foreach (MergedTerm term in prediction.Merged)
+            {
+                Moments gradient = ElementwiseMerge.Backward(term, scope.Upstream);
+                Contribute(term.Leaf, Grown(upstream, gradient, nodes[term.Leaf.Node].Outputs[term.Leaf.Index], prediction.LogVariance));
+            }
+            PassOver(prediction, upstream);
+            return;
+        }
         for (int i = 0; i < node.Inputs.Length; i++)
         {
             if (node.Inputs[i].Node.Op is Parameter { Trainable: true })
@@ -86,6 +108,28 @@ internal sealed class BackwardSweep
         }
     }
 
+    /// <summary>Keeps what arrives at the inner values that lead to a merged node, which is shown and does not flow on.</summary>
+    private void PassOver(NodePrediction prediction, GradientMoments upstream)
+    {
+        for (int i = 0; i < prediction.Node.Inputs.Length; i++)
+        {
+            Value input = prediction.Node.Inputs[i];
+            if (nodes[input.Node].IsInner && prediction.GradientFactors[i] > 0)
+            {
+                passedOver[input] = Sum(passedOver.GetValueOrDefault(input, GradientMoments.None),
+                    upstream with { Log10MeanSquare = upstream.Log10MeanSquare + Math.Log10(prediction.GradientFactors[i]), Alignment = null });
+            }
+        }
+    }
+
+    private static GradientMoments Grown(GradientMoments upstream, Moments gradient, Moments value, double logVariance) =>
+        double.IsFinite(Math.Log10(gradient.SecondMoment))
+            ? new(upstream.Log10MeanSquare + Math.Log10(gradient.SecondMoment), gradient.Correlation, upstream.LogVariance + logVariance)
+            {
+                Positions = gradient.AsGradientOf(value).Positions,
+            }
+            : GradientMoments.None;
+
     private GradientMomentScope Scope(NodePrediction prediction, GradientMoments upstream)
     {
         Moments[] inputs = [.. prediction.Node.Inputs.Select(value => nodes[value.Node].Outputs[value.Index])];
@@ -97,16 +141,14 @@ internal sealed class BackwardSweep
     private GradientMoments OfData(NodePrediction prediction, GradientMomentScope scope, int input, GradientMoments upstream)
     {
         Moments value = scope.Inputs[input];
-        Moments gradient = Transported(prediction, scope, input, upstream.SlopeShare);
-        GradientMoments result = new(upstream.Log10MeanSquare + Math.Log10(gradient.SecondMoment), gradient.Correlation, upstream.LogVariance + prediction.LogVariance)
+        (float[]? weights, double share) = Weighted(prediction, upstream);
+        Moments gradient = Transported(prediction, scope, input, upstream.SlopeShare * share);
+        GradientMoments result = Grown(upstream, gradient, value, prediction.LogVariance);
+        if (!result.Exists)
         {
-            Positions = gradient.AsGradientOf(value).Positions,
-            SlopeShare = prediction.SlopeShare,
-        };
-        if (!double.IsFinite(result.Log10MeanSquare))
-        {
-            return GradientMoments.None;
+            return result;
         }
+        result = result with { SlopeShare = prediction.SlopeShare, Weights = KeepsDraws(prediction.Node, input) ? weights : null };
         if (prediction.Activation is { } activation && prediction.Node.Op is Activation op && IsNormalized(prediction.Node.Inputs[input]))
         {
             result = result with { Alignment = activation.AlignmentOf(op, value, scope.Upstream) };
@@ -114,13 +156,37 @@ internal sealed class BackwardSweep
         return result;
     }
 
+    /// <summary>The gradient's weights at the draws of a stream behind an activation, and how much more of it is let through than if it were the same for all.</summary>
+    private static (float[]? Weights, double Share) Weighted(NodePrediction prediction, GradientMoments upstream)
+    {
+        if (prediction.Slopes is not { } slopes)
+        {
+            return (upstream.Weights, 1);
+        }
+        if (upstream.Weights is not { } weights)
+        {
+            return (slopes, 1);
+        }
+        float[] product = new float[slopes.Length];
+        System.Numerics.Tensors.TensorPrimitives.Multiply(slopes, weights, product);
+        double share = System.Numerics.Tensors.TensorPrimitives.Sum<float>(product) / product.Length;
+        if (share > 0)
+        {
+            System.Numerics.Tensors.TensorPrimitives.Divide(product, (float)share, product);
+        }
+        return (product, share);
+    }
+
+    /// <summary>From the activation to the sum that it reads, and on to the stream's activation before that.</summary>
+    private bool KeepsDraws(Node node, int input) => node.Op is Activation ? node.Inputs[input].Node.Op is Add : node.Op is Add && nodes[node.Inputs[input].Node].Slopes is not null;
+
     /// <summary>Only a normalization asks how the gradient goes with the value, and only over rows so short that it matters.</summary>
     private static bool IsNormalized(Value value) => value.Node.Op is BatchNorm or GroupNorm or LayerNorm or RmsNorm;
 
     private Moments Transported(NodePrediction prediction, GradientMomentScope scope, int input, double slopeShare)
     {
         double factor = prediction.GradientFactors[input];
-        if (prediction.Rule?.PullBack is { } rule && rule(scope, input) is { SecondMoment: not double.NaN } gradient)
+        if (prediction.Activation is null && prediction.Rule?.PullBack is { } rule && rule(scope, input) is { SecondMoment: not double.NaN } gradient)
         {
             return gradient;
         }
@@ -179,7 +245,7 @@ internal sealed class BackwardSweep
             }
             factor = options.BatchSize * sample.Factors[input];
         }
-        return upstream with { Log10MeanSquare = upstream.Log10MeanSquare + Math.Log10(factor), Positions = null, Alignment = null };
+        return upstream with { Log10MeanSquare = upstream.Log10MeanSquare + Math.Log10(factor), Positions = null, Alignment = null, Weights = null };
     }
 
     private void Contribute(Value value, GradientMoments gradient) =>
@@ -207,9 +273,20 @@ internal sealed class BackwardSweep
         {
             Positions = positions,
             SlopeShare = Mix(a.SlopeShare, b.SlopeShare),
+            Weights = a.Weights is null && b.Weights is null ? null : MixWeights(a.Weights, b.Weights, share),
         };
 
         double Mix(double x, double y) => share * x + (1 - share) * y;
+    }
+
+    private static float[] MixWeights(float[]? a, float[]? b, double share)
+    {
+        float[] mixed = new float[(a ?? b)!.Length];
+        for (int i = 0; i < mixed.Length; i++)
+        {
+            mixed[i] = (float)(share * (a?[i] ?? 1) + (1 - share) * (b?[i] ?? 1));
+        }
+        return mixed;
     }
 }
 

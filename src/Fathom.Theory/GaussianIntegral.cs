@@ -10,10 +10,13 @@ public static class GaussianIntegral
 {
     private const double Reach = 10;
     private const double ReachOfPairs = 9;
+    private const int SeriesTerms = 40;
+    private const double SeriesError = 1e-10;
 
     /// <summary>A variance of 0 is read as the limit from above, so that a kink at the mean is still seen from both sides.</summary>
     private const double LeastDeviation = 1e-150;
 
+    private static readonly double[] Roots = [.. Enumerable.Range(0, SeriesTerms + 1).Select(n => Math.Sqrt(n))];
     private static readonly double[] Distances = [0, 1, 2, 4, 8, 16, 32];
     private static readonly double[] OuterDistances = [0, 1, 3, 9, 27];
     private static readonly double[] InnerDistances = [0, 1.5, 6, 24];
@@ -54,6 +57,10 @@ public static class GaussianIntegral
                 : Expectation(x => f(x) * f(2 * mean - x), mean, variance, [.. points, .. points.Select(kink => 2 * mean - kink)]);
         }
         double deviation = Math.Max(Math.Sqrt(variance), LeastDeviation);
+        if (BySeries(f, mean, deviation, correlation, points) is { } sum)
+        {
+            return sum;
+        }
         Panels outer = new(stackalloc double[Panels.Capacity(points.Length) + 8 * (points.Length + 1)], ReachOfPairs, 1.5);
         outer.AddAround(points, OuterDistances, mean, deviation);
         if (rest < 0.5)
@@ -67,6 +74,26 @@ public static class GaussianIntegral
             double first = f(x);
             return first == 0 ? 0 : first * Conditional(f, mean + correlation * deviation * z, rest * deviation, points);
         });
+    }
+
+    /// <summary>
+    /// Mehler's formula: Σ a_n² ρⁿ with the normalized Hermite coefficients a_n of f, which costs single integrals only. What is
+    /// left out is below ρⁿ (E[f²] − Σ a_n²); null if that is not negligible, as at a kink with ρ near 1.
+    /// </summary>
+    private static double? BySeries(Func<double, double> f, double mean, double deviation, double correlation, double[] kinks)
+    {
+        Span<double> coefficients = stackalloc double[SeriesTerms];
+        Panels panels = new(stackalloc double[Panels.Capacity(kinks.Length)], Reach, 1.25);
+        panels.AddAround(kinks, Distances, mean, deviation);
+        double square = panels.Expand(GaussLegendre.Order16, f, mean, deviation, coefficients);
+        double sum = 0, known = 0, power = 1;
+        foreach (double coefficient in coefficients)
+        {
+            sum += coefficient * coefficient * power;
+            known += coefficient * coefficient;
+            power *= correlation;
+        }
+        return Math.Abs(power) * Math.Max(0, square - known) <= SeriesError * square ? sum : null;
     }
 
     /// <summary>Φ(z), the distribution function of the unit normal; Marsaglia's (2004) series.</summary>
@@ -164,6 +191,30 @@ public static class GaussianIntegral
                 total += half * panel;
             }
             return total;
+        }
+
+        /// <summary>The coefficients of f in normalized Hermite polynomials, and E[f²].</summary>
+        public readonly double Expand(GaussLegendre rule, Func<double, double> f, double mean, double deviation, Span<double> coefficients)
+        {
+            Span<double> sorted = cuts[..count];
+            sorted.Sort();
+            double square = 0;
+            for (int i = 1; i < sorted.Length; i++)
+            {
+                double half = (sorted[i] - sorted[i - 1]) / 2, middle = (sorted[i] + sorted[i - 1]) / 2;
+                for (int j = 0; half >= 1e-14 && j < rule.Nodes.Length; j++)
+                {
+                    double z = middle + half * rule.Nodes[j], value = f(mean + deviation * z), weight = half * rule.Weights[j] * Density(z) * value;
+                    square += weight * value;
+                    (double before, double now) = (0, 1);
+                    for (int n = 0; n < coefficients.Length; n++)
+                    {
+                        coefficients[n] += weight * now;
+                        (before, now) = (now, (z * now - Roots[n] * before) / Roots[n + 1]);
+                    }
+                }
+            }
+            return square;
         }
 
         private void Add(double z)

@@ -56,6 +56,15 @@ public sealed record NodePrediction(Node Node, PredictionSource Source, Immutabl
     /// <summary>The theory of a recurrent layer; null for other nodes.</summary>
     internal RecurrentTheory? OverTime { get; init; }
 
+    /// <summary>The functions of earlier values that the node adds up, where it meets one of them twice; then the gradient goes straight to these.</summary>
+    internal ImmutableArray<MergedTerm> Merged { get; init; } = [];
+
+    /// <summary>φ'² at the draws of a stream, in units of their mean; null where there are none.</summary>
+    internal float[]? Slopes { get; init; }
+
+    /// <summary>Whether the node's output is a function of earlier values, element by element.</summary>
+    internal bool IsInner { get; init; }
+
     /// <summary>The rule that was used; null for other sources.</summary>
     internal MomentRule? Rule { get; init; }
 }
@@ -79,6 +88,12 @@ internal readonly record struct GradientMoments(double Log10MeanSquare, double C
     /// maximum sends its gradient to the largest elements only.
     /// </summary>
     public double SlopeShare { get; init; } = 1;
+
+    /// <summary>
+    /// Its mean square at each of the draws of a stream, in units of their mean: where a ReLU was open, the ones behind it are likely
+    /// to be. Null if it is the same for all.
+    /// </summary>
+    public float[]? Weights { get; init; }
 
     /// <summary>Its pattern over samples and positions, in units of its mean square.</summary>
     public Moments Pattern => new(0, 1, Correlation) { Positions = Positions };

@@ -18,7 +18,7 @@ internal sealed class NodeRun : IDisposable
         this.graph = graph;
         this.options = options;
         long perSample = graph.Nodes.Sum(node => node.Outputs.Where(type => type.Shape.HasBatch).Sum(type => type.Shape.ElementsPerSample));
-        Batch = (int)Math.Clamp(mostElements / Math.Max(1, perSample), 4, options.Samples);
+        Batch = (int)Math.Clamp(mostElements / Math.Max(1, perSample), Math.Min(4, options.Samples), options.Samples);
         foreach (Node node in graph.Nodes)
         {
             for (int k = 0; k < node.Outputs.Length; k++)

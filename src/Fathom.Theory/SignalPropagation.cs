@@ -48,14 +48,29 @@ public static class SignalPropagation
 }
 
 /// <summary>Moments from the data to the output.</summary>
-internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionary<string, DataMoments> inputs, LayerReaders readers)
+internal sealed class ForwardSweep
 {
     /// <summary>Beyond this a mean square says no more than that float has overflowed (1e77 would do).</summary>
     private const double Most = 1e300;
 
     private readonly Dictionary<Node, NodePrediction> nodes = [];
-    private StructureRules? rules;
+    private readonly ElementwiseMerge merge;
+    private readonly StructureRules rules;
+    private readonly ResidualStreams streams;
     private readonly Dictionary<IntegralKey, ActivationMoments> integrals = [];
+    private readonly Dictionary<IntegralKey, PairTable> tables = [];
+
+    private readonly PredictionOptions options;
+    private readonly IReadOnlyDictionary<string, DataMoments> inputs;
+    private readonly LayerReaders readers;
+
+    public ForwardSweep(PredictionOptions options, IReadOnlyDictionary<string, DataMoments> inputs, LayerReaders readers)
+    {
+        (this.options, this.inputs, this.readers) = (options, inputs, readers);
+        merge = new ElementwiseMerge((function, leaf) => Integrate(function, Forward(leaf), SphereOf(leaf)));
+        rules = new StructureRules((activation, x) => Integrate(activation, x));
+        streams = new ResidualStreams(merge, Forward, options.Seed);
+    }
 
     /// <summary>What was measured of the nodes that had to be sampled.</summary>
     public Dictionary<Node, SampledNode> Samples { get; } = [];
@@ -66,7 +81,7 @@ internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionar
         {
             if (node.Forward is null)
             {
-                nodes[node] = Predict(node);
+                nodes[node] = Merged(node, Predict(node));
             }
         }
         return nodes;
@@ -77,12 +92,34 @@ internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionar
         Source => Given(node),
         { IsLoss: true } => new(node, PredictionSource.Loss, Repeat(node, new Moments(double.NaN, double.NaN, double.NaN)), NoFactors(node), null),
         RecurrentLayer => RecurrentSweep.Forward(node, Inputs(node)) ?? BySampling(node, null),
+        BatchNorm when rules.OfNormalizedActivation(node, nodes, options.BatchSize) is { } found => ByRule(node, found.Rule) with { SlopeShare = found.SlopeShare },
         { Moments: { } rule } => ByRule(node, rule),
+        Activation activation when node.Inputs.Length == 1 && streams.Below(node) is { } elements => OfStream(node, activation, elements),
         Activation activation when node.Inputs.Length == 1 => ByQuadrature(node, Integrate(activation, Inputs(node)[0], SphereOf(node.Inputs[0]))),
-        _ when Rules.OfLikeActivation(node.Op, Inputs(node)[0]) is { } moments => ByQuadrature(node, moments),
-        _ when Rules.Of(node, nodes) is { } found => ByRule(node, found.Rule) with { SlopeShare = found.SlopeShare },
+        _ when rules.OfLikeActivation(node.Op, Inputs(node)[0]) is { } moments => ByQuadrature(node, moments) with { Rule = rules.OfSlope(node.Op) },
+        _ when rules.Of(node, nodes) is { } found => ByRule(node, found.Rule) with { SlopeShare = found.SlopeShare },
         _ => BySampling(node, null),
     };
+
+    /// <summary>The prediction corrected where a value meets itself in a node.</summary>
+    private NodePrediction Merged(Node node, NodePrediction prediction)
+    {
+        if (prediction is { Source: PredictionSource.Sampled, Activation: not null })
+        {
+            return prediction; // its draws are remembered, and what reads it begins with them
+        }
+        ImmutableArray<MergedTerm> terms = merge.Of(node);
+        bool startsStream = node.Op is Activation && node.Inputs[0].Node.Op is Add && readers.Of(node.Output).Any(reader => reader.Op is Add);
+        prediction = prediction with
+        {
+            IsInner = merge.IsInner(node.Output),
+            Slopes = startsStream ? streams.Draws(node.Inputs[0]).SquaresOf(((Activation)node.Op).Slope) : null,
+        };
+        return terms.IsEmpty ? prediction
+            : prediction with { Merged = terms, Outputs = prediction.Outputs.SetItem(0, Bound(ElementwiseMerge.Forward(terms, Forward))) };
+    }
+
+    private Moments Forward(Value value) => nodes[value.Node].Outputs[value.Index];
 
     private NodePrediction Given(Node node) => new(node, PredictionSource.Given, Repeat(node, node.Op switch
     {
@@ -122,7 +159,12 @@ internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionar
         return new(node, PredictionSource.Rule, Repeat(node, output), [.. factors], null) { LogVariance = FiniteWidth.OfWeights(node), Rule = rule };
     }
 
-    private StructureRules Rules => rules ??= new StructureRules((activation, x) => Integrate(activation, x));
+    /// <summary>An activation of a sum that is not Gaussian.</summary>
+    private NodePrediction OfStream(Node node, Activation activation, Population elements)
+    {
+        streams.Keep(node, elements.Under(activation.Evaluate));
+        return ByQuadrature(node, elements.Through(activation, Inputs(node)[0])) with { Source = PredictionSource.Sampled, Slopes = elements.SquaresOf(activation.Slope) };
+    }
 
     private NodePrediction ByQuadrature(Node node, ActivationMoments moments)
     {
@@ -134,11 +176,18 @@ internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionar
     /// <summary>In a deep chain the moments settle; equal ones to ten digits need no second integral.</summary>
     private ActivationMoments Integrate(Activation activation, Moments x, int sphere = 0)
     {
-        IntegralKey key = new(activation, Round(x.Mean), Round(x.SecondMoment), Round(x.Correlation),
-            Round(x.CorrelationOf(MomentPair.Positions)), Round(x.CorrelationOf(MomentPair.Both)), x.Positions is { IsFlat: false }, sphere);
+        // Of correlations seven digits are as many as the integrals over two variables have.
+        IntegralKey key = new(activation, Round(x.Mean), Round(x.SecondMoment), Math.Round(x.Correlation, 7),
+            Math.Round(x.CorrelationOf(MomentPair.Positions), 7), Math.Round(x.CorrelationOf(MomentPair.Both), 7), x.Positions is { IsFlat: false }, sphere);
         if (!integrals.TryGetValue(key, out ActivationMoments moments))
         {
-            integrals[key] = moments = ActivationMoments.Of(activation, new ActivationInput(x, sphere));
+            // Six digits of the length are as many, too, and let the layers of a slowly settling network share a table.
+            IntegralKey alone = new(activation, Round(x.Mean, 6), Round(x.SecondMoment, 6), 0, 0, 0, false, sphere);
+            if (!tables.TryGetValue(alone, out PairTable? table))
+            {
+                tables[alone] = table = new PairTable(activation, new ActivationInput(x, sphere));
+            }
+            integrals[key] = moments = ActivationMoments.Of(activation, new ActivationInput(x, sphere), table);
         }
         return moments;
     }
@@ -179,13 +228,13 @@ internal sealed class ForwardSweep(PredictionOptions options, IReadOnlyDictionar
             : moments with { Mean = mean, SecondMoment = Most, Correlation = double.IsNaN(moments.Correlation) ? 1 : Math.Clamp(moments.Correlation, -1, 1) };
     }
 
-    private static double Round(double x)
+    private static double Round(double x, int digits = 10)
     {
         if (x == 0 || !double.IsFinite(x))
         {
             return x;
         }
-        double unit = Math.Pow(10, Math.Floor(Math.Log10(Math.Abs(x))) - 10);
+        double unit = Math.Pow(10, Math.Floor(Math.Log10(Math.Abs(x))) - digits);
         return unit < 1e-290 ? x : Math.Round(x / unit) * unit;
     }
 }

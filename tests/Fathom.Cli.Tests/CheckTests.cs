@@ -54,7 +54,7 @@ public sealed class CheckTests : IDisposable
 
         using JsonDocument json = JsonDocument.Parse(run.Output);
         JsonElement preflight = json.RootElement.GetProperty("preflight");
-        Assert.Equal(["theory", "recurrent", "measured", "layers", "jacobian", "correlations", "learning_rate_range", "memory", "notes"], preflight.EnumerateObject().Select(property => property.Name));
+        Assert.Equal(["theory", "measured", "layers", "recurrent", "precision", "jacobian", "correlations", "learning_rate_range", "memory", "notes"], preflight.EnumerateObject().Select(property => property.Name));
         Assert.Equal(5, preflight.GetProperty("measured").GetProperty("seeds").GetInt32());
         Assert.Equal(13, preflight.GetProperty("layers").GetArrayLength());
         foreach (JsonElement layer in preflight.GetProperty("layers").EnumerateArray().SkipLast(1))

@@ -130,6 +130,53 @@ public sealed class RuleTests
         Assert.Equal(1, finding.Evidence["dead_share"].Measured);
     }
 
+    [Xunit.Theory]
+    [InlineData(0.0)]
+    [InlineData(0.3)]
+    public void UnitsThatBeginEqualAreNamed(double weight)
+    {
+        ModelDefinition model = SickNetworks.Chain(3, net => net.Tanh(), new ConstantInitializer(weight), epochs: 8);
+        Finding finding = Only(SickNetworks.Run(model), "FTH030");
+
+        Assert.Equal(Causes.BadInitialization, finding.Cause);
+        Assert.Equal("dense_1 dense_2 dense_3", string.Join(' ', finding.Layers)); // the last layer's units differ: so do their classes
+    }
+
+    [Fact]
+    public void StepsThatStayLargeAreNamedThoughSomethingIsLearnt()
+    {
+        ModelDefinition model = SickNetworks.Chain(2, net => net.Tanh(), VarianceScaling.XavierNormal, epochs: 10, optimizer: new Adam(0.3, Beta1: 0.1, Beta2: 0.1));
+        RunOutcome outcome = SickNetworks.Run(model);
+
+        Assert.Contains(outcome.Findings, finding => finding is { Severity: Severity.Error, Cause: Causes.LearningRateTooLarge });
+    }
+
+    [Fact]
+    public void ANetworkThatDoesNotLearnForNoSingleReasonIsCalledAllTheSame()
+    {
+        // Weight decay outweighs the loss: the gradient is sound over depth, nothing is saturated or dead.
+        ModelDefinition model = SickNetworks.Chain(2, net => net.Tanh(), VarianceScaling.XavierNormal, epochs: 10, optimizer: new Sgd(0.05, 0.9, WeightDecay: 0.3));
+        Finding finding = Only(SickNetworks.Run(model), "FTH032");
+
+        Assert.Contains("decay", finding.Explanation);
+        Assert.NotEmpty(finding.RuledOut);
+    }
+
+    [Fact]
+    public void WhatUnscaledInputsBringAboutIsNoFindingOfItsOwn()
+    {
+        ModelDefinition model = SickNetworks.Chain(3, net => net.Tanh(), VarianceScaling.XavierNormal, epochs: 5);
+        Training.Data.DataSet Bytes(Training.Data.DataSet data) => Training.Data.DataSet.OfLabels("bytes", data.RowShape, [.. data.Inputs.ToArray().Select(x => 2550 * x)], data.Labels.ToArray(), data.Classes);
+        using WatchedRun run = new(model, new Training.Data.DataSplit(Bytes(SickNetworks.Digits.Training), Bytes(SickNetworks.Digits.Validation)));
+        run.Advance();
+
+        Finding finding = Assert.Single(run.Outcome().Findings, finding => finding.Severity == Severity.Error);
+        Assert.Equal(Causes.UnscaledInput, finding.Cause);
+        Assert.Contains(finding.Consequences, effect => effect.Cause == Causes.Saturation);
+        Finding read = FindingJson.Read(System.Text.Json.Nodes.JsonNode.Parse(FindingJson.Write(finding)));
+        Assert.Equal(finding.Consequences.Select(effect => effect.Rule), read.Consequences.Select(effect => effect.Rule));
+    }
+
     [Fact]
     public void TheFirstNonFiniteValueIsTracedToTheOpThatMadeIt()
     {

@@ -164,4 +164,23 @@ public sealed class MeanFieldTests
     [Fact]
     public void Lengths_that_run_away_are_infinite() =>
         Assert.Equal(double.PositiveInfinity, new MeanField(TestActivations.Relu).FixedPoint(3, 0).Length);
+
+    [Fact]
+    public void The_nearest_point_on_the_edge_of_chaos_is_found()
+    {
+        // Cho and Saul: ReLU has one point only; tanh a line, on which the model's own point stays where it is.
+        CriticalPoint relu = new MeanField(TestActivations.Relu).NearestCritical(1.3, 0.2)!.Value;
+        Assert.Equal(2, relu.WeightVariance, 1e-6);
+        Assert.Equal(0, relu.BiasVariance, 1e-9);
+        MeanField tanh = new(TestActivations.Tanh);
+        CriticalPoint own = tanh.NearestCritical(1.76095, 0.05)!.Value;
+        Assert.Equal(1.76095, own.WeightVariance, 2e-3);
+        Assert.Equal(0.05, own.BiasVariance, 1e-3);
+        CriticalPoint near = tanh.NearestCritical(1.2, 0.05)!.Value;
+        Assert.Equal(near.WeightVariance, tanh.CriticalWeightVariance(near.BiasVariance)!.Value, 1e-3);
+        // No point of the line is nearer, as a fine walk shows.
+        double Distance(double weight, double bias) => Math.Pow(Math.Sqrt(weight) - Math.Sqrt(1.2), 2) + Math.Pow(Math.Sqrt(bias) - Math.Sqrt(0.05), 2);
+        double least = Enumerable.Range(1, 400).Select(i => i * 0.002).Select(q => tanh.CriticalPoint(q)).Where(point => point.BiasVariance >= 0).Min(point => Distance(point.WeightVariance, point.BiasVariance));
+        Assert.Equal(least, Distance(near.WeightVariance, near.BiasVariance), 1e-4);
+    }
 }

@@ -37,10 +37,10 @@ internal static class ReferenceNetworks
         new("conv", Convolutions, Common, 4),
         new("conv-pool", ConvolutionsAndPools, Common, 4),
         new("resnet", ResNet, Common, 16),
-        new("rnn", () => Network.Input(Steps, 64).Rnn(Width).Last().Dense(10, Xavier).Build(), Common),
-        new("lstm", () => Network.Input(Steps, 64).Lstm(Width).Last().Dense(10, Xavier).Build(), Common),
-        new("gru", () => Network.Input(Steps, 64).Gru(Width).Last().Dense(10, Xavier).Build(), Common),
-        new("lstm-stack", () => Network.Input(Steps, 64).Recurrent(new Recurrent(Width, RecurrentCell.Lstm, 2, Bidirectional: true)).Mean([1]).Dense(10, Xavier).Build(), Common),
+        Sequence("rnn", network => network.Rnn(Width).Last()),
+        Sequence("lstm", network => network.Lstm(Width).Last()),
+        Sequence("gru", network => network.Gru(Width).Last()),
+        Sequence("lstm-stack", network => network.Recurrent(new Recurrent(Width, RecurrentCell.Lstm, 2, Bidirectional: true)).Mean([1])),
         new("transformer", () => Network.Input(Steps, Width).Repeat(3, block => block.TransformerBlock(4, 2 * Width)).LayerNorm().Mean([1]).Dense(10, Xavier).Build(), Common, 4),
         new("transformer-post", () => Network.Indices(Steps).Embedding(100, Width).Repeat(3, block => block.TransformerBlock(4, 2 * Width, NormPosition.Post)).Mean([1]).Dense(10, Xavier).Build(), Common, 4),
         Flat("highway", network => network.Dense(Width, LeCun).Repeat(Depth, layer => layer.Highway(weight: He))),
@@ -56,6 +56,10 @@ internal static class ReferenceNetworks
 
     private static ReferenceNetwork Flat(string name, Func<NetworkCursor, NetworkCursor> network, int batch = 8) =>
         new(name, () => network(Network.Input(Width)).Dense(10, Xavier).Build(), Common, batch);
+
+    /// <summary>A layer that shares its weights over time below, so that what has come back through time is seen.</summary>
+    private static ReferenceNetwork Sequence(string name, Func<NetworkCursor, NetworkCursor> network) =>
+        new(name, () => network(Network.Input(Steps, 64).Dense(Width, LeCun)).Dense(10, Xavier).Build(), Common);
 
     private static Graph Convolutions() => Network.Input(3, 8, 8)
         .Repeat(5, layer => layer.Conv2d(Width, 3, padding: Padding.Same, weight: He).Relu())

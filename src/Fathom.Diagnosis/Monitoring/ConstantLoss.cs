@@ -7,7 +7,7 @@ namespace Fathom.Diagnosis.Monitoring;
 internal static class ConstantLoss
 {
     /// <summary>
-    /// The entropy of the classes, each with its weight, for a cross-entropy; the targets' variance for the squared error;
+    /// The entropy of the classes, each with its weight, for a cross-entropy; the targets' variance for the squared error, also of one-hot classes;
     /// NaN for other losses.
     /// </summary>
     public static double Of(Loss loss, DataSet data, IReadOnlyList<double>? classWeights)
@@ -23,6 +23,8 @@ internal static class ConstantLoss
         return loss switch
         {
             CrossEntropy { LabelSmoothing: 0 } or NegativeLogLikelihood => -scale * shares.Sum(share => share * Math.Log(share)),
+            // One-hot targets: the mean over K outputs of p(1 − p).
+            MeanSquaredError when classWeights is null && shares.Length > 2 => shares.Sum(share => share * (1 - share)) / shares.Length,
             BinaryCrossEntropy when shares.Length <= 2 => -scale * shares.Sum(share => share * Math.Log(share)),
             _ => double.NaN,
         };

@@ -79,6 +79,12 @@ public sealed class LayerTrace
     /// <summary>Norm of the weights.</summary>
     public double WeightNorm { get; private set; }
 
+    /// <summary>Norm of the weights at the first step; 0 for weights that begin at 0.</summary>
+    public double FirstWeightNorm { get; private set; } = double.NaN;
+
+    /// <summary>log10 of the weights' norm over that at the start; NaN where they began at 0.</summary>
+    public double LogGrowth => FirstWeightNorm > 0 ? Math.Log10(Math.Max(WeightNorm, 1e-46) / FirstWeightNorm) : double.NaN;
+
     /// <summary>Takes in a step; tensors with a NaN or an infinity in them are left out.</summary>
     internal void Add(ReadOnlySpan<TensorStatistics> statistics)
     {
@@ -110,18 +116,18 @@ public sealed class LayerTrace
     }
 
     /// <summary>The state as numbers, for <see cref="Restore"/>.</summary>
-    internal double[] Capture() => [gradients, settling, LogGradient, MeanLogGradient, LogWeightGradient, LogRelativeUpdate, Saturated, Zeros, WeightNorm];
+    internal double[] Capture() => [gradients, settling, LogGradient, MeanLogGradient, LogWeightGradient, LogRelativeUpdate, Saturated, Zeros, WeightNorm, FirstWeightNorm];
 
     /// <summary>Takes a state over; false if it is none.</summary>
     internal bool Restore(IReadOnlyList<double> state)
     {
-        if (state.Count != 9 || !(state[0] >= 0) || !(state[1] >= 0))
+        if (state.Count != 10 || !(state[0] >= 0) || !(state[1] >= 0))
         {
             return false;
         }
         (gradients, settling) = ((long)state[0], (int)state[1]);
         (LogGradient, MeanLogGradient, LogWeightGradient, LogRelativeUpdate) = (state[2], state[3], state[4], state[5]);
-        (Saturated, Zeros, WeightNorm) = (state[6], state[7], state[8]);
+        (Saturated, Zeros, WeightNorm, FirstWeightNorm) = (state[6], state[7], state[8], state[9]);
         return true;
     }
 
@@ -132,6 +138,7 @@ public sealed class LayerTrace
             return;
         }
         WeightNorm = weight.L2;
+        FirstWeightNorm = double.IsNaN(FirstWeightNorm) ? WeightNorm : FirstWeightNorm;
         if (WeightNorm == 0)
         {
             settling = SettlingSteps; // any step is infinitely large beside nothing

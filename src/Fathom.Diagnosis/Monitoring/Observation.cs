@@ -44,6 +44,24 @@ public sealed class Observation
     /// <summary>Smoothed loss.</summary>
     public double Loss { get; internal set; } = double.NaN;
 
+    /// <summary>The smoothed loss over the run so far.</summary>
+    public LossHistory Losses { get; } = new();
+
+    /// <summary>Share of the run's steps that are done, in (0, 1].</summary>
+    public double Progress => (Step.Step + 1.0) / Math.Max(1, TotalSteps);
+
+    /// <summary>A constant prediction's loss, or, where that is not known, the first.</summary>
+    public double ReferenceLoss => double.IsNaN(ConstantLoss) ? FirstLoss : ConstantLoss;
+
+    /// <summary>log10 of ‖Δw‖/‖w‖ of the layer in the middle; NaN if no layer is measured.</summary>
+    public double TypicalLogUpdate => Median(layer => layer.LogRelativeUpdate);
+
+    /// <summary>log10 of the growth of weights since the start, of the layer in the middle; NaN if all began at 0.</summary>
+    public double TypicalLogGrowth => Median(layer => layer.LogGrowth);
+
+    /// <summary>Findings that hold now.</summary>
+    public IReadOnlyList<Finding> Open { get; internal set; } = [];
+
     /// <summary>Loss of the best constant prediction, which a network reaches without using its inputs; NaN if not known.</summary>
     public double ConstantLoss { get; }
 
@@ -70,6 +88,13 @@ public sealed class Observation
     /// <summary>The same as an array, to go through without allocating.</summary>
     internal StateTrace[] States { get; }
 
+    /// <summary>A layer's weights as they are now: rows of one unit each; empty if they are not (units, …).</summary>
+    internal ReadOnlySpan<float> WeightsOf(LayerTrace layer)
+    {
+        ParameterSlice slice = session.Parameters.Find(layer.Layer.Parameters.First(parameter => parameter.Outputs[0].Shape.Rank >= 2).Name);
+        return session.Parameters.Value(slice).Span;
+    }
+
     /// <summary>The network's input.</summary>
     internal Value Input => session.Graph.Input;
 
@@ -83,6 +108,12 @@ public sealed class Observation
 
     /// <summary>Slope and fit of log10 gradient norm over depth.</summary>
     public DepthFit GradientOverDepth => DepthFit.Of(Layers);
+
+    private double Median(Func<LayerTrace, double> of)
+    {
+        double[] numbers = [.. Layers.Select(of).Where(double.IsFinite).Order()];
+        return numbers.Length == 0 ? double.NaN : numbers[numbers.Length / 2];
+    }
 
     /// <summary>A plan keeps the graph's own order of nodes, so that a node's place there says when it runs.</summary>
     private static int[] InOrderOfExecution(TrainingSession session)

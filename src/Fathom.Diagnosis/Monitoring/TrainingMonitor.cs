@@ -83,6 +83,8 @@ public sealed class TrainingMonitor
         }
         if (step.Step % interval == 0)
         {
+            Observation.Losses.Add(Observation.Loss);
+            Observation.Open = [.. Findings];
             Hear(everyStep: false);
         }
     }
@@ -94,6 +96,7 @@ public sealed class TrainingMonitor
     public string Capture() => new JsonObject
     {
         ["losses"] = Numbers([Observation.FirstLoss, Observation.Loss]),
+        ["history"] = Numbers(Observation.Losses.Capture()),
         ["layers"] = new JsonObject(layers.Select(layer => KeyValuePair.Create(layer.Layer.Name, (JsonNode?)Numbers(layer.Capture())))),
         ["states"] = new JsonObject(Observation.RecurrentLayers.Select(layer => KeyValuePair.Create(layer.Layer.Name, (JsonNode?)Numbers(layer.Capture())))),
         ["rules"] = new JsonObject(rules.Select((rule, i) => KeyValuePair.Create(rule.Id, (JsonNode?)new JsonObject
@@ -112,6 +115,7 @@ public sealed class TrainingMonitor
             JsonObject root = JsonNode.Parse(state)!.AsObject();
             double[] losses = Numbers(root["losses"], 2);
             (Observation.FirstLoss, Observation.Loss) = (losses[0], losses[1]);
+            Observation.Losses.Restore(Numbers(root["history"]));
             foreach (LayerTrace layer in layers)
             {
                 if (!layer.Restore(Numbers(root["layers"]![layer.Layer.Name])))

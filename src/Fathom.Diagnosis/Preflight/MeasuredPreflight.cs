@@ -23,13 +23,20 @@ public static class MeasuredPreflight
     /// <exception cref="TrainingException">Data, weights or plan do not fit the network.</exception>
     /// <exception cref="InsufficientMemoryException">The network does not fit into memory.</exception>
     public static PreflightReport Run(ModelDefinition model, DataSplit? data, PropagationPrediction prediction, PreflightOptions options, WorkerPool pool,
+        Action<string, double>? progress = null, CancellationToken cancellation = default) =>
+        Run(model, data, () => prediction, options, pool, progress, cancellation);
+
+    /// <summary>The same beside a prediction that is still being made: it is asked for when the steps are done.</summary>
+    /// <inheritdoc cref="Run(ModelDefinition, DataSplit?, PropagationPrediction, PreflightOptions, WorkerPool, Action{string, double}?, CancellationToken)"/>
+    public static PreflightReport Run(ModelDefinition model, DataSplit? data, Func<PropagationPrediction> prediction, PreflightOptions options, WorkerPool pool,
         Action<string, double>? progress = null, CancellationToken cancellation = default)
     {
         int most = (int)Math.Clamp(options.MostWork / PreflightBatch.WorkPerRow(model.Graph), 1, int.MaxValue);
         PreflightBatch batch = PreflightBatch.Choose(model, data?.Training, most);
         IReadOnlyList<double>? classWeights = ClassWeightsOf(model, data, batch.Rows);
-        using SeedSweep sweep = new(model, prediction, batch, classWeights, options, pool);
+        using SeedSweep sweep = new(model, batch, classWeights, options, pool);
         sweep.Run(share => progress?.Invoke("measuring", share), cancellation);
+        PropagationPrediction theory = prediction();
         bool comparable = options.Weights is null && model.Plan.Initialization is null;
         PreflightReport report = new()
         {
@@ -39,14 +46,14 @@ public static class MeasuredPreflight
             PlannedRows = batch.PlannedRows,
             Seeds = options.Weights is null ? sweep.Count : 0,
             Comparable = comparable,
-            Nodes = sweep.Measurements(comparable),
+            Nodes = sweep.Measurements(theory, comparable),
             Loss = sweep.Loss,
             GradientNorm = sweep.GradientNorm,
             LearningRate = sweep.LearningRate,
             StepMilliseconds = sweep.Milliseconds,
             Memory = sweep.Session.MeasureMemory(),
         };
-        return report.Nodes.Any(node => node.NonFinite) ? report : Further(report, sweep, batch, prediction, options, pool, progress, cancellation);
+        return report.Nodes.Any(node => node.NonFinite) ? report : Further(report, sweep, batch, theory, options, pool, progress, cancellation);
     }
 
     /// <summary>About how many floating-point operations a step over so many rows takes.</summary>

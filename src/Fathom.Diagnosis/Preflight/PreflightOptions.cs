@@ -11,8 +11,8 @@ public sealed record PreflightOptions
     /// <summary>Draws of the weights, 1 or more. They begin with the plan's seed.</summary>
     public int Seeds { get; init; } = 5;
 
-    /// <summary>Time after which no further seed is begun; the first one is always measured.</summary>
-    public TimeSpan Budget { get; init; } = TimeSpan.FromSeconds(1.5);
+    /// <summary>Time after the first seed, which is always measured, beyond which no further one is begun.</summary>
+    public TimeSpan Budget { get; init; } = TimeSpan.FromSeconds(0.4);
 
     /// <summary>
     /// Floating-point operations that one seed's step may take; the batch is cut down to stay below, to 2 rows at least.
@@ -160,4 +160,7 @@ public sealed record PreflightReport
 
     /// <summary>log10 of the gradient's norm at the first layer over that at the last, mean over the seeds; NaN if none arrives.</summary>
     public double TotalDecades => Layers.Count() < 2 ? 0 : Layers.First().Gradient.Measured - Layers.Last().Gradient.Measured;
+
+    /// <summary>The same as theory expects it of one draw in the middle; NaN if it expects nothing.</summary>
+    public double ExpectedDecades => Layers.Count() < 2 ? 0 : Layers.First().Gradient.Expected - Layers.Last().Gradient.Expected;
 }

@@ -18,7 +18,6 @@ namespace Fathom.Diagnosis.Preflight;
 /// </summary>
 internal sealed class SeedSweep : IDisposable
 {
-    private readonly PropagationPrediction prediction;
     private readonly PreflightBatch batch;
     private readonly PreflightOptions options;
     private readonly Value output;
@@ -26,10 +25,10 @@ internal sealed class SeedSweep : IDisposable
     private readonly List<StepResult> steps = [];
     private readonly Dictionary<(Node, ProbeKind), int> probes = [];
 
-    public SeedSweep(ModelDefinition model, PropagationPrediction prediction, PreflightBatch batch, IReadOnlyList<double>? classWeights, PreflightOptions options, WorkerPool pool)
+    public SeedSweep(ModelDefinition model, PreflightBatch batch, IReadOnlyList<double>? classWeights, PreflightOptions options, WorkerPool pool)
     {
-        (this.prediction, this.batch, this.options) = (prediction, batch, options);
-        output = prediction.Graph.Output;
+        (this.batch, this.options) = (batch, options);
+        output = model.Graph.Output;
         while (output.Node.Op.IsLoss)
         {
             output = output.Node.Inputs[0];
@@ -71,7 +70,7 @@ internal sealed class SeedSweep : IDisposable
     public double GradientNorm => steps.Average(step => step.GradientNorm);
 
     /// <summary>The quickest step in milliseconds.</summary>
-    public double Milliseconds => steps.Min(step => step.Milliseconds);
+    public double Milliseconds { get; private set; } = double.PositiveInfinity;
 
     public double LearningRate => steps[0].LearningRate;
 
@@ -87,7 +86,13 @@ internal sealed class SeedSweep : IDisposable
             Begin(FirstSeed + (ulong)i);
             steps.Add(Session.Step());
             draws.Add(Readings());
+            Milliseconds = Math.Min(Milliseconds, steps[^1].Milliseconds);
             progress?.Invoke((i + 1.0) / seeds);
+            started = i == 0 ? Stopwatch.GetTimestamp() : started; // the first draw made plans and compiled code
+        }
+        if (Count == 1 && steps[0].Milliseconds < options.Budget.TotalMilliseconds)
+        {
+            Milliseconds = Math.Min(Milliseconds, Session.Step().Milliseconds);
         }
     }
 
@@ -103,17 +108,18 @@ internal sealed class SeedSweep : IDisposable
     }
 
     /// <summary>Everything measured, by node in graph order.</summary>
+    /// <param name="prediction">What theory expects.</param>
     /// <param name="comparable">Whether theory speaks of the weights that were measured.</param>
-    public ImmutableArray<NodeMeasurement> Measurements(bool comparable)
+    public ImmutableArray<NodeMeasurement> Measurements(PropagationPrediction prediction, bool comparable)
     {
         double[] last = LogNorms(probes.GetValueOrDefault((output.Node, ProbeKind.ActivationGradient), -1));
         double chance = batch.ChanceOfRows();
-        return [.. Session.Model.Graph.Nodes.Where(node => probes.ContainsKey((node, ProbeKind.Activation))).Select(node => Describe(node, last, chance, comparable))];
+        return [.. Session.Model.Graph.Nodes.Where(node => probes.ContainsKey((node, ProbeKind.Activation))).Select(node => Describe(node, last, chance, prediction, comparable))];
     }
 
     public void Dispose() => Session.Dispose();
 
-    private NodeMeasurement Describe(Node node, double[] last, double chance, bool comparable)
+    private NodeMeasurement Describe(Node node, double[] last, double chance, PropagationPrediction prediction, bool comparable)
     {
         int activation = probes[(node, ProbeKind.Activation)], gradient = probes.GetValueOrDefault((node, ProbeKind.ActivationGradient), -1);
         Moments expected = prediction.Forward(node.Output);
@@ -133,11 +139,11 @@ internal sealed class SeedSweep : IDisposable
             Saturated = node.Op.Saturation is null ? double.NaN : draws.Average(draw => (double)draw[activation].Saturated / Math.Max(1, draw[activation].Count)),
             Zeros = draws.Average(draw => (double)draw[activation].Zeros / Math.Max(1, draw[activation].Count)),
             NonFinite = draws.Any(draw => draw[activation].IsBroken || (gradient >= 0 && draw[gradient].IsBroken)),
-            Weights = WeightOf(node) is { } weight ? Describe(weight, last, comparable) : null,
+            Weights = WeightOf(node) is { } weight ? Describe(weight, last, prediction, comparable) : null,
         };
     }
 
-    private WeightMeasurement? Describe(Node weight, double[] last, bool comparable)
+    private WeightMeasurement? Describe(Node weight, double[] last, PropagationPrediction prediction, bool comparable)
     {
         if (!probes.TryGetValue((weight, ProbeKind.Parameter), out int value))
         {

@@ -30,7 +30,8 @@ public sealed class ExplodingGradient : Rule
         LayerTrace[] violent = [.. observation.Layers.Where(layer => layer.LogRelativeUpdate > Violent)];
         bool overDepth = fit.Layers >= 3 && fit.Decades <= -Decades;
         bool stuck = !(observation.Loss < 0.9 * observation.FirstLoss);
-        if (!stuck || (violent.Length == 0 && !(overDepth && observation.Layers.Any(layer => layer.LogRelativeUpdate > -2))))
+        bool decayed = !overDepth && observation.TypicalLogGrowth < WeightDecayDominates.Shrunk; // any step is large beside weights near 0
+        if (!stuck || decayed || (violent.Length == 0 && !(overDepth && observation.Layers.Any(layer => layer.LogRelativeUpdate > -2))))
         {
             return null;
         }

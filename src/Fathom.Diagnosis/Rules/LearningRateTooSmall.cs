@@ -23,15 +23,35 @@ public sealed class LearningRateTooSmall : Rule
     /// <summary>Decades of the gradient over depth from which on vanishing or exploding is the better explanation.</summary>
     private const double Decades = 3;
 
+    /// <summary>When a loss that falls is falling too slowly.</summary>
+    private static class Slow
+    {
+        /// <summary>Share of the run that must be done.</summary>
+        public const double Start = 0.25;
+
+        /// <summary>Share of a constant prediction's loss above which little will have been learnt at the end.</summary>
+        public const double Unlearnt = 0.55;
+
+        /// <summary>Loss now over that at half of the steps so far, below which it is falling.</summary>
+        public const double Falling = 0.98;
+
+        /// <summary>By how much the weights can move in the whole run if each step goes the same way.</summary>
+        public const double Reach = 1;
+    }
+
     public override string Id => "FTH006";
 
     public override string Problem => "learning rate too small";
 
-    public override string Threshold => "every layer moves by less than the healthy 0.1 % of its weights a step and would move by less than 10 % in the whole run at the rate seen, while the loss stays within 10 % of its start and the gradient is no worse than 10³ over depth";
+    public override string Threshold => "every layer moves by less than the healthy 0.1 % of its weights a step and would move by less than 10 % in the whole run at the rate seen, while the loss stays within 10 % of its start and the gradient is no worse than 10³ over depth; or, after a quarter of the run, a loss that falls so slowly that it would end above 55 % of a constant prediction's, at steps below 0.1 % that move the weights by less than 100 % in the whole run";
 
     public override Finding? Inspect(Observation observation)
     {
         LayerTrace[] layers = [.. observation.Layers.Where(layer => double.IsFinite(layer.LogRelativeUpdate))];
+        if (layers.Length > 0 && IsTooSlow(observation))
+        {
+            return DescribeSlow(observation, layers);
+        }
         if (layers.Length == 0 || !(observation.Loss > Standing * observation.FirstLoss && observation.Loss < observation.FirstLoss / Standing) || Math.Abs(observation.GradientOverDepth.Decades) >= Decades)
         {
             return null;
@@ -44,6 +64,38 @@ public sealed class LearningRateTooSmall : Rule
         double reach = fastest * observation.TotalSteps;
         // At a healthy step the run is short, and the rate is not to blame.
         return reach < Movement && fastest is > 0 and < HealthyStep ? Describe(observation, layers, fastest, reach) : null;
+    }
+
+    /// <summary>
+    /// The loss goes down all the time, but at this pace the run ends half-way, and the weights could move further: steps of a
+    /// healthy size would use the run.
+    /// </summary>
+    private static bool IsTooSlow(Observation observation) =>
+        observation.Progress >= Slow.Start && observation.Losses.AtTheEnd(observation.Progress) > Slow.Unlearnt * observation.ReferenceLoss
+        && observation.Losses.Since(0.5) < Slow.Falling && observation.TypicalLogUpdate < Math.Log10(HealthyStep)
+        && Math.Pow(10, observation.TypicalLogUpdate) * observation.TotalSteps < Slow.Reach && Math.Abs(observation.GradientOverDepth.Decades) < Decades;
+
+    private Finding DescribeSlow(Observation observation, LayerTrace[] layers)
+    {
+        double step = Math.Pow(10, observation.TypicalLogUpdate), end = observation.Losses.AtTheEnd(observation.Progress);
+        return new()
+        {
+            Rule = Id,
+            Problem = Problem,
+            Severity = Severity.Error,
+            Cause = Causes.LearningRateTooSmall,
+            Layers = [.. layers.Select(layer => layer.Layer.Name)],
+            Step = observation.Step.Step,
+            Confidence = 0.8,
+            Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
+                .Add("typical_relative_update", new Evidence(step, HealthyStep))
+                .Add("loss_at_the_end", new Evidence(end, Slow.Unlearnt * observation.ReferenceLoss)),
+            Explanation =
+                $"The loss falls all the time, but slowly: at this pace it is still {Number(end)} at the end of the run, where a constant prediction has {Number(observation.ReferenceLoss)}. A step changes the weights by {Number(step)}, where about 1e-3 is healthy. " +
+                $"Raise the learning rate ({Number(observation.Step.LearningRate)}) by a factor of 3 to 30, or train for longer.",
+            RuledOut = [$"vanishing gradient: the gradient's norm changes by only 10^{Number(Math.Round(-observation.GradientOverDepth.Decades, 1))} from the last to the first layer"],
+            Remedies = ["learning_rate", "optimizer"],
+        };
     }
 
     private Finding Describe(Observation observation, LayerTrace[] layers, double fastest, double reach) => new()

@@ -41,5 +41,9 @@ public static class RuleCatalog
         new SaturatedActivation(),
         new DeadRelu(),
         new LearningRateTooSmall(),
+        new SymmetricUnits(),
+        new LearningRateTooLarge(),
+        new WeightDecayDominates(),
+        new NotLearning(),
     ];
 }

@@ -146,6 +146,10 @@ internal sealed class FiniteWidthSpread
             double inputs = Math.Max(1, weight.Outputs[0].Shape[1].Size), units = Units(node, output);
             double random = output.SecondMoment > 0 ? output.Variance / output.SecondMoment : 1;
             PairShares pairs = PairShares.Of(output, Batch, centered: true);
+            if (prediction.OverTime is not null)
+            {
+                pairs = pairs with { Positions = 1 }; // a unit that is large at one step stays so: steps are not rows of their own
+            }
             double squares = pairs.Map(correlation => correlation * correlation + (1 - correlation * correlation) / inputs).Mean();
             return random * (2 * random * squares + 4 * (1 - random) * pairs.Mean()) / units;
         }
@@ -261,7 +265,9 @@ internal sealed class FiniteWidthSpread
         Node node = prediction.Node;
         if (PropagationPrediction.WeightOf(node) is { } weight)
         {
-            return 2.0 / Math.Max(1, weight.Outputs[0].Shape[1].Size) * overlaps[node.Output].Mean();
+            // A recurrent layer's gradient passes the recurrent weights too.
+            double recurrent = prediction.OverTime is null ? 0 : 2.0 / ((RecurrentLayer)node.Op).Units;
+            return (2.0 / Math.Max(1, weight.Outputs[0].Shape[1].Size) + recurrent) * overlaps[node.Output].Mean();
         }
         if (prediction.Activation is null)
         {

@@ -33,18 +33,22 @@ internal sealed class CheckRun(LoadedModel loaded, CheckSettings settings, Termi
             // What training would refuse, such as a gradient that a layer cannot give, is refused here.
             TrainingGraph.Build(Model.Graph, Model.Plan.Loss);
         }
-        PropagationPrediction prediction = Predict(data);
+        // Theory and audit take one thread each, and the measuring needs theory at its end only.
+        Task<PropagationPrediction> theory = Task.Run(() => Predict(data));
+        Task<PrecisionForecast?> precision = theory.ContinueWith(done => Precision(done.GetAwaiter().GetResult(), data), TaskScheduler.Default);
+        Task<ImmutableArray<Finding>> audit = Task.Run(() => DataAudit.Inspect(Model, data));
         int rows = data is null ? Model.Plan.MicroBatch(TrainingPlan.FullBatch) : Model.Plan.MicroBatch(data.Training.Count);
         MemoryEstimate memory = MemoryEstimate.Of(Model, data is null && rows > 1024 ? 32 : rows);
         int steps = data is null ? 0 : new BatchOrder(data.Training.Count, Math.Min(Model.Plan.BatchSize, data.Training.Count), Model.Plan.Seed).StepsPerEpoch;
-        PreflightReport? report = WhyNotMeasured(memory, rows) is { } reason ? Skip(reason) : Measure(data, prediction);
+        PreflightReport? report = WhyNotMeasured(memory, rows) is { } reason ? Skip(reason) : Measure(data, theory);
+        PropagationPrediction prediction = theory.GetAwaiter().GetResult();
         LearningRateRange? range = settings.LearningRateRange ? TestRange(data) : null;
-        CheckOutcome outcome = new(Model, prediction, report, range, memory, steps, Findings(data, prediction, report, steps), [.. notes, .. report?.Notes ?? []])
+        CheckOutcome outcome = new(Model, prediction, report, range, memory, steps, Findings(audit.GetAwaiter().GetResult(), prediction, report, steps), [.. notes, .. report?.Notes ?? []])
         {
-            Precision = OutputGradient.Of(Model, prediction, data?.Training) is { } unit ? PrecisionForecast.Of(prediction, unit.Log10Rms) : null,
+            Precision = precision.GetAwaiter().GetResult(),
         };
         new CheckText(outcome, settings.Verbose, terminal).Write(data);
-        ResultJson.Write(settings.Json, terminal, Model.Name, outcome.Findings, null, preflight: PreflightJson.Of(outcome));
+        ResultJson.Write(settings.Json, terminal, Model.Name, outcome.Findings, null, preflight: settings.Json is null ? null : PreflightJson.Of(outcome));
         return FailOn.Status(settings.FailOn, outcome.Findings);
     }
 
@@ -52,11 +56,11 @@ internal sealed class CheckRun(LoadedModel loaded, CheckSettings settings, Termi
         ? WatchedRun.Predict(Model, data.Training)
         : SignalPropagation.Predict(Model.Graph, DataMoments.Standardized, PredictionOptions.Default with { BatchSize = Model.Plan.MicroBatch(TrainingPlan.FullBatch) });
 
-    private ImmutableArray<Finding> Findings(DataSplit? data, PropagationPrediction prediction, PreflightReport? report, int stepsPerEpoch)
-    {
-        ImmutableArray<Finding> measured = PreflightCatalog.Inspect(Model, prediction, report, (long)stepsPerEpoch * Model.Plan.Epochs);
-        return [.. DataAudit.Inspect(Model, data).AddRange(measured).OrderByDescending(finding => finding.Severity)];
-    }
+    private PrecisionForecast? Precision(PropagationPrediction prediction, DataSplit? data) =>
+        OutputGradient.Of(Model, prediction, data?.Training) is { } unit ? PrecisionForecast.Of(prediction, unit.Log10Rms) : null;
+
+    private ImmutableArray<Finding> Findings(ImmutableArray<Finding> audit, PropagationPrediction prediction, PreflightReport? report, int stepsPerEpoch) =>
+        [.. audit.AddRange(PreflightCatalog.Inspect(Model, prediction, report, (long)stepsPerEpoch * Model.Plan.Epochs)).OrderByDescending(finding => finding.Severity)];
 
     private PreflightReport? Skip(string reason)
     {
@@ -89,14 +93,14 @@ internal sealed class CheckRun(LoadedModel loaded, CheckSettings settings, Termi
         return least > QuickWork && !asked ? $"a step of 2 rows takes about {Number(least / 1e9)} GFLOP; --seeds 1 measures it all the same" : null;
     }
 
-    private PreflightReport? Measure(DataSplit? data, PropagationPrediction prediction)
+    private PreflightReport? Measure(DataSplit? data, Task<PropagationPrediction> theory)
     {
         bool asked = settings.Seeds is not null;
         double work = MeasuredPreflight.Work(Model.Graph, 1);
         PreflightOptions options = new()
         {
             Seeds = settings.Seeds ?? 5,
-            Budget = asked ? TimeSpan.MaxValue : TimeSpan.FromSeconds(1.5),
+            Budget = asked ? TimeSpan.MaxValue : PreflightOptions.Default.Budget,
             MostWork = asked ? double.PositiveInfinity : QuickWork / 5,
             Weights = settings.Weights is { } path ? WeightsFile.Read(path) : null,
             Spectrum = settings.Spectrum,
@@ -109,9 +113,9 @@ internal sealed class CheckRun(LoadedModel loaded, CheckSettings settings, Termi
             PreflightReport? report = null;
             if (terminal.Interactive && (settings.Spectrum || asked) && work * 32 * (options.Seeds + (settings.Spectrum ? 64 : 0)) > QuickWork)
             {
-                terminal.WithProgress(progress => report = MeasuredPreflight.Run(Model, data, prediction, options, pool, (what, share) => progress.Report(what, share)));
+                terminal.WithProgress(progress => report = MeasuredPreflight.Run(Model, data, () => theory.GetAwaiter().GetResult(), options, pool, (what, share) => progress.Report(what, share)));
             }
-            return report ?? MeasuredPreflight.Run(Model, data, prediction, options, pool);
+            return report ?? MeasuredPreflight.Run(Model, data, () => theory.GetAwaiter().GetResult(), options, pool);
         }
         catch (InsufficientMemoryException error)
         {

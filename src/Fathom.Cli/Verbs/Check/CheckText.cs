@@ -75,8 +75,6 @@ internal sealed class CheckText(CheckOutcome outcome, bool verbose, Terminal ter
         }
     }
 
-    /// <summary>Recurrent layers, whose gradient has time to go back through beside depth.</summary>
-
     private static double[] Thin(double[] values) => values.Length <= MostBars ? values
         : [.. Enumerable.Range(0, MostBars).Select(i => values[(int)Math.Round(i * (values.Length - 1.0) / (MostBars - 1))])];
 
@@ -99,7 +97,7 @@ internal sealed class CheckText(CheckOutcome outcome, bool verbose, Terminal ter
         {
             parts.Add($"memory of a step: {Bytes.Text(report.Memory.Total)} (weights {Bytes.Text(report.Memory.Parameters)}, gradients {Bytes.Text(report.Memory.Gradients)}, optimizer {Bytes.Text(report.Memory.OptimizerState)}, activations {Bytes.Text(report.Memory.Activations)}; planned)");
             string whole = outcome.StepsPerEpoch > 0 ? $", {Model.Plan.Epochs} epochs of {outcome.StepsPerEpoch} steps about {Duration(report.StepMilliseconds * outcome.StepsPerEpoch * Model.Plan.Epochs)}" : "";
-            parts.Add($"a step takes {Number(report.StepMilliseconds)} ms here{whole} (measured)");
+            parts.Add($"a step takes {Number(Math.Round(report.StepMilliseconds, 1))} ms here{whole} (measured)");
         }
         else
         {
@@ -114,9 +112,9 @@ internal sealed class CheckText(CheckOutcome outcome, bool verbose, Terminal ter
 
     private static string Duration(double milliseconds) => milliseconds switch
     {
-        < 60_000 => $"{Number(milliseconds / 1e3)} s",
-        < 3_600_000 => $"{Number(milliseconds / 6e4)} min",
-        _ => $"{Number(milliseconds / 3.6e6)} h",
+        < 60_000 => $"{Number(Math.Round(milliseconds / 1e3, 1))} s",
+        < 3_600_000 => $"{Number(Math.Round(milliseconds / 6e4, 1))} min",
+        _ => $"{Number(Math.Round(milliseconds / 3.6e6, 1))} h",
     };
 
     /// <summary>One line: what is the matter, or that nothing is.</summary>
@@ -136,7 +134,7 @@ internal sealed class CheckText(CheckOutcome outcome, bool verbose, Terminal ter
         string where = worst.Layers.Length switch { 0 => "", 1 => $" at {worst.Layers[0]}", int count => $" at {worst.Layers[0]} … {worst.Layers[^1]} ({count} layers)" };
         bool sick = worst.Severity == Severity.Error;
         string fix = serious.Any(finding => finding.Remedies.Length > 0) ? "; 'fathom fix' tries what may help" : "";
-        terminal.Line($"verdict: {(sick ? "sick" : "doubtful")}: {worst.Problem}{where}{others}{(worst.Cause is Causes.Vanishing or Causes.Exploding ? trainable : "")}{fix}", sick ? Tone.Bad : Tone.Warning);
+        terminal.Line($"verdict: {(sick ? "sick" : "doubtful")}: {worst.Problem}{where}{others}{(worst.Cause is Causes.Vanishing or Causes.Exploding && Depth.TrainableDepth < Depth.Layers.Length ? trainable : "")}{fix}", sick ? Tone.Bad : Tone.Warning);
     }
 
     private string Decades() => Number(Math.Round(Math.Abs(outcome.Report?.TotalDecades is double measured && double.IsFinite(measured) ? measured : Depth.TotalDecades), 1));

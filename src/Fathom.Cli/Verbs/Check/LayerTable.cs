@@ -53,9 +53,9 @@ internal static class LayerTable
             layer.Layer.Name,
             layer.Layer.Op.Kind,
             double.IsNaN(layer.Factor) ? "–" : $"×{Number(layer.Factor)}",
-            $"{mark}{Number(Math.Pow(10, layer.Log10GradientNorm))}{Deviation(layer.LogDeviation)}",
+            $"{mark}{Number(Math.Pow(10, layer.Log10GradientNorm + Judgement.Shift(layer.LogDeviation)))}{Deviation(layer.LogDeviation)}",
         ];
-        string signal = $"{mark}{Number(Math.Sqrt(layer.PreActivation.SecondMoment))}";
+        string signal = $"{mark}{Number(Math.Sqrt(layer.PreActivation.SecondMoment) * Math.Pow(10, Judgement.Shift(layer.SignalDeviation)))}";
         if (hasMeasured)
         {
             cells.AddRange([Text(measured?.Gradient), signal, Text(measured?.Signal), Z(measured), Step(measured)]);
@@ -97,7 +97,7 @@ internal static class LayerTable
 
     private static void Legend(CheckOutcome outcome, bool measured, bool all, bool sampled, Terminal terminal)
     {
-        terminal.Line("factor: gradient's norm here over that one layer on, by theory; gradient: its norm relative to the network's output, ± one standard deviation over draws of the weights; signal: root mean square of the layer's output", Tone.Dim);
+        terminal.Line("factor: gradient's norm here over that one layer on, by theory; gradient: its norm relative to the network's output for a typical draw of the weights, ± one standard deviation; signal: root mean square of the layer's output", Tone.Dim);
         if (measured)
         {
             string draws = outcome.Report!.Seeds switch { 0 => "the given weights", 1 => "one draw of the weights", int count => $"{count} draws of the weights" };

@@ -83,10 +83,16 @@ public static class PreflightCatalog
         Finding? theory = Forecast.Of(prediction);
         if (report is null)
         {
-            return theory is null ? [] : [theory];
+            return theory is null ? [] : [BeforePretraining(theory, model)];
         }
         PreflightScope scope = new(model, prediction, report, totalSteps);
         IEnumerable<Finding?> findings = [GradientVerdict.Of(theory, scope), .. All.Select(rule => rule.Inspect(scope))];
-        return [.. findings.OfType<Finding>().OrderByDescending(finding => finding.Severity)];
+        return [.. findings.OfType<Finding>().Select(finding => BeforePretraining(finding, model)).OrderByDescending(finding => finding.Severity)];
     }
+
+    /// <summary>What is wrong with the weights as they are drawn may be right after pre-training, which looks at no label.</summary>
+    private static Finding BeforePretraining(Finding finding, ModelDefinition model) =>
+        model.Plan.Pretraining is { } rule && finding is { Severity: Severity.Error, Cause: Causes.Vanishing or Causes.Exploding or Causes.DeadRelu or Causes.BadInitialization }
+            ? finding with { Severity = Severity.Warning, Explanation = $"Before pre-training ({rule.Kind}), which may mend it: {finding.Explanation}" }
+            : finding;
 }

@@ -9,12 +9,19 @@ public sealed class UnexpectedMeasurement : PreflightRule
 
     public override string Problem => "not as theory expects";
 
-    public override string Threshold => "a layer's signal or gradient lies more than 3 standard errors from what theory expects, where 10 % counts as agreement";
+    /// <summary>Standard errors at one layer alone that are no accident, with as many layers as a deep network has.</summary>
+    private const double Alone = 5;
+
+    /// <summary>Share of the layers that are off by 3 standard errors.</summary>
+    private const double Share = 0.25;
+
+    public override string Threshold => "signal or gradient lies more than 5 standard errors from what theory expects at one layer, or more than 3 at a quarter of the layers, where 10 % counts as agreement";
 
     public override Finding? Inspect(PreflightScope scope)
     {
         NodeMeasurement[] strange = [.. scope.Layers.Where(layer => layer.Signal.IsUnexpected || layer.Gradient.IsUnexpected)];
-        if (strange.Length == 0)
+        bool certain = strange.Any(layer => Math.Abs(layer.Signal.Z) > Alone || Math.Abs(layer.Gradient.Z) > Alone);
+        if (strange.Length == 0 || !(certain || strange.Length >= Math.Max(2, Share * scope.Layers.Length)))
         {
             return null;
         }

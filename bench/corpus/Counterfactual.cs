@@ -1,0 +1,56 @@
+using Fathom.Diagnosis;
+using static Fathom.Corpus.Family;
+
+namespace Fathom.Corpus;
+
+/// <summary>One change that undoes one cause. If it alone heals a sick network, that cause is proven.</summary>
+/// <param name="Name">What is changed.</param>
+/// <param name="Cause">What is thereby shown to be the cause.</param>
+/// <param name="Apply">The changed recipe; null where there is nothing to change.</param>
+internal sealed record Counterfactual(string Name, string Cause, Func<Recipe, Recipe?> Apply)
+{
+    /// <summary>In the order in which they count: what is plainly wrong by itself before what helps against many things.</summary>
+    public static IReadOnlyList<Counterfactual> All { get; } =
+    [
+        new("matched output", Causes.WrongOutputOrLoss, recipe => recipe.Output is OutputRule.Matched or OutputRule.Softmax or OutputRule.Sigmoid ? null : recipe with { Output = OutputRule.Matched }),
+        new("scaled input", Causes.UnscaledInput, recipe => recipe is { InputScale: 1, InputShift: 0 } ? null : recipe with { InputScale = 1, InputShift = 0 }),
+        new("sound start of the one layer", Causes.BadInitialization, recipe => recipe.Change == LayerChange.None ? null : recipe with { Change = LayerChange.None, ChangedLayer = 0 }),
+        new("zero biases", Causes.DeadRelu, recipe => recipe.BiasStart == 0 ? null : recipe with { BiasStart = 0 }),
+        new("usual optimizer settings", Causes.Other, UsualOptimizer),
+        new("no clipping", Causes.Other, recipe => recipe.Clip is > 0 and < 0.01 ? recipe with { Clip = 0 } : null),
+        new("matched weights", Causes.BadInitialization, MatchedWeights),
+        new("learning rate × 30", Causes.LearningRateTooSmall, recipe => Rate(recipe, 30)),
+        new("learning rate × 1000", Causes.LearningRateTooSmall, recipe => Rate(recipe, 1000)),
+        new("learning rate ÷ 10", Causes.LearningRateTooLarge, recipe => Rate(recipe, 0.1)),
+        new("learning rate ÷ 100", Causes.LearningRateTooLarge, recipe => Rate(recipe, 0.01)),
+        new("ReLU", Causes.Vanishing, recipe => recipe.Family is Chain or Residual or Convolutional && recipe.Activation is "sigmoid" or "tanh" or "softsign" or "hard_tanh"
+            ? recipe with { Activation = "relu", Weights = new("he") } : null),
+        new("leaky ReLU", Causes.DeadRelu, recipe => recipe is { Activation: "relu", Family: Chain or Residual or Convolutional } ? recipe with { Activation = "leaky_relu" } : null),
+        new("LSTM", Causes.Vanishing, recipe => recipe is { Family: Recurrent, Cell: Cell.Rnn } ? recipe with { Cell = Cell.Lstm, Weights = new("default"), Clip = 1 } : null),
+        new("pre-norm", Causes.Vanishing, recipe => recipe.PostNorm ? recipe with { PostNorm = false } : null),
+        new("batch norm", Causes.Vanishing, recipe => recipe.Family is Chain or Residual or Convolutional && !recipe.BatchNorm ? recipe with { BatchNorm = true } : null),
+    ];
+
+    private static Recipe Rate(Recipe recipe, double factor) => recipe with { Step = recipe.Step with { Rate = recipe.Step.Rate * factor } };
+
+    private static Recipe? UsualOptimizer(Recipe recipe)
+    {
+        StepRule usual = new(recipe.Step.Kind, recipe.Step.Rate, Math.Min(recipe.Step.Momentum, 0.9));
+        return recipe.Step == usual ? null : recipe with { Step = usual };
+    }
+
+    private static Recipe? MatchedWeights(Recipe recipe)
+    {
+        if (recipe.Family is Transformer)
+        {
+            return null;
+        }
+        WeightRule matched = recipe.Family == Recurrent ? new("default") : recipe.Activation switch
+        {
+            "relu" or "leaky_relu" or "elu" or "gelu" or "silu" => new("he"),
+            "selu" => new("lecun"),
+            _ => new("xavier"),
+        };
+        return recipe.Weights == matched ? null : recipe with { Weights = matched };
+    }
+}

@@ -1,0 +1,59 @@
+using System.CommandLine;
+using System.Globalization;
+using Fathom.Diagnosis;
+using Fathom.Diagnosis.Monitoring;
+
+namespace Fathom.Corpus;
+
+/// <summary><c>show</c>: one network's settings, label and findings.</summary>
+internal static class ShowVerb
+{
+    public static Command Create()
+    {
+        Option<string> folder = CorpusOptions.Folder();
+        Argument<int> number = new("NUMBER") { Description = "The network's number." };
+        Command command = new("show", "What a network of the corpus is, what became of it, and what Fathom finds.") { number, folder };
+        command.SetAction((parsed, cancellation) =>
+        {
+            CorpusCase network = Generator.Case(parsed.GetValue(number));
+            Console.WriteLine($"{network.Name}: {network.Recipe}");
+            Console.WriteLine($"fault: {network.Fault?.Name ?? "none put in"}");
+            if (!CorpusOptions.ReadLabels(parsed.GetRequiredValue(folder)).TryGetValue(network.Number, out Label? label))
+            {
+                throw new CorpusException($"network {network.Number} has no label");
+            }
+            Console.WriteLine($"label: {label.ToLine()}");
+            Examination examination = Examination.Of(network, label, cancellation, Trace);
+            Console.WriteLine($"right causes: {string.Join(", ", examination.RightCauses.Order())}");
+            foreach (Finding finding in examination.Findings)
+            {
+                Console.WriteLine($"{finding.Severity} {finding.Rule} {finding.Problem} ({finding.Cause}), step {finding.Step}, confidence {finding.Confidence}, {string.Join(' ', finding.Layers)}\n  {finding.Explanation}");
+            }
+            Console.WriteLine($"AutoTrainer: {examination.Gated}, without its gate: {examination.Ungated}, Debugger: {examination.Debugger}");
+            return Task.FromResult(0);
+        });
+        return command;
+    }
+
+    /// <summary>What the monitor has measured, at twelve places of the run.</summary>
+    private static void Trace(WatchedRun run)
+    {
+        long every = Math.Max(1, run.Session.TotalSteps / 12);
+        if (run.Session.NextStep / every == Math.Max(0, run.Session.NextStep - run.Session.StepsPerEpoch) / every)
+        {
+            return;
+        }
+        Observation seen = run.Monitor.Observation;
+        static string Row(IEnumerable<double> numbers) => string.Join(' ', numbers.Select(number => number.ToString("0.##", CultureInfo.InvariantCulture)));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"step {run.Session.NextStep}: loss {seen.Loss:0.####} first {seen.FirstLoss:0.####} constant {seen.ConstantLoss:0.####} gradient {seen.Step.GradientNorm:0.##E+0}"));
+        Console.WriteLine($"   log gradient {Row(seen.Layers.Select(layer => layer.LogGradient))}");
+        Console.WriteLine($"   log update/w {Row(seen.Layers.Select(layer => layer.LogRelativeUpdate))}");
+        Console.WriteLine($"   zeros        {Row(seen.Layers.Select(layer => layer.Zeros))}");
+        Console.WriteLine($"   saturated    {Row(seen.Layers.Select(layer => layer.Saturated))}");
+        Console.WriteLine($"   weights      {Row(seen.Layers.Select(layer => layer.WeightNorm))}");
+        foreach (StateTrace state in seen.RecurrentLayers)
+        {
+            Console.WriteLine($"   over time    {Row(state.MeanLogGradients)}");
+        }
+    }
+}

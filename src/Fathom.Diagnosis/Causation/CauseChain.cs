@@ -1,0 +1,68 @@
+using System.Collections.Immutable;
+
+namespace Fathom.Diagnosis.Causation;
+
+/// <summary>
+/// Joins findings of one run into one with its consequences: inputs of 0 to 255 saturate the first layer, and its gradient
+/// vanishes; that is one fault, not three. What comes first in the order of causes explains what comes after it.
+/// </summary>
+public static class CauseChain
+{
+    /// <summary>What each cause can bring about, itself not among it.</summary>
+    private static readonly Dictionary<string, ImmutableArray<string>> Effects = new()
+    {
+        [Causes.WrongOutputOrLoss] = [Causes.LearningRateTooSmall, Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.Numerical, Causes.Other],
+        [Causes.UnscaledInput] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
+        [Causes.BadInitialization] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooSmall, Causes.Other],
+        [Causes.LearningRateTooLarge] = [Causes.DeadRelu, Causes.Saturation, Causes.Vanishing, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
+        [Causes.Exploding] = [Causes.DeadRelu, Causes.Saturation, Causes.Numerical, Causes.Other],
+        [Causes.Saturation] = [Causes.Vanishing, Causes.LearningRateTooSmall, Causes.Other],
+        [Causes.DeadRelu] = [Causes.Vanishing, Causes.LearningRateTooSmall, Causes.Other],
+        [Causes.Vanishing] = [Causes.LearningRateTooSmall, Causes.Other],
+    };
+
+    /// <summary>Causes in their own right that a look at model and data finds before training, even as a warning.</summary>
+    private static readonly ImmutableArray<string> Roots = [Causes.WrongOutputOrLoss, Causes.UnscaledInput];
+
+    /// <summary>
+    /// The findings of a run, those that another one explains put behind it as <see cref="Finding.Consequences"/>.
+    /// </summary>
+    /// <param name="before">What was found before training, warnings included.</param>
+    /// <param name="during">What training has shown.</param>
+    public static ImmutableArray<Finding> Link(IEnumerable<Finding> before, IEnumerable<Finding> during)
+    {
+        Finding[] measured = [.. during];
+        Finding? sick = measured.Where(finding => finding.Severity == Severity.Error).MinBy(finding => finding.Step);
+        List<Finding> open = [.. measured];
+        foreach (Finding early in before.Where(finding => finding.Severity != Severity.Info))
+        {
+            // What looked wrong beforehand is the cause once training shows that the network is sick of it, and no more than
+            // a warning as long as the network learns in spite of it.
+            bool proven = sick is not null && Roots.Contains(early.Cause) && Explains(early, sick);
+            open.Add(early with { Severity = proven ? Severity.Error : Severity.Warning, Step = proven ? sick!.Step : early.Step });
+        }
+        List<Finding> linked = [];
+        foreach (Finding root in open.Where(finding => finding.Severity == Severity.Error).OrderBy(finding => Rank(finding.Cause)).ThenByDescending(finding => finding.Confidence))
+        {
+            int at = linked.FindIndex(other => Explains(other, root));
+            if (at < 0)
+            {
+                linked.Add(root);
+            }
+            else
+            {
+                linked[at] = linked[at] with { Consequences = linked[at].Consequences.Add(root), Step = Math.Min(linked[at].Step, root.Step) };
+            }
+        }
+        return [.. linked, .. open.Where(finding => finding.Severity != Severity.Error).OrderByDescending(finding => finding.Severity).ThenBy(finding => finding.Step)];
+    }
+
+    private static bool Explains(Finding cause, Finding effect) =>
+        cause.Rule != effect.Rule && (cause.Cause == effect.Cause || (Effects.TryGetValue(cause.Cause, out ImmutableArray<string> effects) && effects.Contains(effect.Cause)));
+
+    private static int Rank(string cause)
+    {
+        int rank = Effects.Keys.ToList().IndexOf(cause);
+        return rank < 0 ? Effects.Count : rank;
+    }
+}

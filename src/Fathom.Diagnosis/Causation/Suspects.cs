@@ -1,0 +1,130 @@
+using Fathom.Diagnosis.Monitoring;
+using Fathom.Graphs.Ops;
+using static Fathom.Diagnosis.Figures;
+
+namespace Fathom.Diagnosis.Causation;
+
+/// <summary>
+/// What can keep a network from learning, in the order in which one explains the others: steps that have blown the weights
+/// up also leave dead and saturated units behind, which in turn let the gradient vanish.
+/// </summary>
+internal static class Suspects
+{
+    /// <summary>log10: weights of three times their initial norm.</summary>
+    private const double Grown = 0.5;
+
+    /// <summary>log10 ‖Δw‖/‖w‖ of a step that is too long.</summary>
+    private const double Long = -1.6;
+
+    /// <summary>Share of its weights by which a layer cannot move in the whole run even if each step goes the same way.</summary>
+    private const double Reach = 0.4;
+
+    /// <summary>Decades of the gradient over depth or time.</summary>
+    private const double Decades = 3;
+
+    private const double Half = 0.5;
+
+    public static IEnumerable<Suspicion> Of(Observation observation) =>
+    [
+        NothingComesBack(observation),
+        Blown(observation),
+        OverTime(observation, grows: true),
+        Saturated(observation),
+        Dead(observation),
+        OverDepth(observation),
+        OverTime(observation, grows: false),
+        TooLong(observation),
+        TooShort(observation),
+    ];
+
+    /// <summary>No gradient even at the last layer, from the first step on: output and loss do not fit.</summary>
+    private static Suspicion NothingComesBack(Observation observation)
+    {
+        LayerTrace last = observation.Layers[^1];
+        return new(Causes.WrongOutputOrLoss, last.MeanLogGradient <= LayerTrace.Floor + 0.5,
+            last.MeanLogGradient <= LayerTrace.Floor + 0.5
+                ? $"the loss sends no gradient at all, not even to {last.Layer.Name}: the output's activation and the loss do not fit each other (a softmax over one unit is 1 whatever it is fed)"
+                : $"wrong output: a gradient of norm 10^{Number(Math.Round(last.MeanLogGradient, 1))} arrives at {last.Layer.Name}",
+            [last.Layer.Name], ["output"]);
+    }
+
+    private static Suspicion Blown(Observation observation)
+    {
+        LayerTrace[] blown = [.. observation.Layers.Where(layer => layer.LogGrowth > Grown)];
+        double most = observation.Layers.Select(layer => layer.LogGrowth).Where(double.IsFinite).DefaultIfEmpty(0).Max();
+        return new(Causes.LearningRateTooLarge, blown.Length > 0,
+            blown.Length > 0
+                ? $"the steps have blown the weights of {Span(blown)} up to {Number(Math.Pow(10, most))} times their initial norm; lower the learning rate ({Number(observation.Step.LearningRate)}) or clip the gradient"
+                : $"weights blown up: the largest growth is ×{Number(Math.Pow(10, most))}",
+            [.. blown.Select(layer => layer.Layer.Name)], ["learning_rate", "clip_norm", "optimizer"]);
+    }
+
+    private static Suspicion Saturated(Observation observation)
+    {
+        LayerTrace[] saturated = [.. observation.Layers.Where(layer => layer.Saturated > Half && layer.Activation!.Output != observation.Network.Output)];
+        double most = observation.Layers.Select(layer => layer.Saturated).Where(double.IsFinite).DefaultIfEmpty(0).Max();
+        return new(Causes.Saturation, saturated.Length > 0,
+            saturated.Length > 0
+                ? $"{Percent(most)} of the outputs of {saturated[0].Activation!.Name} are saturated, where the slope is near 0; use smaller initial weights, or normalise"
+                : $"saturation: at most {Percent(most)} of a layer's outputs are saturated",
+            [.. saturated.Select(layer => layer.Layer.Name)], ["initialization", "activation", "batch_norm"]);
+    }
+
+    private static Suspicion Dead(Observation observation)
+    {
+        LayerTrace[] dead = [.. observation.Layers.Where(layer => layer.Activation?.Op is Relu && layer.Zeros > 0.9)];
+        double most = observation.Layers.Where(layer => layer.Activation?.Op is Relu).Select(layer => layer.Zeros).DefaultIfEmpty(0).Max();
+        return new(Causes.DeadRelu, dead.Length > 0,
+            dead.Length > 0
+                ? $"{dead[0].Activation!.Name} gives 0 for {Percent(most)} of its outputs, and a ReLU that gives 0 passes no gradient on; use a leaky activation and zero biases"
+                : $"dead units: no ReLU layer gives 0 for more than {Percent(most)} of its outputs",
+            [.. dead.Select(layer => layer.Layer.Name)], ["activation", "initialization", "batch_norm"]);
+    }
+
+    private static Suspicion OverDepth(Observation observation)
+    {
+        DepthFit fit = observation.GradientOverDepth;
+        bool vanishes = fit.Layers >= 3 && fit.Decades > Decades, explodes = fit.Layers >= 3 && fit.Decades < -Decades;
+        string change = $"the gradient's norm changes by 10^{Number(Math.Round(-fit.Decades, 1))} from the last to the first layer";
+        return new(explodes ? Causes.Exploding : Causes.Vanishing, vanishes || explodes,
+            vanishes || explodes ? $"{change}; use an initialisation that fits the activation, normalisation or residual connections" : $"vanishing or exploding over depth: {change}",
+            vanishes ? [observation.Layers[0].Layer.Name] : [], ["initialization", "activation", "batch_norm", "residual"]);
+    }
+
+    private static Suspicion OverTime(Observation observation, bool grows)
+    {
+        (string Name, double Change)[] layers = [.. observation.RecurrentLayers.Select(layer => (layer.Layer.Name, StateGradientChange(layer)))];
+        (string Name, double Change)[] changed = [.. layers.Where(layer => grows ? layer.Change > Decades : layer.Change < -Decades)];
+        return new(grows ? Causes.Exploding : Causes.Vanishing, changed.Length > 0,
+            changed.Length > 0
+                ? $"in {changed[0].Name} the gradient changes by 10^{Number(Math.Round(changed[0].Change, 1))} from the last to the first time step; use an LSTM or GRU, {(grows ? "orthogonal recurrent weights and clipping" : "or orthogonal recurrent weights")}"
+                : $"{(grows ? "exploding" : "vanishing")} over time: " + (layers.Length == 0 ? "no layer is recurrent" : $"the gradient changes by no more than 10^{Number(Math.Round(layers.Max(layer => grows ? layer.Change : -layer.Change), 1))}"),
+            [.. changed.Select(layer => layer.Name)], grows ? ["clip_norm", "recurrent", "initialization"] : ["recurrent", "initialization"]);
+    }
+
+    private static Suspicion TooLong(Observation observation)
+    {
+        double typical = Typical(observation);
+        return new(Causes.LearningRateTooLarge, typical > Long,
+            typical > Long ? $"a step changes the weights by about {Percent(Math.Pow(10, typical))}, where 0.1 % is healthy; lower the learning rate ({Number(observation.Step.LearningRate)})"
+                : $"learning rate too large: a step changes the weights by {Number(Math.Pow(10, typical))}",
+            [], ["learning_rate", "optimizer"]);
+    }
+
+    private static Suspicion TooShort(Observation observation)
+    {
+        double step = Math.Pow(10, Typical(observation)), reach = step * observation.TotalSteps;
+        return new(Causes.LearningRateTooSmall, reach < Reach,
+            reach < Reach ? $"a step changes the weights by only {Number(step)}, by {Percent(reach)} in the whole run even if all went the same way; raise the learning rate ({Number(observation.Step.LearningRate)})"
+                : $"learning rate too small: the run's steps can move the weights by {Percent(Math.Min(reach, 100))}",
+            [], ["learning_rate", "optimizer"]);
+    }
+
+    private static double StateGradientChange(StateTrace layer)
+    {
+        int read = layer.Reverse ? 0 : layer.MeanLogGradients.Count - 1;
+        return layer.MeanLogGradients[layer.MeanLogGradients.Count - 1 - read] - layer.MeanLogGradients[read];
+    }
+
+    private static double Typical(Observation observation) => double.IsNaN(observation.TypicalLogUpdate) ? -3 : observation.TypicalLogUpdate;
+}

@@ -1,0 +1,11 @@
+using System.Collections.Immutable;
+
+namespace Fathom.Diagnosis.Causation;
+
+/// <summary>A cause that was considered for a network that does not learn.</summary>
+/// <param name="Cause">One of <see cref="Causes"/>.</param>
+/// <param name="Supported">Whether the measurements speak for it.</param>
+/// <param name="Because">What speaks for it, or against it.</param>
+/// <param name="Layers">The layers concerned.</param>
+/// <param name="Remedies">What addresses it.</param>
+internal sealed record Suspicion(string Cause, bool Supported, string Because, ImmutableArray<string> Layers, ImmutableArray<string> Remedies);

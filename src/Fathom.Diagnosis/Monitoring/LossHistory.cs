@@ -1,0 +1,43 @@
+namespace Fathom.Diagnosis.Monitoring;
+
+/// <summary>The smoothed loss at each inspection so far, about 200 numbers over a run.</summary>
+public sealed class LossHistory
+{
+    private readonly List<double> losses = [];
+
+    /// <summary>Number of inspections.</summary>
+    public int Count => losses.Count;
+
+    /// <summary>The newest loss over that at the given share of the steps so far: 1 for a loss that has not moved since; NaN without any.</summary>
+    /// <param name="share">From 0, the first inspection, to 1, the newest.</param>
+    public double Since(double share) => losses.Count == 0 ? double.NaN : losses[^1] / losses[(int)(share * (losses.Count - 1))];
+
+    /// <summary>The least of them; NaN without any.</summary>
+    public double Least { get; private set; } = double.NaN;
+
+    /// <summary>What the loss will be at the run's end if it goes on as it has since half of the steps so far.</summary>
+    /// <param name="progress">Share of the run that is done.</param>
+    public double AtTheEnd(double progress)
+    {
+        double half = losses[(losses.Count - 1) / 2], now = losses[^1];
+        return now - (half - now) * 2 * (1 - progress) / Math.Max(progress, 1e-9);
+    }
+
+    internal void Add(double loss)
+    {
+        losses.Add(loss);
+        Least = !(loss > Least) ? loss : Least;
+    }
+
+    internal IEnumerable<double> Capture() => losses;
+
+    internal void Restore(IEnumerable<double> state)
+    {
+        losses.Clear();
+        Least = double.NaN;
+        foreach (double loss in state)
+        {
+            Add(loss);
+        }
+    }
+}

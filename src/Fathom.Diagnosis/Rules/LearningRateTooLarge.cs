@@ -1,0 +1,61 @@
+using System.Collections.Immutable;
+using Fathom.Diagnosis.Monitoring;
+using static Fathom.Diagnosis.Figures;
+
+namespace Fathom.Diagnosis.Rules;
+
+/// <summary>
+/// Every step changes most layers by several per cent of their weights, long after the start, and the loss has stopped
+/// falling well above 0: the steps jump about in the valley instead of going down it. <see cref="ExplodingGradient"/> is
+/// about steps so large that nothing is learnt at all.
+/// </summary>
+public sealed class LearningRateTooLarge : Rule
+{
+    /// <summary>log10 ‖Δw‖/‖w‖; 50 times the 1e-3 of healthy training (CS231n notes).</summary>
+    private const double Large = -1.3;
+
+    /// <summary>Share of the run before which large steps may be a healthy start.</summary>
+    private const double Start = 0.2;
+
+    /// <summary>Loss now over that at half of the steps so far, above which it has stopped falling.</summary>
+    private const double Flat = 0.8;
+
+    /// <summary>Share of a constant prediction's loss below which the network has learnt what matters.</summary>
+    private const double Learnt = 0.2;
+
+    public override string Id => "FTH031";
+
+    public override string Problem => "learning rate too large";
+
+    public override string Threshold => "after a fifth of the run half of the layers still change by 5 % of their weights a step (50 times the healthy 1e-3), and the loss has stopped falling above 20 % of a constant prediction's";
+
+    public override Finding? Inspect(Observation observation)
+    {
+        double update = observation.TypicalLogUpdate;
+        // Where decay has eaten the weights up, any step is large beside them.
+        if (!(update >= Large) || observation.Progress < Start || observation.Losses.Since(0.5) < Flat || observation.Loss < Learnt * observation.ReferenceLoss || observation.TypicalLogGrowth < WeightDecayDominates.Shrunk)
+        {
+            return null;
+        }
+        LayerTrace[] jumping = [.. observation.Layers.Where(layer => layer.LogRelativeUpdate >= Large)];
+        double typical = Math.Pow(10, update);
+        return new Finding
+        {
+            Rule = Id,
+            Problem = Problem,
+            Severity = Severity.Error,
+            Cause = Causes.LearningRateTooLarge,
+            Layers = [.. jumping.Select(layer => layer.Layer.Name)],
+            Step = observation.Step.Step,
+            Confidence = Math.Round(Math.Min(0.95, 0.75 + 0.4 * (update - Large)), 3),
+            Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
+                .Add("typical_relative_update", new Evidence(typical, 1e-3))
+                .Add("loss_since_half_time", new Evidence(observation.Losses.Since(0.5), Flat)),
+            Explanation =
+                $"A step still changes {Span(jumping)} by about {Percent(typical)} of the weights, where 0.1 % is healthy, and the loss ({Number(observation.Loss)}) has stopped falling: " +
+                $"the steps jump about instead of going down. Lower the learning rate ({Number(observation.Step.LearningRate)}) to about {Number(observation.Step.LearningRate / Math.Pow(10, Math.Round(Math.Max(1, Math.Log10(typical) + 3) - 0.5)))}, or let it decay.",
+            RuledOut = [$"vanishing gradient: the layers move, by {Percent(typical)} of their weights a step"],
+            Remedies = ["learning_rate", "optimizer", "clip_norm"],
+        };
+    }
+}

@@ -1,0 +1,78 @@
+using System.Collections.Immutable;
+using Fathom.Diagnosis.Monitoring;
+using Fathom.Graphs.Ops;
+using static Fathom.Diagnosis.Figures;
+
+namespace Fathom.Diagnosis.Rules;
+
+/// <summary>
+/// All units of a hidden layer have the same weights, and so the same output and the same gradient: they stay equal for
+/// ever, and the layer works as one unit. Weights that are all 0 are a case of it. Goodfellow, Bengio and Courville 2016,
+/// section 8.4: initial weights must break symmetry between units.
+/// </summary>
+public sealed class SymmetricUnits : Rule
+{
+    /// <summary>Largest difference of two units' weights, relative to the largest weight, at which they count as equal.</summary>
+    private const float Tolerance = 1e-5f;
+
+    public override string Id => "FTH030";
+
+    public override string Problem => "symmetric units";
+
+    public override string Threshold => "all units of a hidden layer have weights that agree to 1e-5 of the largest, after 1 % of the run (the least that symmetry breaking must undo; Goodfellow et al. 2016, section 8.4)";
+
+    public override Finding? Inspect(Observation observation)
+    {
+        if (observation.Progress < 0.01 || observation.LossFalls)
+        {
+            return null;
+        }
+        LayerTrace[] equal = [.. observation.Layers.Where(layer => IsHidden(layer, observation) && AreEqual(observation.WeightsOf(layer), layer.Layer.Parameters.First(parameter => parameter.Outputs[0].Shape.Rank >= 2).Outputs[0].Shape[0].Size))];
+        if (equal.Length == 0)
+        {
+            return null;
+        }
+        bool zero = equal[0].WeightNorm == 0;
+        return new Finding
+        {
+            Rule = Id,
+            Problem = Problem,
+            Severity = Severity.Error,
+            Cause = Causes.BadInitialization,
+            Layers = [.. equal.Select(layer => layer.Layer.Name)],
+            Step = observation.Step.Step,
+            Confidence = 0.97,
+            Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
+                .Add("symmetric_layers", new Evidence(equal.Length, 0))
+                .Add("loss_over_first", new Evidence(observation.Loss / observation.FirstLoss, double.NaN)),
+            Explanation =
+                $"All units of {Span(equal)} have {(zero ? "weights of 0" : "the same weights")}: equal weights get equal gradients, so the units never come to differ, and the layer works as a single one. " +
+                "Draw the weights at random (He for ReLU, Xavier for tanh and sigmoid); only biases may start at 0.",
+            RuledOut = [$"learning rate: at any rate, equal units move alike"],
+            Remedies = ["initialization"],
+        };
+    }
+
+    /// <summary>A weighted layer whose output another layer reads; a last layer at 0 is sound.</summary>
+    private static bool IsHidden(LayerTrace layer, Observation observation) => layer.Layer.Op is Dense or ConvolutionOp && layer != observation.Layers[^1];
+
+    private static bool AreEqual(ReadOnlySpan<float> weights, int units)
+    {
+        if (units < 2 || weights.Length % units != 0)
+        {
+            return false;
+        }
+        int row = weights.Length / units;
+        float largest = 0, difference = 0;
+        for (int i = 0; i < weights.Length; i++)
+        {
+            largest = Math.Max(largest, Math.Abs(weights[i]));
+            difference = Math.Max(difference, Math.Abs(weights[i] - weights[i % row]));
+            if (difference > Tolerance * largest && i >= row)
+            {
+                return false;
+            }
+        }
+        return difference <= Tolerance * largest;
+    }
+}

@@ -1,0 +1,52 @@
+using System.Collections.Immutable;
+using Fathom.Diagnosis.Monitoring;
+using static Fathom.Diagnosis.Figures;
+
+namespace Fathom.Diagnosis.Rules;
+
+/// <summary>
+/// The weights shrink towards 0 in most layers while the loss does not fall: what pulls them there, weight decay or a
+/// regularizer, outweighs what the loss asks for. At 0 the signal is gone and with it the gradient.
+/// </summary>
+public sealed class WeightDecayDominates : Rule
+{
+    /// <summary>log10 of the weights' norm over that at the start, of the layer in the middle: a third.</summary>
+    internal const double Shrunk = -0.5;
+
+    /// <summary>Share of a constant prediction's loss above which nothing of use has been learnt.</summary>
+    private const double Standing = 0.8;
+
+    public override string Id => "FTH033";
+
+    public override string Problem => "weight decay outweighs the loss";
+
+    public override string Threshold => "the weights of half of the layers have shrunk to a third of their initial norm or less, and the loss is above 80 % of a constant prediction's";
+
+    public override Finding? Inspect(Observation observation)
+    {
+        double growth = observation.TypicalLogGrowth;
+        if (!(growth < Shrunk) || observation.Loss < Standing * observation.ReferenceLoss)
+        {
+            return null;
+        }
+        LayerTrace[] shrunk = [.. observation.Layers.Where(layer => layer.LogGrowth < Shrunk)];
+        return new Finding
+        {
+            Rule = Id,
+            Problem = Problem,
+            Severity = Severity.Error,
+            Cause = Causes.Other,
+            Layers = [.. shrunk.Select(layer => layer.Layer.Name)],
+            Step = observation.Step.Step,
+            Confidence = Math.Round(Math.Min(0.95, 0.75 + 0.2 * (Shrunk - growth)), 3),
+            Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
+                .Add("weights_over_initial", new Evidence(Math.Pow(10, growth), 1))
+                .Add("loss_over_constant", new Evidence(observation.Loss / observation.ReferenceLoss, Standing)),
+            Explanation =
+                $"The weights of {Span(shrunk)} have shrunk to {Number(Math.Pow(10, growth))} of their initial norm, and the loss ({Number(observation.Loss)}) is no better than a constant prediction's ({Number(observation.ReferenceLoss)}): " +
+                "weight decay or regularization pulls harder than the loss. Lower it by a factor of 10 to 100 (1e-4 to 1e-2 is usual).",
+            RuledOut = [$"learning rate too large: steps are large only beside weights that have shrunk"],
+            Remedies = ["regularization", "optimizer"],
+        };
+    }
+}
