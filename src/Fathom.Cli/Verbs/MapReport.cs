@@ -69,7 +69,7 @@ internal sealed class MapReport
         if (Fit is { } fit)
         {
             terminal.Line($"fitted: trained to about {Number(fit.Multiplier)} ξc ({Number(fit.Low)} to {Number(fit.High)}, 90 % of the draws of rows); {Percent(fit.Agreement)} of {fit.Cells} cells lie on their side of it", Tone.Good);
-            terminal.Line($"  a cell counts as trained from {Score} {Number(fit.Threshold)} up, half-way between guessing and the best cell; Schoenholz et al. 2017 drew 6 ξc, and more steps reach deeper", Tone.Dim);
+            terminal.Line($"  a cell counts as trained from {Score} {Number(fit.Threshold)} up, half-way between guessing and the best cell; Schoenholz et al. 2017 drew 6 ξc; it depends on how one trains, and for how long", Tone.Dim);
         }
         else if (trained && (map.X.Setting == MapSetting.Depth || map.Y.Setting == MapSetting.Depth))
         {

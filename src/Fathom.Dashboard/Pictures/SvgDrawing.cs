@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Net;
+using System.Security;
 using System.Text;
 
 namespace Fathom.Dashboard.Pictures;
@@ -23,10 +23,10 @@ public sealed class SvgDrawing(int width, int height, string title) : IDrawing
     public void Text(string text, double x, double y, Rgb colour, Anchor anchor = Anchor.Start, int scale = 2, bool turned = false)
     {
         string turn = turned ? string.Create(CultureInfo.InvariantCulture, $" transform=\"rotate(-90 {x:0.##} {y:0.##})\"") : "";
-        shapes.Append(CultureInfo.InvariantCulture, $"<text x=\"{x:0.##}\" y=\"{y:0.##}\" font-size=\"{8 * scale}\" fill=\"{colour}\" text-anchor=\"{anchor.ToString().ToLowerInvariant()}\"{turn}>{WebUtility.HtmlEncode(text)}</text>\n");
+        shapes.Append(CultureInfo.InvariantCulture, $"<text x=\"{x:0.##}\" y=\"{y:0.##}\" font-size=\"{8 * scale}\" fill=\"{colour}\" text-anchor=\"{anchor.ToString().ToLowerInvariant()}\"{turn}>{SecurityElement.Escape(text)}</text>\n");
     }
 
     /// <summary>The whole file.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" font-family=\"system-ui, Helvetica, Arial, sans-serif\" role=\"img\">\n<title>{WebUtility.HtmlEncode(title)}</title>\n<rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n{shapes}</svg>\n");
+        $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" font-family=\"system-ui, Helvetica, Arial, sans-serif\" role=\"img\">\n<title>{SecurityElement.Escape(title)}</title>\n<rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n{shapes}</svg>\n");
 }

@@ -91,9 +91,9 @@ public sealed class MapTests : IDisposable
         ChainSubject subject = new((Activation)Fathom.Graphs.OpCatalog.ByKind[activation], new Sgd(), SickNetworks.Digits, 1);
         MapPoint point = subject.Defaults.With(MapSetting.WeightVariance, weightVariance).With(MapSetting.Dropout, dropout).With(MapSetting.Depth, 25);
         DepthProfile profile = WatchedRun.Predict(subject.Build(point), SickNetworks.Digits.Training).Depth;
-        IReadOnlyList<MapPrediction> walked = subject.Predict(point, [2, 7, 25]);
-        Assert.Equal([2, 7, 25], walked.Select(prediction => Enumerable.Range(1, 25).Single(layer =>
-            Math.Abs(profile.Layers[0].Log10GradientNorm - profile.Layers[layer - 1].Log10GradientNorm - prediction.Decades) < 1e-6)));
+        int[] depths = [2, 7, 25];
+        IReadOnlyList<MapPrediction> walked = subject.Predict(point, [.. depths.Select(depth => (double)depth)]);
+        Assert.All(depths.Zip(walked), item => Assert.Equal(profile.Layers[0].Log10GradientNorm - profile.Layers[item.First - 1].Log10GradientNorm, item.Second.Decades, 1e-6));
     }
 
     [Fact]
