@@ -54,6 +54,29 @@ public sealed class FlushToZeroTests
         Assert.True(float.IsNaN(Product(0f, float.PositiveInfinity)));
     }
 
+    /// <summary>
+    /// The runtime's own Max and Min mend NaNs by a table, a constant that is a denormal float: code that is compiled while
+    /// results are flushed has 0 there, and loses NaNs for good.
+    /// </summary>
+    [Fact]
+    public void ANaNSurvivesMaxAndMinThatAreCompiledWithin()
+    {
+        using FlushToZero flush = FlushToZero.Begin();
+        Assert.Equal(float.NaN, Between<Vec512<float>>(float.NaN));
+        Assert.Equal(float.NaN, Between<Vec256<float>>(float.NaN));
+        Assert.Equal(float.NaN, Between<Vec128<float>>(float.NaN));
+        Assert.Equal(float.NaN, Between<Vec1<float>>(float.NaN));
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    private static unsafe float Between<V>(float x) where V : struct, ISimd<V, float>
+    {
+        float* lanes = stackalloc float[16];
+        V bounded = V.Min(V.Max(V.Broadcast(x), V.Constant(1e-7)), V.Constant(0.9999));
+        bounded.Store(lanes);
+        return lanes[0];
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]

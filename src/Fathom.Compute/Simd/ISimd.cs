@@ -57,10 +57,14 @@ public unsafe interface ISimd<TSelf, T>
     /// </summary>
     static virtual void AddProduct(ref TSelf sum, TSelf a, TSelf b) => sum = TSelf.Fma(a, b, sum);
 
-    /// <summary>IEEE 754-2019 minimum: NaN if either is NaN, −0 &lt; +0.</summary>
+    /// <summary>
+    /// IEEE 754-2019 minimum: NaN if either is NaN, −0 &lt; +0. By comparisons, not by the runtime's Min: with AVX-512 that
+    /// mends NaNs by a table whose constant is a denormal float, which the JIT makes 0 where it compiles within a stretch that
+    /// flushes denormals (<see cref="FlushToZero"/>), and from then on NaNs get lost.
+    /// </summary>
     static abstract TSelf Min(TSelf a, TSelf b);
 
-    /// <summary>IEEE 754-2019 maximum: NaN if either is NaN, −0 &lt; +0.</summary>
+    /// <summary>IEEE 754-2019 maximum: NaN if either is NaN, −0 &lt; +0. As <see cref="Min"/>.</summary>
     static abstract TSelf Max(TSelf a, TSelf b);
 
     /// <summary>The larger of two numbers in one instruction; NaN if b is, either operand if a is NaN.</summary>

@@ -60,9 +60,9 @@ public readonly unsafe struct Vec1<T>(T value) : ISimd<Vec1<T>, T>
 
     public static Vec1<T> Fma(Vec1<T> a, Vec1<T> b, Vec1<T> c) => new(T.MultiplyAddEstimate(a.Value, b.Value, c.Value));
 
-    public static Vec1<T> Min(Vec1<T> a, Vec1<T> b) => new(T.Min(a.Value, b.Value));
+    public static Vec1<T> Min(Vec1<T> a, Vec1<T> b) => a.Value < b.Value || T.IsNaN(a.Value) || (a.Value == b.Value && T.IsNegative(a.Value)) ? a : b;
 
-    public static Vec1<T> Max(Vec1<T> a, Vec1<T> b) => new(T.Max(a.Value, b.Value));
+    public static Vec1<T> Max(Vec1<T> a, Vec1<T> b) => a.Value > b.Value || T.IsNaN(a.Value) || (a.Value == b.Value && !T.IsNegative(a.Value)) ? a : b;
 
     public static Vec1<T> MaxNative(Vec1<T> a, Vec1<T> b) => a.Value > b.Value ? a : b;
 

@@ -115,10 +115,18 @@ public readonly unsafe struct Vec128<T>(Vector128<T> lanes) : ISimd<Vec128<T>, T
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vec128<T> Min(Vec128<T> a, Vec128<T> b) => new(Vector128.Min(a.Lanes, b.Lanes));
+    public static Vec128<T> Min(Vec128<T> a, Vec128<T> b)
+    {
+        Vector128<T> smaller = Vector128.ConditionalSelect(Vector128.LessThan(a.Lanes, b.Lanes) | ~Vector128.Equals(a.Lanes, a.Lanes), a.Lanes, b.Lanes);
+        return new(Vector128.ConditionalSelect(Vector128.Equals(a.Lanes, b.Lanes), a.Lanes | b.Lanes, smaller)); // equal zeros differ in sign only
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vec128<T> Max(Vec128<T> a, Vec128<T> b) => new(Vector128.Max(a.Lanes, b.Lanes));
+    public static Vec128<T> Max(Vec128<T> a, Vec128<T> b)
+    {
+        Vector128<T> larger = Vector128.ConditionalSelect(Vector128.GreaterThan(a.Lanes, b.Lanes) | ~Vector128.Equals(a.Lanes, a.Lanes), a.Lanes, b.Lanes);
+        return new(Vector128.ConditionalSelect(Vector128.Equals(a.Lanes, b.Lanes), a.Lanes & b.Lanes, larger));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec128<T> MaxNative(Vec128<T> a, Vec128<T> b) => new(Vector128.MaxNative(a.Lanes, b.Lanes));

@@ -115,10 +115,18 @@ public readonly unsafe struct Vec256<T>(Vector256<T> lanes) : ISimd<Vec256<T>, T
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vec256<T> Min(Vec256<T> a, Vec256<T> b) => new(Vector256.Min(a.Lanes, b.Lanes));
+    public static Vec256<T> Min(Vec256<T> a, Vec256<T> b)
+    {
+        Vector256<T> smaller = Vector256.ConditionalSelect(Vector256.LessThan(a.Lanes, b.Lanes) | ~Vector256.Equals(a.Lanes, a.Lanes), a.Lanes, b.Lanes);
+        return new(Vector256.ConditionalSelect(Vector256.Equals(a.Lanes, b.Lanes), a.Lanes | b.Lanes, smaller)); // equal zeros differ in sign only
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vec256<T> Max(Vec256<T> a, Vec256<T> b) => new(Vector256.Max(a.Lanes, b.Lanes));
+    public static Vec256<T> Max(Vec256<T> a, Vec256<T> b)
+    {
+        Vector256<T> larger = Vector256.ConditionalSelect(Vector256.GreaterThan(a.Lanes, b.Lanes) | ~Vector256.Equals(a.Lanes, a.Lanes), a.Lanes, b.Lanes);
+        return new(Vector256.ConditionalSelect(Vector256.Equals(a.Lanes, b.Lanes), a.Lanes & b.Lanes, larger));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec256<T> MaxNative(Vec256<T> a, Vec256<T> b) => new(Vector256.MaxNative(a.Lanes, b.Lanes));

@@ -115,10 +115,18 @@ public readonly unsafe struct Vec512<T>(Vector512<T> lanes) : ISimd<Vec512<T>, T
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vec512<T> Min(Vec512<T> a, Vec512<T> b) => new(Vector512.Min(a.Lanes, b.Lanes));
+    public static Vec512<T> Min(Vec512<T> a, Vec512<T> b)
+    {
+        Vector512<T> smaller = Vector512.ConditionalSelect(Vector512.LessThan(a.Lanes, b.Lanes) | ~Vector512.Equals(a.Lanes, a.Lanes), a.Lanes, b.Lanes);
+        return new(Vector512.ConditionalSelect(Vector512.Equals(a.Lanes, b.Lanes), a.Lanes | b.Lanes, smaller)); // equal zeros differ in sign only
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vec512<T> Max(Vec512<T> a, Vec512<T> b) => new(Vector512.Max(a.Lanes, b.Lanes));
+    public static Vec512<T> Max(Vec512<T> a, Vec512<T> b)
+    {
+        Vector512<T> larger = Vector512.ConditionalSelect(Vector512.GreaterThan(a.Lanes, b.Lanes) | ~Vector512.Equals(a.Lanes, a.Lanes), a.Lanes, b.Lanes);
+        return new(Vector512.ConditionalSelect(Vector512.Equals(a.Lanes, b.Lanes), a.Lanes & b.Lanes, larger));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec512<T> MaxNative(Vec512<T> a, Vec512<T> b) => new(Vector512.MaxNative(a.Lanes, b.Lanes));

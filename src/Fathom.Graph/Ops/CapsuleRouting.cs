@@ -116,7 +116,7 @@ internal unsafe struct CapsuleRouting<T> : IParallelJob, IVectorKernel<T> where 
         T largest = logits[0];
         for (int capsule = 1; capsule < capsules; capsule++)
         {
-            largest = T.Max(largest, logits[capsule]);
+            largest = Vec1<T>.Max(new(largest), new(logits[capsule])).Value;
         }
         T sum = T.Zero;
         for (int i = 0; i < capsules; i += V.Count)

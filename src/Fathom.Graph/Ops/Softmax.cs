@@ -109,12 +109,12 @@ internal static class SoftmaxKernel
             lanes.Store(spill);
             for (int lane = 0; lane < V.Count; lane++)
             {
-                largest = T.Max(largest, spill[lane]);
+                largest = Vec1<T>.Max(new(largest), new(spill[lane])).Value;
             }
         }
         for (; i < length; i++)
         {
-            largest = T.Max(largest, row[i]);
+            largest = Vec1<T>.Max(new(largest), new(row[i])).Value;
         }
         return largest;
     }

@@ -1,4 +1,5 @@
-using System.Numerics.Tensors;
+using System.Numerics;
+using Fathom.Compute;
 using Fathom.Training.Execution;
 
 namespace Fathom.Training.Clipping;
@@ -11,10 +12,13 @@ public sealed record ClipByValue(double Limit = 0.5) : GradientClipping
 
     public override void Apply<T>(ParameterStore<T> store, double globalNorm, Span<double> state)
     {
-        Span<T> gradients = store.Gradients;
-        TensorPrimitives.Max(gradients, T.CreateTruncating(-Limit), gradients);
-        TensorPrimitives.Min(gradients, T.CreateTruncating(Limit), gradients);
+        Elementwise.Map(new Clamp<T>(T.CreateTruncating(Limit)), store.Gradients, store.Gradients, WorkerPool.Single);
     }
 
     public override void Validate() => Require(Limit > 0, "limit", Limit, "greater than 0");
+
+    private readonly struct Clamp<T>(T limit) : IUnaryOperator<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        public V Invoke<V>(V x) where V : struct, ISimd<V, T> => V.Min(V.Max(x, V.Broadcast(-limit)), V.Broadcast(limit));
+    }
 }

@@ -85,9 +85,14 @@ public sealed class BatchNormTests
         Node node = Network.Input(8).BatchNorm(affine: false).Build().Output.Node;
         MomentRule rule = new BatchNorm(Eps: 1e-12, Affine: false).Moments!;
         Moments rectifiedThenHe = new(0, 1, 1 / Math.PI); // q = 1/2 and E[u1·u2] = 1/2π, times 2
-        MomentScope scope = new(node, [rectifiedThenHe]);
-        Assert.Equal(new Moments(0, 1, 0), rule.Forward(scope));
-        Assert.Equal(Math.PI / (Math.PI - 1), rule.Backward(scope, 0), 1e-9);
+        MomentScope scope = new(node, [rectifiedThenHe], 32);
+        Moments y = rule.Forward(scope);
+        Assert.Equal(0, y.Mean);
+        Assert.Equal(1, y.SecondMoment, 1e-9);
+        Assert.Equal(-1 / 31.0, y.Correlation, 1e-9); // the samples of a batch add up to 0
+        Assert.Equal(Math.PI / (Math.PI - 1) * 32 / 29, rule.Backward(scope, 0), 1e-9); // variance 31/32 of the population's; E[1/χ²] of 31
+        scope = new(node, [rectifiedThenHe], 1 << 24);
+        Assert.Equal(Math.PI / (Math.PI - 1), rule.Backward(scope, 0), 1e-6);
     }
 
     [Fact]

@@ -53,7 +53,10 @@ public sealed class GroupNormTests
         Assert.Equal(1, y.Mean, 1e-9);
         Assert.Equal(4 + 1, y.SecondMoment, 1e-9);
         Assert.Equal((4 * 6 / 16.0 + 1) / 5, y.Correlation, 1e-9); // E[y1·y2] = 2²·(covariance 6 over variance 16) + 1²
-        Assert.Equal(4 / 16.0, rule.Backward(scope, 0), 1e-9);
+        // Groups of 4 have a variance of 16·3/4 with 3 degrees of freedom, for which E[1/σ̂²] is 3 over it.
+        Assert.Equal(4 * 3 / 12.0, rule.Backward(scope, 0), 1e-9);
+        Node wide = Network.Input(1 << 20).GroupNorm(2).Build().Output.Node;
+        Assert.Equal(4 / 16.0, rule.Backward(new MomentScope(wide, scope.Inputs), 0), 1e-5);
     }
 
     [Fact]

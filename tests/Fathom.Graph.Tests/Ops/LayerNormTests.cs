@@ -54,7 +54,10 @@ public sealed class LayerNormTests
         Assert.Equal(0, y.Mean);
         Assert.Equal(1, y.SecondMoment, 1e-9);
         Assert.Equal((15 - 9) / 16.0, y.Correlation, 1e-9); // covariance over variance
-        Assert.Equal(1 / 16.0, rule.Backward(scope, 0), 1e-9);
+        // The row's variance is 16·7/8, and of 7 degrees of freedom E[1/σ̂²] is 7/5 of 1 over it (χ²).
+        Assert.Equal(7 / 5.0 / 14, rule.Backward(scope, 0), 1e-9);
+        Node wide = Network.Input(1 << 20).LayerNorm(affine: false).Build().Output.Node;
+        Assert.Equal(1 / 16.0, rule.Backward(new MomentScope(wide, scope.Inputs), 0), 1e-6);
     }
 
     [Fact]

@@ -30,7 +30,9 @@ public sealed class RmsNormTests
         Assert.Equal(3 / 5.0, y.Mean, 1e-9);
         Assert.Equal(1, y.SecondMoment, 1e-9);
         Assert.Equal(0.5, y.Correlation, 1e-9);
-        Assert.Equal(1 / 25.0, rule.Backward(scope, 0), 1e-9);
+        Assert.Equal(8 / 6.0 / 25, rule.Backward(scope, 0), 1e-9); // E[1/χ²] of 8 elements
+        Node wide = Network.Input(1 << 20).RmsNorm(affine: false).Build().Output.Node;
+        Assert.Equal(1 / 25.0, rule.Backward(new MomentScope(wide, scope.Inputs), 0), 1e-6);
     }
 
     [Fact]
