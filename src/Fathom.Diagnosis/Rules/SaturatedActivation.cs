@@ -18,9 +18,6 @@ public sealed class SaturatedActivation : Rule
     /// <summary>log10 of a layer's weights over their initial norm at which steps have driven it into saturation: twice.</summary>
     private const double Grown = 0.3;
 
-    /// <summary>log10 ‖Δw‖/‖w‖ of steps that do; 25 times the healthy 1e-3.</summary>
-    private const double Violent = -1.6;
-
     public override string Id => "FTH003";
 
     public override string Problem => "saturated activation";
@@ -37,9 +34,9 @@ public sealed class SaturatedActivation : Rule
         LayerTrace worst = saturated.MaxBy(layer => layer.Saturated)!;
         int blocking = saturated.Count(layer => !Bypassed(layer.Activation!, observation.Network));
         bool hurts = blocking * 2 >= observation.Layers.Count || observation.Layers[0].LogRelativeUpdate < -5;
-        double expected = observation.Prediction?.Depth.Layers.FirstOrDefault(layer => layer.Activation == worst.Activation)?.SaturatedShare ?? double.NaN;
+        double expected = Expected(worst, observation);
         bool fromStart = expected > Share / 2;
-        bool driven = !fromStart && (observation.Layers.Any(layer => layer.LogGrowth > Grown) || observation.TypicalLogUpdate > Violent);
+        bool driven = !saturated.Any(layer => Expected(layer, observation) > Share / 2) && observation.Layers.Any(layer => layer.LogGrowth > Grown);
         string bypass = blocking == 0 ? " Residual connections carry the gradient past." : "";
         return new Finding
         {
@@ -60,6 +57,10 @@ public sealed class SaturatedActivation : Rule
             Remedies = ["initialization", "activation", "batch_norm", "learning_rate"],
         };
     }
+
+    /// <summary>The share that theory expects at the start; NaN without a prediction.</summary>
+    private static double Expected(LayerTrace layer, Observation observation) =>
+        observation.Prediction?.Depth.Layers.FirstOrDefault(other => other.Activation == layer.Activation)?.SaturatedShare ?? double.NaN;
 
     /// <summary>Whether a residual connection leads around: the output is added to something else.</summary>
     private static bool Bypassed(Node activation, Graph network) =>
