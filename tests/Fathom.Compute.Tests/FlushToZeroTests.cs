@@ -55,8 +55,8 @@ public sealed class FlushToZeroTests
     }
 
     /// <summary>
-    /// The runtime's own Max and Min mend NaNs by a table, a constant that is a denormal float: code that is compiled while
-    /// results are flushed has 0 there, and loses NaNs for good.
+    /// The runtime's own Max and Min mend NaNs by a table, a constant that is a denormal float, which code that is compiled
+    /// while results are flushed may not keep.
     /// </summary>
     [Fact]
     public void ANaNSurvivesMaxAndMinThatAreCompiledWithin()

@@ -59,8 +59,8 @@ public unsafe interface ISimd<TSelf, T>
 
     /// <summary>
     /// IEEE 754-2019 minimum: NaN if either is NaN, −0 &lt; +0. By comparisons, not by the runtime's Min: with AVX-512 that
-    /// mends NaNs by a table whose constant is a denormal float, which the JIT makes 0 where it compiles within a stretch that
-    /// flushes denormals (<see cref="FlushToZero"/>), and from then on NaNs get lost.
+    /// mends NaNs and zeros by a table, a constant that is a denormal float, and code that the JIT compiles within a stretch
+    /// that flushes denormals (<see cref="FlushToZero"/>) has been seen with 0 in its place.
     /// </summary>
     static abstract TSelf Min(TSelf a, TSelf b);
 
