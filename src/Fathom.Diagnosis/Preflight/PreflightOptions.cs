@@ -11,7 +11,7 @@ public sealed record PreflightOptions
     public int Seeds { get; init; } = 5;
 
     /// <summary>Time after the first seed, which is always measured, beyond which no further one is begun.</summary>
-    public TimeSpan Budget { get; init; } = TimeSpan.FromSeconds(0.4);
+    public TimeSpan Budget { get; init; } = TimeSpan.FromSeconds(0.2);
 
     /// <summary>
     /// Floating-point operations that one seed's step may take; the batch is cut down to stay below, to 2 rows at least.
