@@ -58,8 +58,14 @@ public sealed record Finding
     /// <summary>Measured against expected, by name.</summary>
     public required ImmutableSortedDictionary<string, Evidence> Evidence { get; init; }
 
-    /// <summary>What is wrong and why, with value, threshold and next action.</summary>
+    /// <summary>What is wrong, in one sentence: the value, what was expected and from where, and the threshold.</summary>
     public required string Explanation { get; init; }
+
+    /// <summary>What to do next, in one short sentence.</summary>
+    public string Action { get; init; } = "";
+
+    /// <summary>How it comes about, and figures that not every reader needs; shown on request.</summary>
+    public string Details { get; init; } = "";
 
     /// <summary>Rival causes that were considered, each with what speaks against it.</summary>
     public ImmutableArray<string> RuledOut { get; init; } = [];

@@ -27,6 +27,8 @@ public static class FindingJson
             ["confidence"] = finding.Confidence,
             ["evidence"] = evidence,
             ["explanation"] = finding.Explanation,
+            ["action"] = finding.Action,
+            ["details"] = finding.Details,
             ["ruled_out"] = new JsonArray([.. finding.RuledOut.Select(text => (JsonNode)text)]),
             ["remedies"] = new JsonArray([.. finding.Remedies.Select(kind => (JsonNode)kind)]),
         };
@@ -55,6 +57,8 @@ public static class FindingJson
                 Confidence = finding["confidence"]!.GetValue<double>(),
                 Evidence = finding["evidence"]!.AsObject().ToImmutableSortedDictionary(pair => pair.Key, pair => new Evidence(Number(pair.Value!["measured"]), Number(pair.Value["expected"]))),
                 Explanation = Text(finding["explanation"]),
+                Action = TextOrNone(finding["action"]),
+                Details = TextOrNone(finding["details"]),
                 RuledOut = Texts(finding["ruled_out"]),
                 Remedies = Texts(finding["remedies"]),
                 Consequences = finding["consequences"] is JsonArray consequences ? [.. consequences.Select(Read)] : [],
@@ -77,6 +81,9 @@ public static class FindingJson
     };
 
     private static string Text(JsonNode? node) => node!.GetValue<string>();
+
+    /// <summary>Runs that were written before there was such a text have none.</summary>
+    private static string TextOrNone(JsonNode? node) => node is null ? "" : Text(node);
 
     private static ImmutableArray<string> Texts(JsonNode? node) => [.. node!.AsArray().Select(Text)];
 
