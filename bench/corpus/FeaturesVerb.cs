@@ -33,7 +33,7 @@ internal static class FeaturesVerb
     {
         using WorkerPool pool = new(1);
         using WatchedRun run = new(RecipeBuilder.Model(network.Recipe, network.Name, network.Seed), RecipeBuilder.Data(network.Recipe), pool);
-        Examination examination = new(network, label, [], double.NaN, false, false, false);
+        Subject subject = Subject.Of(network, label);
         run.Advance(1, cancellation);
         Observation seen = run.Monitor.Observation;
         double[] weights = [.. seen.Layers.Select(layer => layer.WeightNorm)];
@@ -48,7 +48,7 @@ internal static class FeaturesVerb
             double time = seen.RecurrentLayers.Count == 0 ? double.NaN : seen.RecurrentLayers.Min(layer => layer.MeanLogGradients[0] - layer.MeanLogGradients[^1]);
             object[] row =
             [
-                network.Number, network.Recipe.Family, network.Fault?.Name ?? "", label.Outcome, string.Join(' ', examination.RightCauses.Order()), share,
+                network.Number, network.Recipe.Family, network.Fault?.Name ?? "", label.Outcome, string.Join(' ', subject.RightCauses.Order()), share,
                 seen.Loss, seen.FirstLoss, seen.ConstantLoss, seen.Loss / half, seen.Layers.Select(layer => layer.LogGradient).LastOrDefault(),
                 seen.Layers.Count < 2 ? 0 : seen.Layers[0].LogGradient - seen.Layers[^1].LogGradient, updates[0], updates[updates.Length / 2], updates[^1], fit.Decades, fit.Fit,
                 seen.Layers.Max(layer => double.IsNaN(layer.Saturated) ? 0 : layer.Saturated), seen.Layers.Max(layer => double.IsNaN(layer.Zeros) ? 0 : layer.Zeros), dead,

@@ -23,13 +23,13 @@ internal static class ShowVerb
                 throw new CorpusException($"network {network.Number} has no label");
             }
             Console.WriteLine($"label: {label.ToLine()}");
-            Examination examination = Examination.Of(network, label, cancellation, Trace);
-            Console.WriteLine($"right causes: {string.Join(", ", examination.RightCauses.Order())}");
+            Examination examination = Examination.Of(Subject.Of(network, label), cancellation, Trace);
+            Console.WriteLine($"right causes: {string.Join(", ", examination.Network.RightCauses.Order())}");
             foreach (Finding finding in examination.Findings)
             {
                 Console.WriteLine($"{finding.Severity} {finding.Rule} {finding.Problem} ({finding.Cause}), step {finding.Step}, confidence {finding.Confidence}, {string.Join(' ', finding.Layers)}\n  {finding.Explanation}");
             }
-            Console.WriteLine($"AutoTrainer: {examination.Gated}, without its gate: {examination.Ungated}, Debugger: {examination.Debugger}");
+            Console.WriteLine($"AutoTrainer: {examination.AutoTrainer.Cause ?? "–"}, without its gate: {examination.Ungated.Cause ?? "–"}, Debugger: {(examination.Debugger.Called ? "sick" : "–")}");
             return Task.FromResult(0);
         });
         return command;
