@@ -100,7 +100,7 @@ internal static class ScoreTable
     private static void WriteCalibration(IReadOnlyList<Examination> results, TextWriter output)
     {
         Examination[] stated = [.. results.Where(result => result.Called && result.CanBeJudged)];
-        output.WriteLine($"{"confidence, mean of those in a bin",-34}right");
+        output.WriteLine($"{"confidence stated, mean of a bin",-34}right");
         for (int bin = 0; bin + 1 < Bins.Length; bin++)
         {
             Examination[] within = [.. stated.Where(result => result.Findings[0].Confidence >= Bins[bin] && result.Findings[0].Confidence < Bins[bin + 1])];

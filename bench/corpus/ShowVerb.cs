@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Fathom.Diagnosis;
 using Fathom.Diagnosis.Monitoring;
+using Fathom.Diagnosis.Rules;
 
 namespace Fathom.Corpus;
 
@@ -51,6 +52,8 @@ internal static class ShowVerb
         Console.WriteLine($"   zeros        {Row(seen.Layers.Select(layer => layer.Zeros))}");
         Console.WriteLine($"   saturated    {Row(seen.Layers.Select(layer => layer.Saturated))}");
         Console.WriteLine($"   weights      {Row(seen.Layers.Select(layer => layer.WeightNorm))}");
+        Console.WriteLine($"   would say    {string.Join(", ", RuleCatalog.All.Where(rule => !rule.EveryStep).Select(rule => rule.Inspect(seen)).OfType<Finding>().Select(finding => $"{finding.Severity} {finding.Rule} {finding.Cause}"))}");
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"   of losses    {seen.Losses.Count}, since half {seen.Losses.Since(0.5):0.###}, least {seen.Losses.Least:0.####}"));
         foreach (StateTrace state in seen.RecurrentLayers)
         {
             Console.WriteLine($"   over time    {Row(state.MeanLogGradients)}");
