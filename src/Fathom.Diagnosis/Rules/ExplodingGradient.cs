@@ -18,6 +18,9 @@ public sealed class ExplodingGradient : Rule
     /// </summary>
     internal const double Violent = -0.5;
 
+    /// <summary>What to do against growth over depth.</summary>
+    internal const string Advice = "Use smaller initial weights or normalisation; clipping and a smaller learning rate only bound the effect.";
+
     public override string Id => "FTH002";
 
     public override string Problem => "exploding gradient";
@@ -68,7 +71,7 @@ public sealed class ExplodingGradient : Rule
                 ? $"The gradient's norm grows to {Number(Math.Pow(10, -fit.Decades))} times its size from {observation.Layers[^1].Layer.Name} to {observation.Layers[0].Layer.Name} (limit {Number(Math.Pow(10, Decades))}{VanishingGradient.Theory(observation)}), and {loss}."
                 : $"A step changes {worst.Layer.Name} by {Percent(step)} of its weights (limit 30 %; about 0.1 % is healthy, CS231n), and {loss}.",
             Action = overDepth
-                ? "Use smaller initial weights or normalisation; clipping and a smaller learning rate only bound the effect."
+                ? Advice
                 : $"Lower the learning rate ({Number(observation.Step.LearningRate)}), or clip the gradient's norm.",
             Details = overDepth
                 ? $"Each layer multiplies the gradient's norm by {Number(fit.FactorPerLayer)} on its way back; a step changes {worst.Layer.Name} by {Percent(step)} of its weights, where about 0.1 % is healthy."

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Fathom.Diagnosis.Monitoring;
+using Fathom.Graphs;
 using Fathom.Graphs.Ops;
 using Fathom.Theory;
 using static Fathom.Diagnosis.Figures;
@@ -131,7 +132,7 @@ public sealed class VanishingGradient : Rule
         List<string> sentences = [];
         string action = dead is not null ? "Use a leaky activation, or He initialisation with zero biases."
             : saturated > SaturatedActivation.Share ? "Draw smaller initial weights, or normalise before the activation."
-            : $"{Initialization(observation)}, or add batch normalisation or residual connections.";
+            : Advice([.. observation.Layers.Select(layer => layer.Activation)]);
         if (dead is not null)
         {
             sentences.Add($"{dead.Activation!.Name} gives 0 for {Percent(dead.Zeros)} of its outputs, and a ReLU that gives 0 passes no gradient on.");
@@ -154,10 +155,11 @@ public sealed class VanishingGradient : Rule
         return (string.Join(" ", sentences), action);
     }
 
-    /// <summary>A sigmoid's slope is 1/4 at most: no weights of a sound size make up for that.</summary>
-    private static string Initialization(Observation observation) => observation.Layers.FirstOrDefault(layer => layer.Activation?.Op is Sigmoid) is { Activation: { } sigmoid }
-        ? $"Replace {sigmoid.Op.Kind} by relu with He initialisation"
-        : "Draw the weights at the variance that suits the activation (He for relu, Xavier for tanh)";
+    /// <summary>What to do against loss over depth. A sigmoid's slope is 1/4 at most: no weights of a sound size make up for that.</summary>
+    /// <param name="activations">Those of the layers; null for layers without one.</param>
+    internal static string Advice(IReadOnlyList<Node?> activations) => activations.Any(activation => activation?.Op is Sigmoid)
+        ? "Replace sigmoid by relu with He initialisation, or add batch normalisation or residual connections."
+        : "Draw the weights at a variance that suits the activation (He for relu, Xavier for tanh), or add batch normalisation or residual connections.";
 
     private static ImmutableArray<string> RuledOut(Observation observation, double saturated)
     {
