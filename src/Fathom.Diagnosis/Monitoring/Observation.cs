@@ -18,6 +18,7 @@ public sealed class Observation
         (Prediction, Layers) = (prediction, layers);
         States = StateTrace.Of(session.Probes);
         ConstantLoss = Monitoring.ConstantLoss.Of(session.Model.Plan.Loss, session.Data.Training, session.ClassWeights);
+        LeastLoss = Monitoring.LeastLoss.Of(session.Model.Graph, session.Model.Plan.Loss, session.Data.Training);
     }
 
     public ModelDefinition Model => session.Model;
@@ -53,11 +54,41 @@ public sealed class Observation
     /// <summary>A constant prediction's loss, or, where that is not known, the first.</summary>
     public double ReferenceLoss => double.IsNaN(ConstantLoss) ? FirstLoss : ConstantLoss;
 
+    /// <summary>Loss that remains where every class is right, since the output's function keeps the network from being surer; 0 if none does.</summary>
+    public double LeastLoss { get; }
+
+    /// <summary>A loss as the share of what there is to learn that is not yet learnt: 1 for <see cref="ReferenceLoss"/>, 0 for <see cref="LeastLoss"/>.</summary>
+    public double Unlearnt(double loss) => (loss - LeastLoss) / Math.Max(1e-30, ReferenceLoss - LeastLoss);
+
+    /// <summary>
+    /// What will be unlearnt at the run's end if the loss goes on falling by the same factor in the same time as since half
+    /// of the steps so far; what is unlearnt now if it rises.
+    /// </summary>
+    public double UnlearntAtTheEnd
+    {
+        get
+        {
+            double now = Unlearnt(Losses.Now), half = Unlearnt(Losses.Half);
+            return !(now > 0) || !(half > now) ? now : now * Math.Pow(now / half, 2 * (1 - Progress) / Progress);
+        }
+    }
+
     /// <summary>log10 of ‖Δw‖/‖w‖ of the layer in the middle; NaN if no layer is measured.</summary>
     public double TypicalLogUpdate => Median(layer => layer.LogRelativeUpdate);
 
     /// <summary>log10 of the growth of weights since the start, of the layer in the middle; NaN if all began at 0.</summary>
     public double TypicalLogGrowth => Median(layer => layer.LogGrowth);
+
+    /// <summary>Decades by which theory expects the gradient's norm to fall from the last to the first layer at the start; 0 if it was not asked or has no number.</summary>
+    public double ExpectedDecades
+    {
+        get
+        {
+            double decades = Prediction is null || Layers.Count == 0 ? 0
+                : Prediction.RelativeGradientNorm(Layers[^1].Layer.Output) - Prediction.RelativeGradientNorm(Layers[0].Layer.Output);
+            return double.IsFinite(decades) ? decades : 0;
+        }
+    }
 
     /// <summary>Findings that hold now.</summary>
     public IReadOnlyList<Finding> Open { get; internal set; } = [];
@@ -69,10 +100,10 @@ public sealed class Observation
     /// The loss has halved, and is well below that of a constant prediction: what a rule measures may be unusual, but it
     /// does not keep the network from learning.
     /// </summary>
-    public bool LossFalls => Loss < 0.5 * FirstLoss && !(Loss > 0.8 * ConstantLoss);
+    public bool LossFalls => Loss - LeastLoss < 0.5 * (FirstLoss - LeastLoss) && !(Loss - LeastLoss > 0.8 * (ConstantLoss - LeastLoss));
 
     /// <summary>After 2 % of the run or more, the loss is where it was at the start, or no better than a constant prediction's.</summary>
-    public bool LossStands => Step.Step >= 0.02 * TotalSteps && (!(Loss <= 0.9 * FirstLoss) || Loss > 0.9 * ConstantLoss);
+    public bool LossStands => Step.Step >= 0.02 * TotalSteps && (!(Loss - LeastLoss <= 0.9 * (FirstLoss - LeastLoss)) || Loss - LeastLoss > 0.9 * (ConstantLoss - LeastLoss));
 
     public IReadOnlyList<Probe> Probes => session.Probes;
 
