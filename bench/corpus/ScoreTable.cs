@@ -30,6 +30,9 @@ internal readonly record struct Proportion(int Hits, int Of)
 /// <summary>Counts hits and misses.</summary>
 internal static class ScoreTable
 {
+    /// <summary>Share of the run from which on a network is listed as found late.</summary>
+    private const double Late = 0.08;
+
     private static readonly double[] Bins = [0, 0.6, 0.7, 0.8, 0.9, 1.0001];
 
     public static void Write(IReadOnlyList<Examination> results, TextWriter output)
@@ -64,11 +67,12 @@ internal static class ScoreTable
                 : !result.IsSick && result.Called ? "false alarm"
                 : result.CanBeJudged && result.IsSick && !result.IsRight ? "wrong cause"
                 : result.Network.Culprit > 0 && !result.NamesCulprit ? "wrong layer"
+                : result.IsSick && result.Share > Late ? "late"
                 : null;
             if (kind is not null)
             {
                 string found = string.Join("; ", result.Findings.Select(finding => string.Create(CultureInfo.InvariantCulture, $"{finding.Severity} {finding.Rule} {finding.Cause} {finding.Confidence}")));
-                output.WriteLine($"{kind,-12} {result.Network.Name} {result.Network.Group} '{result.Network.Fault ?? "–"}' right: {string.Join('/', result.Network.RightCauses.Order())} said: {found}");
+                output.WriteLine($"{kind,-12} {result.Network.Name} {result.Network.Group} '{result.Network.Fault ?? "–"}' at {(result.Called ? result.Share.ToString("P1", CultureInfo.InvariantCulture) : "–")} right: {string.Join('/', result.Network.RightCauses.Order())} said: {found}");
             }
         }
     }
