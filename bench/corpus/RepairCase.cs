@@ -87,6 +87,13 @@ internal static class RepairRun
         return new RepairCase(network.Number, label.Print, label.Outcome, report.Sick, report.Cure?.Name ?? "", trials, report.Cost, report.Seconds, scores, random, report.Findings.FirstOrDefault(finding => finding.Severity == Severity.Error)?.Cause ?? Causes.None);
     }
 
+    /// <summary>The doctor's report alone.</summary>
+    public static DoctorReport Examine(CorpusCase network, CancellationToken cancellation)
+    {
+        using WorkerPool pool = new(1);
+        return new Doctor(RecipeBuilder.Data(network.Recipe), pool).Examine(RecipeBuilder.Model(network.Recipe, network.Name, network.Seed), cancellation);
+    }
+
     private static ImmutableArray<double> Scores(ModelDefinition model, DataSplit data, WorkerPool pool, CancellationToken cancellation) =>
         [.. Seeds.Select(seed => Trial.Score(model with { Plan = model.Plan with { Seed = seed } }, data, pool, cancellation))];
 

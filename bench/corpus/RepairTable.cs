@@ -1,4 +1,6 @@
 using System.Globalization;
+using Fathom.Diagnosis;
+using Fathom.Diagnosis.Repair;
 
 namespace Fathom.Corpus;
 
@@ -37,6 +39,26 @@ internal static class RepairTable
             CorpusCase network = Generator.Case(result.Number);
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{network.Name} {network.Recipe.Family} '{network.Fault?.Name ?? "–"}' said {result.Cause}, cured by {string.Join('/', label.Healed)}; applied '{result.Cure}': {string.Join(' ', result.Scores)}, best {label.Best}, cost {result.Cost.Total:0.00} in {result.Trials} trials"));
         }
+    }
+
+    /// <summary>What the doctor found, tried and concluded.</summary>
+    public static void WriteReport(DoctorReport report, TextWriter output)
+    {
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{report.Model.Plan.Optimizer} batch {report.Model.Plan.BatchSize}; control {report.Control.Validation.Metric:0.###} after {report.Control.Steps} steps"));
+        foreach (Finding finding in report.Findings.SelectMany(finding => finding.Consequences.Prepend(finding)))
+        {
+            output.WriteLine($"  {finding.Severity} {finding.Rule} {finding.Problem} ({finding.Cause}): {string.Join(' ', finding.Remedies)}");
+        }
+        foreach (Fathom.Diagnosis.Repair.Trial trial in report.Trials)
+        {
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {trial.Share:0.000} {trial.Metric:0.000} theory {trial.PredictedDecades:0.0} {trial.Name} {trial.Fate}"));
+        }
+        foreach (Pair pair in report.Pairs)
+        {
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  seed {pair.Seed}: {pair.Control:0.000} ({pair.ControlSteps}) {pair.Mended:0.000} ({pair.MendedSteps})"));
+        }
+        output.WriteLine(report.Verdict);
+        output.WriteLine(report.Cost);
     }
 
     private static void WriteCost(RepairCase[] results, string what, TextWriter output)

@@ -15,10 +15,16 @@ internal static class RepairVerb
         Option<string?> results = new("--results") { HelpName = "FILE", Description = "Where results are appended; the same command goes on where it was broken off (default bench/corpus/results/repair-PART.csv, or -without-baseline)." };
         Option<bool> baseline = new("--baseline") { Description = "Beside it, random repair with the same number of trials." };
         Option<bool> healthy = new("--healthy") { Description = "Healthy networks, which must be left alone, as well." };
+        Option<int?> only = new("--only") { HelpName = "NUMBER", Description = "One network only; print each trial, and append nothing." };
         Option<bool> misses = new("--misses") { Description = "List the networks that were not mended, or were made worse." };
-        Command command = new("repair", "Examine and mend each labelled network that has a cure; train what comes out, and compare it with the best of its size.") { folder, count, workers, part, results, baseline, healthy, misses };
+        Command command = new("repair", "Examine and mend each labelled network that has a cure; train what comes out, and compare it with the best of its size.") { folder, count, workers, part, results, baseline, healthy, only, misses };
         command.SetAction((parsed, cancellation) =>
         {
+            if (parsed.GetValue(only) is { } number)
+            {
+                RepairTable.WriteReport(RepairRun.Examine(Generator.Case(number), cancellation), Console.Out);
+                return Task.FromResult(0);
+            }
             string half = parsed.GetRequiredValue(part);
             string file = parsed.GetValue(results) ?? Path.Combine("bench", "corpus", "results", $"repair-{half}{(parsed.GetValue(baseline) ? "" : "-without-baseline")}.csv");
             Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(file))!);

@@ -20,6 +20,9 @@ public sealed class Doctor
     /// <summary>Fewer validation rows than this are not divided: half of them could tell too little.</summary>
     private const int FewestToDivide = 40;
 
+    /// <summary>Candidates that are put to the proof, if the first do not stand it.</summary>
+    private const int MostProofs = 2;
+
     private readonly object gate = new();
     private readonly DataSplit data;
     private readonly WorkerPool pool;
@@ -95,25 +98,39 @@ public sealed class Doctor
         Candidates candidates = new(report.Model, data.Training, report.Findings, workers);
         using TrialRuns runs = new(candidates, choosing, fullRun, cost);
         TrialRace race = new(candidates, choosing, options, workers, runs, Report);
-        Trial? best = race.Run(rung => control.At(rung, cancellation), cancellation);
-        report = report with { Trials = [.. race.Trials], Contributions = [.. race.Contributions] };
-        if (best is null)
+        for (int proofs = 0; proofs < MostProofs && report.Cure is null && race.Run(rung => control.At(rung, cancellation), cancellation) is { } best; proofs++)
         {
-            return report with { Verdict = $"Found no cure: none of {Count(report.Trials.Length, "candidate")} did better than the network as it is. Nothing was changed." };
+            report = Prove(report, race, runs, best, candidates.Apply(best.Remedies), control, fullRun, cost, cancellation);
         }
-        using Proof proof = new(report.Model, candidates.Apply(best.Remedies), proving, options, workers, fullRun, cost, Report);
-        ProofResult result = proof.Run(race.DecidedAt(best), () => control.End(proving.Validation, cancellation).Metric, cancellation);
-        RunOutcome mended = runs.RunOf(best).Outcome();
-        report = report with
+        race.Close();
+        return report with
         {
-            Pairs = result.Pairs,
             Control = control.Outcome(),
-            MendedOutcome = mended with { Validation = runs.RunOf(best).Session.Evaluate(data.Validation) },
+            Trials = [.. race.Trials],
+            Contributions = [.. race.Contributions],
+            Verdict = report.Verdict.Length > 0 ? report.Verdict : $"Found no cure: none of {Count(race.Trials.Count, "candidate")} did better than the network as it is. Nothing was changed.",
         };
-        best.Fate = result.Accepted ? "accepted" : "not proven";
-        return result.Accepted
-            ? report with { Cure = best, Mended = candidates.Apply(best.Remedies), Verdict = Proven(report, best, result) }
-            : report with { Verdict = NotProven(report, best, result) };
+    }
+
+    private DoctorReport Prove(DoctorReport report, TrialRace race, TrialRuns runs, Trial best, ModelDefinition mended, ControlRun control, double fullRun, CostBook cost, CancellationToken cancellation)
+    {
+        using Proof proof = new(report.Model, mended, proving, options, workers, fullRun, cost, Report);
+        ProofResult result = proof.Run(race.DecidedAt(best), () => control.End(proving.Validation, cancellation).Metric, cancellation);
+        report = report with { Pairs = result.Pairs };
+        if (!result.Accepted)
+        {
+            race.Reject(best);
+            return report with { Verdict = NotProven(report, best, result) };
+        }
+        best.Fate = "accepted";
+        WatchedRun run = runs.RunOf(best);
+        return report with
+        {
+            Cure = best,
+            Mended = mended,
+            MendedOutcome = run.Outcome() with { Validation = run.Session.Evaluate(data.Validation) },
+            Verdict = Proven(report, best, result),
+        };
     }
 
     /// <summary>No rule speaks; but a network that learns nothing is not called healthy.</summary>

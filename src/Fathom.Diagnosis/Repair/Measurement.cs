@@ -16,9 +16,10 @@ namespace Fathom.Diagnosis.Repair;
 internal sealed record Measurement(double Share, long Steps, double Metric, double Loss, double LossShare, bool Diverged, bool Sick)
 {
     /// <summary>
-    /// Nothing has been learnt: the validation rows are guessed, and the training loss is that of a constant prediction.
+    /// Nothing has been learnt: the training loss is that of a constant prediction while an error finding holds, or the
+    /// validation rows are guessed and the loss is not far from it.
     /// </summary>
-    public bool Dead(double ignorance, double chance) => Diverged || (Metric <= ignorance + 2 * chance && !(LossShare < 0.9));
+    public bool Dead(double ignorance, double chance) => Diverged || (Sick && !(LossShare < 0.95)) || (Metric <= ignorance + 2 * chance && !(LossShare < 0.9));
 }
 
 /// <summary>A watched run that is carried on in portions, measured at each stop, and charged for.</summary>

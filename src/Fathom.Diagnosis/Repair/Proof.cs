@@ -8,11 +8,12 @@ namespace Fathom.Diagnosis.Repair;
 /// <param name="Pairs">One for each seed.</param>
 /// <param name="Diverged">Whether the mended network diverged with a seed.</param>
 /// <param name="Accepted">Whether the cure is proven.</param>
+/// <param name="Hopeless">Whether with some seed the cure is no better than the control after a quarter of the budget.</param>
 /// <param name="Gain">Mean gain.</param>
 /// <param name="Spread">Standard deviation over seeds, of control or mended, the larger.</param>
 /// <param name="Rung">Where the comparison ended, an index of <see cref="TrialRace.Rungs"/>.</param>
 /// <param name="ControlEnd">What the control with its own seed comes to at the end; null if the controls had learnt nothing.</param>
-internal sealed record ProofResult(ImmutableArray<Pair> Pairs, bool Diverged, bool Accepted, double Gain, double Spread, int Rung, double? ControlEnd);
+internal sealed record ProofResult(ImmutableArray<Pair> Pairs, bool Diverged, bool Accepted, bool Hopeless, double Gain, double Spread, int Rung, double? ControlEnd);
 
 /// <summary>
 /// Control and cure over seeds, and on rows, that had no part in the choice. A sequential test: both are carried on until
@@ -20,6 +21,9 @@ internal sealed record ProofResult(ImmutableArray<Pair> Pairs, bool Diverged, bo
 /// </summary>
 internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataSplit data, DoctorOptions options, SideBySide workers, double fullRun, CostBook cost, Action<DoctorProgress> report) : IDisposable
 {
+    /// <summary>A quarter of the budget: from there on a cure that does not show with a seed ends the proof.</summary>
+    private const int FirstDoubt = 2;
+
     private readonly Side[] sides =
     [
         .. Enumerable.Range(1, Math.Max(1, options.Seeds)).Select(i => model.Plan.Seed + (ulong)i)
@@ -39,7 +43,7 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         {
             Advance(at, cancellation);
             ProofResult result = Judge(at, controlEnd);
-            if (result.Accepted || result.Diverged || at == TrialRace.Rungs.Length - 1)
+            if (result.Accepted || result.Diverged || result.Hopeless || at == TrialRace.Rungs.Length - 1)
             {
                 return result;
             }
@@ -91,7 +95,8 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         bool better = !diverged && pairs.All(pair => pair.Mended > pair.Control) && gain > least;
         double? end = better && rung < TrialRace.Rungs.Length - 1 && !controls.All(Dead) ? controlEnd() : null;
         bool accepted = better && (end is not { } reached || cures.Average(cure => cure.Metric) > reached + least);
-        return new ProofResult(pairs, diverged, accepted, gain, spread, rung, end);
+        bool hopeless = !options.Thorough && rung >= FirstDoubt && pairs.Any(pair => !(pair.Mended > pair.Control));
+        return new ProofResult(pairs, diverged, accepted, hopeless, gain, spread, rung, end);
     }
 
     private bool Dead(Measurement control) => control.Dead(Tolerance.Ignorance(data.Validation), Tolerance.Of(control.Metric, data.Validation));

@@ -19,11 +19,17 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>Shares of the budget at which candidates are compared.</summary>
     public static ImmutableArray<double> Rungs { get; } = [1.0 / 16, 1.0 / 8, 1.0 / 4, 1.0 / 2, 1];
 
+    /// <summary>What is spent on better candidates when a fair one is in hand, in full runs.</summary>
+    private const double Improvement = 0.4;
+
     /// <summary>An error (1 − accuracy, 1 − R²) at which there is next to nothing left to gain.</summary>
     private const double Little = 0.03;
 
     private readonly double ignorance = Tolerance.Ignorance(data.Validation);
     private readonly HashSet<Trial> stalled = new(ReferenceEqualityComparer.Instance);
+    private readonly HashSet<Trial> failed = new(ReferenceEqualityComparer.Instance);
+    private IEnumerator<List<Trial>>? waves;
+    private double budget;
     private Func<int, Measurement> control = _ => throw new InvalidOperationException("the race has not begun");
 
     /// <summary>Everything that was tried, or could not be.</summary>
@@ -38,28 +44,34 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     public Trial? Run(Func<int, Measurement> controlAt, CancellationToken cancellation)
     {
         control = controlAt;
-        Trial? best = null;
-        foreach (List<Trial> wave in Waves())
+        waves ??= Waves().GetEnumerator();
+        budget = options.TrialBudget;
+        Trial? best = options.Thorough ? null : Climb(cancellation);
+        while (best is null && runs.Spent <= budget && waves.MoveNext())
         {
-            Trials.AddRange(wave);
-            Advance(wave, 0, DoctorStage.Trials, cancellation);
+            Trials.AddRange(waves.Current);
+            Advance(waves.Current, 0, DoctorStage.Trials, cancellation);
             best = options.Thorough ? null : Climb(cancellation);
-            if (best is not null || runs.Spent > options.TrialBudget)
-            {
-                break;
-            }
         }
         best ??= Final(cancellation);
+        return best is null ? null : Mildest(best, cancellation);
+    }
+
+    /// <summary>A candidate did not stand the proof: it is not to be chosen again.</summary>
+    public void Reject(Trial trial)
+    {
+        trial.Fate = "not proven";
+        failed.Add(trial);
+    }
+
+    /// <summary>Says of each candidate what became of it.</summary>
+    public void Close()
+    {
         Trials.AddRange(candidates.Impossible);
-        if (best is not null)
-        {
-            best = Mildest(best, cancellation);
-        }
-        foreach (Trial dropped in Trials.Where(trial => trial.Fate.Length == 0 && !ReferenceEquals(trial, best)))
+        foreach (Trial dropped in Trials.Where(trial => trial.Fate.Length == 0))
         {
             dropped.Fate = "dropped";
         }
-        return best;
     }
 
     /// <summary>
@@ -72,29 +84,38 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         return Enumerable.Range(0, last).FirstOrDefault(rung => runs.Of(trial, rung).Metric > Floor(rung) + Math.Max(0.2, 6 * Tolerance.Of(runs.Of(trial, rung).Metric, data.Validation)), last);
     }
 
-    /// <summary>Lazily, so that what is not needed is not even predicted.</summary>
+    /// <summary>
+    /// The likeliest remedies alone, then what they make together (a network may have several faults), then the rest. Lazily,
+    /// so that what is not needed is not even predicted.
+    /// </summary>
     private IEnumerable<List<Trial>> Waves()
     {
         List<Trial> singles = candidates.Singles();
-        foreach (Trial[] wave in singles.Chunk(Wave))
+        yield return [.. singles.Take(Wave)];
+        List<Trial> bold = options.Combinations > 0 ? candidates.Pairs(singles, 2) : [];
+        bold.AddRange(candidates.Triples(bold.Take(1), Math.Min(1, options.Combinations)));
+        yield return bold;
+        foreach (Trial[] wave in singles.Skip(Wave).Chunk(Wave))
         {
             yield return [.. wave];
         }
-        List<Trial> pairs = candidates.Pairs(singles, options.Combinations);
+        List<Trial> pairs = [.. candidates.Pairs(singles, options.Combinations).Where(Untried)];
         foreach (Trial[] wave in pairs.Chunk(Wave))
         {
             yield return [.. wave];
         }
-        if (options.Combinations > 1 && Ranked(pairs, 0).Take(2).ToArray() is { Length: > 0 } best)
+        if (Ranked(Trials.Where(trial => trial.Remedies.Length == 2), 0).Take(2).ToArray() is { Length: > 0 } best)
         {
-            yield return candidates.Triples(best, options.Combinations / 2);
+            yield return [.. candidates.Triples(best, options.Combinations / 2).Where(Untried)];
         }
     }
+
+    private bool Untried(Trial trial) => Trials.All(known => known.Name != trial.Name);
 
     /// <summary>Carries the two most promising candidates on as long as they hold what they promise; gives one that is clearly good.</summary>
     private Trial? Climb(CancellationToken cancellation)
     {
-        while (Ranked(Trials.Where(trial => !stalled.Contains(trial) && Promising(trial)), 0).Take(2).ToList() is { Count: > 0 } leaders)
+        while (runs.Spent <= budget && Ranked(Open.Where(trial => !stalled.Contains(trial) && Promising(trial)), 0).Take(2).ToList() is { Count: > 0 } leaders)
         {
             Advance(leaders, 1, DoctorStage.Trials, cancellation);
             Trial leader = Ranked(leaders, 1).FirstOrDefault() ?? leaders[0];
@@ -105,41 +126,52 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
                 {
                     return leader;
                 }
-                if (runs.Of(leader, rung).Diverged || (rung >= 2 && !OnItsWay(leader, rung)) || runs.Spent > options.TrialBudget)
+                if (runs.Of(leader, rung).Diverged || (rung >= 2 && !OnItsWay(leader, rung)))
                 {
                     break;
                 }
             }
             stalled.Add(leader);
-            if (runs.Spent > options.TrialBudget)
+            if (Fair(leader))
             {
-                return null;
+                // What is attainable is not known. Something is in hand already: little more is spent on better.
+                budget = Math.Min(budget, runs.Spent + Improvement);
             }
         }
         return null;
     }
 
-    /// <summary>Nothing stood out: the better ones to the end, as far as the budget goes.</summary>
+    /// <summary>
+    /// None is clearly good. Where some have come far, the one that is best, or will be; else the better ones are carried on
+    /// until one stands out, as far as the budget goes.
+    /// </summary>
     private Trial? Final(CancellationToken cancellation)
     {
-        List<Trial> alive = Ranked(Trials, 0);
+        if (!options.Thorough && Open.Where(Fair).ToArray() is { Length: > 0 } fair)
+        {
+            return fair.MinBy(trial => Math.Min(1 - trial.Metric, Forecast(trial, runs.Rung(trial))));
+        }
+        List<Trial> alive = Ranked(Open, 0);
         int reached = 0;
         for (int rung = 1; rung < Rungs.Length && alive.Count > 0; rung++)
         {
-            int count = Math.Max(options.Thorough ? options.Finalists : 1, Math.Min(alive.Count / 2, 4 * options.Finalists >> rung));
-            // One that has come farther by itself is not dropped for having come farther.
-            alive = [.. alive.OrderByDescending(trial => trial.Metric).Take(count)];
-            double next = alive.Sum(trial => (Rungs[rung] - Math.Min(Rungs[rung], trial.Share)) * runs.RelativeWork(trial));
-            if (!options.Thorough && reached > 0 && runs.Spent + next > options.TrialBudget + 1)
+            alive = [.. alive.Take(Math.Max(options.Thorough ? options.Finalists : 1, Math.Min(alive.Count / 2, 4 * options.Finalists >> (rung + 1))))];
+            Advance(alive, rung, rung == Rungs.Length - 1 ? DoctorStage.Finals : DoctorStage.Trials, cancellation);
+            alive = Ranked(alive, reached = rung);
+            if (!options.Thorough && alive.FirstOrDefault() is { } first && Good(first, rung))
             {
                 break;
             }
-            Advance(alive, rung, rung == Rungs.Length - 1 ? DoctorStage.Finals : DoctorStage.Trials, cancellation);
-            alive = Ranked(alive, rung);
-            reached = rung;
         }
         return alive.FirstOrDefault(trial => trial.Metric > Floor(reached));
     }
+
+    /// <summary>Candidates that have not failed in a proof.</summary>
+    private IEnumerable<Trial> Open => Trials.Where(trial => !failed.Contains(trial));
+
+    /// <summary>A quarter of the budget or more has been spent on it, and it does better than the control by far.</summary>
+    private bool Fair(Trial trial) => runs.Rung(trial) is >= 2 and int rung && runs.Of(trial, rung) is { Diverged: false, Sick: false } at
+        && at.Metric > Floor(rung) + Math.Max(0.1, 4 * Tolerance.Of(at.Metric, data.Validation));
 
     /// <summary>Carries candidates on to a rung.</summary>
     private void Advance(IReadOnlyCollection<Trial> trials, int rung, DoctorStage stage, CancellationToken cancellation)
@@ -199,13 +231,16 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     {
         int rung = runs.Rung(best);
         double enough = best.Metric - Tolerance.Of(best.Metric, data.Validation);
-        Trial chosen = Trials.Where(trial => runs.Find(trial, rung) is { Diverged: false } at && at.Metric >= enough)
+        Trial chosen = Open.Where(trial => runs.Find(trial, rung) is { Diverged: false } at && at.Metric >= enough)
             .OrderBy(trial => trial.Invasiveness).ThenByDescending(trial => runs.Of(trial, rung).Metric).First();
         while (chosen.Remedies.Length > 1)
         {
             Trial[] without = [.. chosen.Remedies.Select(left => Of(chosen.Remedies.Remove(left)))];
-            Advance(without, rung, DoctorStage.Ablation, cancellation);
-            double[] metrics = [.. without.Select(trial => runs.Of(trial, rung) is { Diverged: false } at ? at.Metric : double.MinValue)];
+            Advance(without, 0, DoctorStage.Ablation, cancellation);
+            // What has learnt nothing without a part need not be carried on to see that the part matters.
+            Trial[] alive = [.. without.Where(trial => options.Thorough || !Dead(runs.Of(trial, 0)))];
+            Advance(alive, rung, DoctorStage.Ablation, cancellation);
+            double[] metrics = [.. without.Select(trial => runs.Of(trial, Math.Min(rung, runs.Rung(trial))) is { Diverged: false } at ? at.Metric : double.MinValue)];
             int idle = Enumerable.Range(0, without.Length).MaxBy(i => metrics[i]);
             double whole = runs.Of(chosen, rung).Metric;
             long steps = runs.Of(chosen, rung).Steps;
@@ -220,6 +255,8 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         Contributions.Add(new Contribution(chosen.Remedies[0], runs.Of(chosen, rung).Metric, control(rung).Metric, Kept: true) { Steps = runs.Of(chosen, rung).Steps });
         return chosen;
     }
+
+    private bool Dead(Measurement at) => at.Dead(ignorance, Tolerance.Of(at.Metric, data.Validation));
 
     private static double Known(double metric) => metric == double.MinValue ? double.NaN : metric;
 
