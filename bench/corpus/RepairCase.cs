@@ -104,7 +104,7 @@ internal static class RepairRun
     private static ModelDefinition Randomly(ModelDefinition model, DataSplit data, IReadOnlyList<Finding> findings, int trials, int number, WorkerPool pool, CancellationToken cancellation)
     {
         RandomStream random = new(new RandomKey(Generator.Seed, RandomKey.StreamOf("random repair"), (ulong)number));
-        Prescription[] all = [.. RemedyCatalog.All.SelectMany(remedy => remedy.Propose(model, [.. findings, .. EveryCause]))];
+        Prescription[] all = [.. RemedyCatalog.All.SelectMany(remedy => remedy.Propose(model, new CaseHistory([.. findings, .. EveryCause]) { Data = data.Training }))];
         ModelDefinition best = model;
         double score = Trial.Score(model, data, pool, cancellation);
         for (int trial = 0; trial < trials && all.Length > 0; trial++)

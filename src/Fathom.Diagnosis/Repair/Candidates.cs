@@ -20,24 +20,36 @@ internal sealed class Candidates
     /// <summary>Decades from which on theory says by itself that the network is sick.</summary>
     private const double Broken = 2;
 
+    private const string Initialization = "initialization";
+
+    /// <summary>What only a remedy answers whose precondition is a fault in itself.</summary>
+    private static readonly Finding Nothing = new()
+    {
+        Rule = "", Problem = "", Severity = Severity.Info, Cause = Causes.None, Layers = [], Step = 0, Confidence = 0, Explanation = "",
+        Evidence = ImmutableSortedDictionary<string, Evidence>.Empty,
+    };
+
     private readonly ModelDefinition model;
     private readonly DataSet data;
     private readonly SideBySide workers;
-    private readonly ImmutableArray<Finding> findings;
+    private readonly CaseHistory history;
     private readonly Dictionary<string, int> wish = [];
     private readonly ConcurrentDictionary<string, double> predicted = new();
     private readonly double sickDecades;
 
     /// <param name="model">The network as given.</param>
+    /// <param name="history">What was found in the control's run, causes first.</param>
     /// <param name="data">Its training data.</param>
-    /// <param name="findings">The control's findings, causes first.</param>
     /// <param name="workers">Where theory is asked for several candidates at once.</param>
-    public Candidates(ModelDefinition model, DataSet data, IEnumerable<Finding> findings, SideBySide workers)
+    public Candidates(ModelDefinition model, CaseHistory history, DataSet data, SideBySide workers)
     {
-        (this.model, this.data, this.workers) = (model, data, workers);
-        // A consequence's remedies count too, after the cause's.
-        this.findings = [.. findings.SelectMany(finding => finding.Consequences.Prepend(finding)).OrderByDescending(finding => finding.Severity)];
-        foreach (string kind in this.findings.SelectMany(finding => finding.Remedies))
+        (this.model, this.history, this.data, this.workers) = (model, history, data, workers);
+        // What is wrong in itself, whatever the finding says, then what rules ask for, then what is made for the cause.
+        Remedy[] catalog = [.. RemedyCatalog.All];
+        string[] plain = [.. catalog.Where(remedy => remedy.Answers(Nothing)).Select(remedy => remedy.Kind)];
+        Finding[] worst = [.. history.Findings.OrderByDescending(finding => finding.Severity)];
+        string[] made = [.. worst.SelectMany(finding => catalog.Where(remedy => remedy.Answers(finding)).Select(remedy => remedy.Kind))];
+        foreach (string kind in plain.Concat(worst.SelectMany(finding => finding.Remedies)).Concat(made))
         {
             wish.TryAdd(kind, wish.Count);
         }
@@ -48,7 +60,7 @@ internal sealed class Candidates
     public List<Trial> Impossible { get; } = [];
 
     /// <summary>Each remedy alone. One that makes it worse by theory is left out.</summary>
-    public List<Trial> Singles() => Ranked([.. RemedyCatalog.All.Where(Indicated).SelectMany(remedy => remedy.Propose(model, findings)).Select(prescription => ImmutableArray.Create(prescription))]);
+    public List<Trial> Singles() => Ranked([.. RemedyCatalog.All.Where(Indicated).SelectMany(remedy => remedy.Propose(model, history)).Select(prescription => ImmutableArray.Create(prescription))]);
 
     /// <summary>
     /// Two remedies of different kinds, the second proposed for what the first has made of the network. First come those
@@ -58,7 +70,7 @@ internal sealed class Candidates
     public List<Trial> Pairs(IReadOnlyList<Trial> singles, int most)
     {
         Dictionary<string, Trial> alone = singles.ToDictionary(trial => trial.Name);
-        List<ImmutableArray<Prescription>> pairs = [.. RemedyCatalog.All.Where(Wanted).SelectMany(first => first.Propose(model, findings)).SelectMany(first => Extended([first]))];
+        List<ImmutableArray<Prescription>> pairs = [.. RemedyCatalog.All.Where(Wanted).SelectMany(first => first.Propose(model, history)).SelectMany(first => Extended([first]))];
         // Theory is asked about the most promising only: with many remedies there are hundreds of pairs.
         IEnumerable<ImmutableArray<Prescription>> likely = pairs.OrderByDescending(pair => pair.Max(remedy => Worth(alone, remedy))).ThenBy(pair => pair.Sum(Prior)).Take(4 * most);
         return Diverse(Ranked([.. likely])
@@ -71,13 +83,21 @@ internal sealed class Candidates
     public List<Trial> Triples(IEnumerable<Trial> best, int most) =>
         Diverse(Ranked([.. best.SelectMany(pair => Extended(pair.Remedies))]), most);
 
+    /// <summary>Close to a candidate that does well: other variants of what it consists of, and other ways to train it.</summary>
+    public List<Trial> Near(Trial trial, int most)
+    {
+        IEnumerable<ImmutableArray<Prescription>> siblings = trial.Remedies.SelectMany(part => RemedyCatalog.All.Where(remedy => remedy.Kind == part.Remedy.Kind)
+            .SelectMany(remedy => remedy.Propose(model, history)).Where(other => other != part).Select(other => trial.Remedies.Replace(part, other)));
+        ImmutableArray<Prescription>[] further = [.. Extended(trial.Remedies).Where(set => set[^1].Remedy.Safety == Safety.TrainingPlan)];
+        return [.. Ranked([.. siblings.Take(most), .. further.OrderBy(set => Prior(set[^1])).Take(most)]).Take(most)];
+    }
+
     public ModelDefinition Apply(ImmutableArray<Prescription> remedies) => remedies.Aggregate(model, (mended, remedy) => remedy.Rewrite(mended));
 
-    /// <summary>Without any finding that names a remedy, all are worth a try.</summary>
-    private bool Indicated(Remedy remedy) => wish.Count == 0 || wish.ContainsKey(remedy.Kind);
+    private bool Indicated(Remedy remedy) => history.Findings.Any(remedy.Answers);
 
     /// <summary>As part of a combination, other weights are worth a try even where no rule asks for them.</summary>
-    private bool Wanted(Remedy remedy) => remedy.Safety == Safety.Reinitializes || Indicated(remedy);
+    private bool Wanted(Remedy remedy) => remedy.Kind == Initialization || Indicated(remedy);
 
     private int Prior(Prescription remedy) => wish.GetValueOrDefault(remedy.Remedy.Kind, wish.Count);
 
@@ -96,7 +116,7 @@ internal sealed class Candidates
         }
         int last = RemedyCatalog.All.ToList().IndexOf(remedies[^1].Remedy);
         return RemedyCatalog.All.Skip(last + 1).Where(later => Wanted(later) && remedies.All(earlier => earlier.Remedy.Kind != later.Kind))
-            .SelectMany(later => later.Propose(partly, findings)).Select(remedies.Add);
+            .SelectMany(later => later.Propose(partly, history)).Select(remedies.Add);
     }
 
     private ModelDefinition? TryApply(ImmutableArray<Prescription> remedies)

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
 using Fathom.Compute;
+using Fathom.Diagnosis.Remedies;
 using Fathom.Training;
 using Fathom.Training.Data;
 using Fathom.Training.Losses;
@@ -95,7 +96,8 @@ public sealed class Doctor
 
     private DoctorReport Treat(DoctorReport report, ControlRun control, double fullRun, CostBook cost, CancellationToken cancellation)
     {
-        Candidates candidates = new(report.Model, data.Training, report.Findings, workers);
+        CaseHistory history = new(report.Findings) { Data = data.Training, GradientNorms = report.Control.GradientNorms };
+        Candidates candidates = new(report.Model, history, data.Training, workers);
         using TrialRuns runs = new(candidates, choosing, fullRun, cost);
         TrialRace race = new(candidates, choosing, options, workers, runs, Report);
         for (int proofs = 0; proofs < MostProofs && report.Cure is null && race.Run(rung => control.At(rung, cancellation), cancellation) is { } best; proofs++)

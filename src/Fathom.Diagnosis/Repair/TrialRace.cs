@@ -136,6 +136,9 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
             {
                 // What is attainable is not known. Something is in hand already: little more is spent on better.
                 budget = Math.Min(budget, runs.Spent + Improvement);
+                List<Trial> near = [.. candidates.Near(leader, Wave).Where(Untried)];
+                Trials.AddRange(near);
+                Advance(near, 0, DoctorStage.Trials, cancellation);
             }
         }
         return null;
