@@ -70,6 +70,7 @@ public static class PreflightCatalog
         new SaturatedAtStart(),
         new DeadAtStart(),
         new CollapsedSamples(),
+        new ShatteredGradient(),
         new LargeFirstStep(),
         new SmallFirstStep(),
         new UnexpectedMeasurement(),
