@@ -47,6 +47,15 @@ public sealed class Observation
     /// <summary>The smoothed loss over the run so far.</summary>
     public LossHistory Losses { get; } = new();
 
+    /// <summary>Spikes of the loss and of the gradient's norm.</summary>
+    internal SpikeTrace Spikes { get; } = new();
+
+    /// <summary>How often and how hard gradients were clipped.</summary>
+    internal ClipTrace Clipping { get; } = new();
+
+    /// <summary>Training and validation loss by epoch.</summary>
+    internal EpochTrace Epochs { get; } = new();
+
     /// <summary>Share of the run's steps that are done, in (0, 1].</summary>
     public double Progress => (Step.Step + 1.0) / Math.Max(1, TotalSteps);
 
@@ -102,6 +111,27 @@ public sealed class Observation
 
     /// <summary>How large the numbers of this step's batch are; for when something is wrong.</summary>
     internal BatchRange MeasureBatch() => BatchRange.Of(session, Step.Step);
+
+    /// <summary>Takes <see cref="Step"/> into what is kept of the run as a whole.</summary>
+    internal void TakeStep()
+    {
+        Spikes.Add(Step, ReferenceLoss);
+        Clipping.Add(Step);
+        Epochs.Add(Step);
+    }
+
+    /// <summary>What is kept of the run as a whole, as numbers, for <see cref="RestoreRun"/>.</summary>
+    internal IEnumerable<(string Name, IEnumerable<double> Numbers)> CaptureRun() =>
+        [("spikes", Spikes.Capture()), ("clipping", Clipping.Capture()), ("epochs", Epochs.Capture())];
+
+    /// <summary>Takes a part of it over; false if it is none.</summary>
+    internal bool RestoreRun(string name, double[] state) => name switch
+    {
+        "spikes" => Spikes.Restore(state),
+        "clipping" => Clipping.Restore(state),
+        "epochs" => Epochs.Restore(state),
+        _ => true, // of a later version
+    };
 
     /// <summary>Units that no sample activates, by elementwise layer; measured at inspections when asked for.</summary>
     public IReadOnlyList<UnitActivity> Units() => session.MeasureUnits(session.Data.Training);

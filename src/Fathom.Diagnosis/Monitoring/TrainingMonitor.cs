@@ -71,6 +71,7 @@ public sealed class TrainingMonitor
         {
             Observation.FirstLoss = step.Loss;
         }
+        Observation.TakeStep();
         Hear(everyStep: true);
         Observation.Loss = double.IsNaN(Observation.Loss) ? step.Loss : Observation.Loss + 0.1 * (step.Loss - Observation.Loss);
         foreach (LayerTrace layer in layers)
@@ -89,6 +90,9 @@ public sealed class TrainingMonitor
         }
     }
 
+    /// <summary>Takes in how an epoch ended; call it after the epoch's last <see cref="Observe"/>.</summary>
+    public void ObserveEpoch(Evaluation validation) => Observation.Epochs.EndEpoch(validation);
+
     /// <summary>
     /// Everything that decides what the monitor says next, as JSON: smoothed measurements, open findings and how often
     /// each rule has spoken. Together with the session's checkpoint it makes a resumed run find what the whole one finds.
@@ -97,6 +101,7 @@ public sealed class TrainingMonitor
     {
         ["losses"] = Numbers([Observation.FirstLoss, Observation.Loss]),
         ["history"] = Numbers(Observation.Losses.Capture()),
+        ["run"] = new JsonObject(Observation.CaptureRun().Select(part => KeyValuePair.Create(part.Name, (JsonNode?)Numbers(part.Numbers)))),
         ["layers"] = new JsonObject(layers.Select(layer => KeyValuePair.Create(layer.Layer.Name, (JsonNode?)Numbers(layer.Capture())))),
         ["states"] = new JsonObject(Observation.RecurrentLayers.Select(layer => KeyValuePair.Create(layer.Layer.Name, (JsonNode?)Numbers(layer.Capture())))),
         ["rules"] = new JsonObject(rules.Select((rule, i) => KeyValuePair.Create(rule.Id, (JsonNode?)new JsonObject
@@ -116,6 +121,13 @@ public sealed class TrainingMonitor
             double[] losses = Numbers(root["losses"], 2);
             (Observation.FirstLoss, Observation.Loss) = (losses[0], losses[1]);
             Observation.Losses.Restore(Numbers(root["history"]));
+            foreach ((string name, JsonNode? part) in root["run"]?.AsObject() ?? [])
+            {
+                if (!Observation.RestoreRun(name, Numbers(part)))
+                {
+                    throw new FormatException($"{name} lacks numbers");
+                }
+            }
             foreach (LayerTrace layer in layers)
             {
                 if (!layer.Restore(Numbers(root["layers"]![layer.Layer.Name])))

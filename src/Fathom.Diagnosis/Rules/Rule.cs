@@ -44,6 +44,11 @@ public static class RuleCatalog
         new SymmetricUnits(),
         new LearningRateTooLarge(),
         new WeightDecayDominates(),
+        new LossSpike(),
+        new Divergence(),
+        new ClippingDominates(),
+        new Overfitting(),
+        new SlowConvergence(),
         new NotLearning(),
     ];
 }
