@@ -20,7 +20,7 @@ internal static class FeaturesVerb
         command.SetAction((parsed, cancellation) =>
         {
             Dictionary<int, Label> labels = CorpusOptions.ReadLabels(parsed.GetRequiredValue(folder));
-            LineStore store = new(parsed.GetRequiredValue(output), "number,family,fault,outcome,causes,share,loss,first,constant,trend,gradient,gap,update_min,update_median,update_max,decades,fit,saturated,zeros,dead,growth,time,score");
+            LineStore store = new(parsed.GetRequiredValue(output), "number,family,fault,outcome,causes,share,loss,first,constant,trend,gradient,gap,update_min,update_median,update_max,decades,fit,saturated,zeros,dead,growth,time,score,sharpness,raised");
             CorpusCase[] networks = [.. Enumerable.Range(0, parsed.GetValue(count)).Where(labels.ContainsKey).Select(number => Generator.Case(number)).Where(network => !network.IsTest)];
             Parallel.ForEach(networks, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, parsed.GetValue(workers)), CancellationToken = cancellation },
                 network => Measure(network, labels[network.Number], store, cancellation));
@@ -52,7 +52,7 @@ internal static class FeaturesVerb
                 seen.Loss, seen.FirstLoss, seen.ConstantLoss, seen.Loss / half, seen.Layers.Select(layer => layer.LogGradient).LastOrDefault(),
                 seen.Layers.Count < 2 ? 0 : seen.Layers[0].LogGradient - seen.Layers[^1].LogGradient, updates[0], updates[updates.Length / 2], updates[^1], fit.Decades, fit.Fit,
                 seen.Layers.Max(layer => double.IsNaN(layer.Saturated) ? 0 : layer.Saturated), seen.Layers.Max(layer => double.IsNaN(layer.Zeros) ? 0 : layer.Zeros), dead,
-                seen.Layers.Select((layer, i) => Math.Log10(layer.WeightNorm / weights[i])).DefaultIfEmpty(0).Min(), time, run.Session.Evaluate(run.Session.Data.Validation).Metric,
+                seen.Layers.Select((layer, i) => Math.Log10(layer.WeightNorm / weights[i])).DefaultIfEmpty(0).Min(), time, run.Session.Evaluate(run.Session.Data.Validation).Metric, seen.StepSharpness, seen.RaisedShare,
             ];
             store.Append(string.Join(',', row.Select(value => value is double number ? number.ToString("0.####", CultureInfo.InvariantCulture) : value.ToString()!.Replace(',', ' '))));
             half = seen.Loss;

@@ -72,7 +72,7 @@ public static class CauseChain
     private static string KindOf(Finding finding) => finding.Rule switch
     {
         WeightDecayDominates.RuleId => Decay,
-        ClippingDominates.RuleId when finding.Cause == Causes.Other => Starved,
+        ClippingDominates.RuleId or EpsilonFloor.RuleId when finding.Cause == Causes.Other => Starved,
         _ => finding.Cause,
     };
 
