@@ -265,6 +265,7 @@ public sealed class WatchedRun : IDisposable
         }
         Evaluation validation = Session.Evaluate(Session.Data.Validation);
         Session.ReportEpoch(validation);
+        Monitor.ObserveEpoch(validation);
         Recorder?.Evaluation(step.Step, step.Epoch, "validation", validation);
         EpochEnded?.Invoke(step.Epoch, validation);
         if (Session.ScheduleListens)

@@ -231,7 +231,7 @@ public sealed partial class TrainingSession : IDisposable
 
     public void Dispose()
     {
-        foreach (ExecutionPlan<float> plan in plans.Values)
+        foreach (ExecutionPlan<float> plan in plans.Values.Concat(forwardPlans.Values).Concat(halfPlans.Values))
         {
             plan.Dispose();
         }
