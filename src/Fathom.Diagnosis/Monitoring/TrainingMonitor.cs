@@ -47,6 +47,9 @@ public sealed class TrainingMonitor
 
     public Observation Observation { get; }
 
+    /// <summary>Steps from one inspection to the next: a step is inspected if this divides its number.</summary>
+    public long Interval => interval;
+
     /// <summary>Findings that hold now, in the order in which they were made.</summary>
     public IEnumerable<Finding> Findings => open.OfType<Finding>().OrderBy(finding => finding.Step);
 

@@ -14,7 +14,10 @@ namespace Fathom.Diagnosis.Rules;
 /// </summary>
 public sealed class NonFiniteValue : Rule
 {
-    public override string Id => "FTH005";
+    /// <summary>The rule's <see cref="Id"/>.</summary>
+    public const string Identifier = "FTH005";
+
+    public override string Id => Identifier;
 
     public override string Problem => "non-finite value";
 
