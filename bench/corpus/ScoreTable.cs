@@ -50,7 +50,7 @@ internal static class ScoreTable
         WriteCause(output, "Fathom", sick, result => result.Called ? result.Cause : null, result => result.Share);
         WriteCause(output, "AutoTrainer", sick, result => result.AutoTrainer.Cause, result => result.AutoTrainer.Share);
         WriteCause(output, "AutoTrainer without accuracy gate", sick, result => result.Ungated.Cause, result => result.Ungated.Share);
-        WriteCause(output, "SageMaker Debugger (names none)", sick, result => result.Debugger.Cause, result => result.Debugger.Share);
+        WriteCause(output, "SageMaker Debugger", sick, result => result.Debugger.Cause, result => result.Debugger.Share);
         output.WriteLine();
         output.WriteLine($"layer named within ±1             {Count([.. sick.Where(result => result.Network.Culprit > 0)], result => result.NamesCulprit)}; the others name none");
         output.WriteLine();
@@ -86,7 +86,7 @@ internal static class ScoreTable
     private static void WriteCause(TextWriter output, string name, Examination[] sick, Func<Examination, string?> cause, Func<Examination, double> share)
     {
         Examination[] called = [.. sick.Where(result => cause(result) is not null)];
-        Proportion right = Count([.. called.Where(result => result.CanBeJudged)], result => result.Network.RightCauses.Contains(cause(result)!));
+        Proportion right = called.All(result => cause(result) == Causes.None) ? new(0, 0) : Count([.. called.Where(result => result.CanBeJudged)], result => result.Network.RightCauses.Contains(cause(result)!));
         double[] shares = [.. called.Select(share).Order()];
         (double low, double high) = MedianInterval(shares);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-34}{right,-34}{At(shares, 0.5):P1} ({low:P1}–{high:P1}), {At(shares, 0.9):P1}"));

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Fathom.Diagnosis.Audit;
 using Fathom.Diagnosis.Rules;
 
 namespace Fathom.Diagnosis.Causation;
@@ -13,8 +12,11 @@ public static class CauseChain
     /// <summary>Stands for <see cref="WeightDecayDominates"/>, whose cause has no word of its own.</summary>
     private const string Decay = "decay";
 
-    /// <summary>Stand for <see cref="InitialWeights"/>, whose effects depend on the direction.</summary>
+    /// <summary>Stand for <see cref="InitialWeightScale"/>, whose effects depend on the direction.</summary>
     private const string LargeWeights = "large weights", SmallWeights = "small weights";
+
+    /// <summary>Stands for settings that leave nothing of the gradient, whose cause has no word of its own either.</summary>
+    private const string Starved = "starved";
 
     /// <summary>What each cause can bring about, itself not among it.</summary>
     private static readonly Dictionary<string, ImmutableArray<string>> Effects = new()
@@ -24,16 +26,17 @@ public static class CauseChain
         [Causes.UnscaledInput] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
         [LargeWeights] = [Causes.BadInitialization, Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.Numerical, Causes.Other],
         [SmallWeights] = [Causes.BadInitialization, Causes.DeadRelu, Causes.Vanishing, Causes.Other],
-        [Causes.BadInitialization] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooSmall, Causes.Other],
+        [Causes.BadInitialization] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
         [Causes.LearningRateTooLarge] = [Causes.DeadRelu, Causes.Saturation, Causes.Vanishing, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
         [Causes.Exploding] = [Causes.DeadRelu, Causes.Saturation, Causes.Numerical, Causes.Other],
+        [Starved] = [Causes.LearningRateTooSmall, Causes.Vanishing, Causes.Other],
         [Causes.Saturation] = [Causes.Vanishing, Causes.LearningRateTooSmall, Causes.Other],
         [Causes.DeadRelu] = [Causes.Vanishing, Causes.LearningRateTooSmall, Causes.Other],
         [Causes.Vanishing] = [Causes.LearningRateTooSmall, Causes.Other],
     };
 
     /// <summary>Causes in their own right that a look at model and data finds before training, even as a warning.</summary>
-    private static readonly ImmutableArray<string> Roots = [Causes.WrongOutputOrLoss, Causes.UnscaledInput, Causes.BadInitialization];
+    private static readonly ImmutableArray<string> Roots = [Causes.WrongOutputOrLoss, Causes.UnscaledInput];
 
     /// <summary>
     /// The findings of a run, those that another one explains put behind it as <see cref="Finding.Consequences"/>.
@@ -78,7 +81,8 @@ public static class CauseChain
     private static string KindOf(Finding finding) => finding.Rule switch
     {
         WeightDecayDominates.RuleId => Decay,
-        InitialWeights.RuleId => finding.Evidence[InitialWeights.Ratio].Measured > 1 ? LargeWeights : SmallWeights,
+        ClippingDominates.RuleId or EpsilonFloor.RuleId when finding.Cause == Causes.Other => Starved,
+        InitialWeightScale.RuleId => finding.Evidence[InitialWeightScale.Scale].Measured > 1 ? LargeWeights : SmallWeights,
         _ => finding.Cause,
     };
 

@@ -51,9 +51,9 @@ public sealed class LearningRateTooSmall : Rule
     public override Finding? Inspect(Observation observation)
     {
         LayerTrace[] layers = [.. observation.Layers.Where(layer => double.IsFinite(layer.LogRelativeUpdate))];
-        if (layers.Length == 0 || observation.Layers.Any(layer => layer.IsBlown))
+        if (layers.Length == 0 || observation.IsSilent || observation.Layers.Any(layer => layer.IsBlown))
         {
-            return null; // beside weights that steps have blown up, any step is small
+            return null; // no rate makes a step of no gradient, and beside weights that steps have blown up any step is small
         }
         if (IsTooSlow(observation))
         {

@@ -27,24 +27,31 @@ public sealed class NotLearning : Rule
     /// <summary>Share of that level which the loss must not have been below before: then it can fall, and something else has come.</summary>
     private const double Reached = 0.7;
 
+    /// <summary>
+    /// Share of the run that is enough where the look before training has found an error, where no gradient arrives anywhere, or where steps have
+    /// blown up the weights of half of the layers.
+    /// </summary>
+    private const double Warned = 0.02;
+
     internal const string RuleId = "FTH032";
 
     public override string Id => RuleId;
 
     public override string Problem => "the network does not learn";
 
-    public override string Threshold => "after a tenth of the run 80 % of what there is to learn is unlearnt, measured by the loss from a constant prediction's (its start where that is not known) down to the least that the output allows; after two fifths 45 %; at the pace since half of the steps so far 45 % will be so at the end; and no other rule explains it";
+    public override string Threshold => "after a tenth of the run 80 % of what there is to learn is unlearnt, measured by the loss from a constant prediction's (its start where that is not known) down to the least that the output allows; after two fifths 45 %; at the pace since half of the steps so far 45 % will be so at the end; and no other rule explains it; 2 % of the run are enough where an error was found before training, where no gradient arrives at any layer, or where steps have blown up the weights of half of the layers";
 
     public override int Persistence => 5;
 
     public override Finding? Inspect(Observation observation)
     {
+        bool early = observation.Progress >= Warned && (observation.IsForewarned || observation.IsSilent || IsBlown(observation));
         double level = observation.Progress < Late ? Standing : StandingLate;
         double now = observation.Unlearnt(observation.Losses.Now), end = observation.UnlearntAtTheEnd;
         bool stands = now > level && end > StandingLate && observation.Unlearnt(observation.Losses.Least) > Reached * level;
         // Once said, it stays said while another rule speaks of the same thing: the chain of causes puts it behind that one.
         bool other = observation.Open.Any(finding => finding.Severity == Severity.Error && finding.Rule != Id) && observation.Open.All(finding => finding.Rule != Id);
-        if (observation.Layers.Count == 0 || observation.Progress < Patience || !stands || other)
+        if (observation.Layers.Count == 0 || (observation.Progress < Patience && !early) || !stands || other)
         {
             return null;
         }
@@ -65,12 +72,13 @@ public sealed class NotLearning : Rule
                 .Add("unlearnt_share", new Evidence(now, level))
                 .Add("unlearnt_at_the_end", new Evidence(end, StandingLate)),
             Explanation =
-                $"After {Percent(observation.Progress)} of the run the loss ({Number(observation.Losses.Now)}) is {Percent(now)} of {(double.IsNaN(observation.ConstantLoss) ? "its start" : "a constant prediction's")} (limit {Percent(level)}) and {(observation.Losses.Since(0.5) > 0.98 ? "is not falling" : "hardly falls")}; " +
-                $"most likely {first.Because}.",
+                $"After {Percent(observation.Progress)} of the run the loss ({Number(observation.Losses.Now)}) is {Percent(now)} of {(double.IsNaN(observation.ConstantLoss) ? "its start" : "a constant prediction's")} (limit {Percent(level)}) and {(observation.Losses.Since(0.5) > 0.98 ? "is not falling" : "hardly falls")}{(first.Cause == Causes.Other ? "; " : ", most likely because ")}{first.Because}.",
             Action = first.Action,
             Details = first.Details,
             RuledOut = [.. suspects.Where(suspect => !suspect.Supported).Select(suspect => suspect.Because)],
             Remedies = first.Remedies,
         };
     }
+
+    private static bool IsBlown(Observation observation) => observation.Layers.Count(layer => layer.IsBlown) * 2 >= observation.Layers.Count;
 }

@@ -46,7 +46,7 @@ public sealed class SaturatedActivation : Rule
         bool fromStart = expected > Share / 2;
         // Where the initial weights let the gradient fade anyway, saturation comes on top of it, and no rate mends that.
         bool driven = !saturated.Any(layer => Expected(layer, observation) > Share / 2) && observation.Layers.Any(layer => layer.LogGrowth > Grown) && observation.ExpectedDecades < Decades;
-        bool inVain = fromStart && saturated.Length * 2 >= observation.Layers.Count && observation.Progress >= Late && observation.Unlearnt(observation.Losses.Now) > Unlearnt;
+        bool inVain = expected > Share && saturated.Length * 2 >= observation.Layers.Count && observation.Progress >= Late && observation.Unlearnt(observation.Losses.Now) > Unlearnt;
         string bypass = blocking == 0 ? " Residual connections carry the gradient past." : "";
         string theory = double.IsNaN(expected) ? "" : $"; theory expects {Percent(expected)} from the initial weights";
         return new Finding
