@@ -15,7 +15,7 @@ internal static class Suspects
     private const double Long = -2.2, Short = -3;
 
     /// <summary>Share of its weights by which a layer cannot move in the whole run even if each step goes the same way.</summary>
-    private const double Reach = 0.2;
+    private const double Reach = 0.5, ReachForSure = 0.2;
 
     /// <summary>Decades of the gradient over depth or time.</summary>
     private const double Decades = 3;
@@ -153,7 +153,7 @@ internal static class Suspects
         return new(Causes.Vanishing, decades > Decades,
             decades > Decades ? $"XX 10^{Number(Math.Round(decades, 1))} over depth" : $"initial weights: theory expects the gradient's norm to change by only 10^{Number(Math.Round(-decades, 1))} over depth",
             [observation.Layers[0].Layer.Name], ["activation", "initialization", "batch_norm", "residual"])
-        { Action = "Use a ReLU with He initialization, normalization or residual connections." };
+        { Action = "Use a ReLU with He initialization, normalization or residual connections.", IsWeak = true };
     }
 
     private static Suspicion TooLong(Observation observation)
@@ -163,7 +163,7 @@ internal static class Suspects
             typical > Long ? $"a step changes the weights by about {Percent(Math.Pow(10, typical))}, where 0.1 % is healthy"
                 : $"learning rate too large: a step changes the weights by {Number(Math.Pow(10, typical))}",
             [], ["learning_rate", "optimizer"])
-        { Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)})." };
+        { Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)}).", IsWeak = typical <= FarTooLong };
     }
 
     private static Suspicion TooShort(Observation observation)
@@ -174,7 +174,7 @@ internal static class Suspects
             isShort ? $"a step changes the weights by only {Number(step)}, by {Percent(reach)} in the whole run"
                 : $"learning rate too small: the run's steps can move the weights by {Percent(Math.Min(reach, 100))}",
             [], ["learning_rate", "optimizer"])
-        { Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)})." };
+        { Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)}).", IsWeak = reach >= ReachForSure };
     }
 
     private static double StateGradientChange(StateTrace layer)

@@ -11,6 +11,7 @@ namespace Fathom.Diagnosis.Monitoring;
 public sealed class Observation
 {
     private readonly TrainingSession session;
+    private double? neighbourSkill;
     private PropagationPrediction? matched;
 
     internal Observation(TrainingSession session, PropagationPrediction? prediction, IReadOnlyList<LayerTrace> layers)
@@ -133,6 +134,9 @@ public sealed class Observation
 
     /// <summary>Whether the look at model and data before training has found an error: then less must be seen to be certain.</summary>
     public bool IsForewarned { get; internal set; }
+
+    /// <summary>Share of what there is to learn that the nearest rows' targets tell; found out once, when first asked for. 0 where inputs are indices, which have no distance.</summary>
+    internal double NeighbourSkill => neighbourSkill ??= Input.Type.Kind == ElementKind.Index ? 0 : NeighbourGuess.Skill(session.Data.Training);
 
     /// <summary>No layer gets any gradient now.</summary>
     internal bool IsSilent => Layers.Count > 0 && Layers.All(layer => layer.LogGradient <= LayerTrace.Floor + 0.5);

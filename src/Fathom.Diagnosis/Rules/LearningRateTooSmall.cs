@@ -83,7 +83,7 @@ public sealed class LearningRateTooSmall : Rule
     /// </summary>
     private static bool IsTooSlow(Observation observation) =>
         observation.Progress >= Slow.Start && observation.UnlearntAtTheEnd > Slow.Unlearnt
-        && observation.Losses.Since(0.5) < Slow.Falling && observation.TypicalLogUpdate < Math.Log10(HealthyStep) && observation.TypicalLogUpdate > LayerTrace.Floor + 0.5
+        && observation.Losses.Trend < Slow.Falling && observation.TypicalLogUpdate < Math.Log10(HealthyStep) && observation.TypicalLogUpdate > LayerTrace.Floor + 0.5
         && Math.Pow(10, observation.TypicalLogUpdate) * observation.TotalSteps < Slow.Reach && Math.Abs(observation.GradientOverDepth.Decades) < Decades;
 
     private Finding DescribeSlow(Observation observation, LayerTrace[] layers)

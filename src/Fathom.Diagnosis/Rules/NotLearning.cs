@@ -27,6 +27,12 @@ public sealed class NotLearning : Rule
     /// <summary>Share of that level which the loss must not have been below before: then it can fall, and something else has come.</summary>
     private const double Reached = 0.7;
 
+    /// <summary>Trend of the loss below which a network without any measured fault is only slow.</summary>
+    private const double Falling = 0.9;
+
+    /// <summary>Share of what there is to learn that the nearest rows must tell for the data to be cleared.</summary>
+    private const double Learnable = 0.3;
+
     /// <summary>
     /// Share of the run that is enough where the look before training has found an error, where no gradient arrives anywhere, or where steps have
     /// blown up the weights of half of the layers.
@@ -50,31 +56,37 @@ public sealed class NotLearning : Rule
         double now = observation.Unlearnt(observation.Losses.Now), end = observation.UnlearntAtTheEnd;
         bool stands = now > level && end > StandingLate && observation.Unlearnt(observation.Losses.Least) > Reached * level;
         // Once said, it stays said while another rule speaks of the same thing: the chain of causes puts it behind that one.
-        bool other = observation.Open.Any(finding => finding.Severity == Severity.Error && finding.Rule != Id) && observation.Open.All(finding => finding.Rule != Id);
-        if (observation.Layers.Count == 0 || (observation.Progress < Patience && !early) || !stands || other)
+        bool explained = observation.Open.Any(finding => finding.Severity == Severity.Error && finding.Rule != Id) && observation.Open.All(finding => finding.Rule != Id);
+        if (observation.Layers.Count == 0 || (observation.Progress < Patience && !early) || !stands || explained)
         {
             return null;
         }
         Suspicion[] suspects = [.. Suspects.Of(observation)];
         Suspicion first = suspects.FirstOrDefault(suspect => suspect.Supported)
             ?? new Suspicion(Causes.Other, true, "nothing that is measured stands out", [], ["learning_rate", "optimizer", "initialization"]) { Action = "Look at the data and their labels; then try another learning rate." };
+        bool other = first.Cause == Causes.Other;
+        if (other && observation.Losses.Trend < Falling)
+        {
+            return null; // slow, and FTH064 has the word
+        }
+        bool certain = !(other || first.IsWeak) || (observation.NeighbourSkill > Learnable && (!other || observation.Progress >= Late));
         return new Finding
         {
             Rule = Id,
             Problem = Problem,
-            // Data without anything to learn look like this too: without a measured cause it takes longer to be sure.
-            Severity = first.Cause != Causes.Other || observation.Progress >= Late ? Severity.Error : Severity.Warning,
+            // Data without anything to learn look like this too: without a cause that was measured, the data must be shown to hold something.
+            Severity = certain ? Severity.Error : Severity.Warning,
             Cause = first.Cause,
             Layers = first.Layers,
             Step = observation.Step.Step,
-            Confidence = first.Cause == Causes.Other ? 0.6 : 0.75,
+            Confidence = other ? 0.6 : 0.75,
             Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
                 .Add("unlearnt_share", new Evidence(now, level))
                 .Add("unlearnt_at_the_end", new Evidence(end, StandingLate)),
             Explanation =
-                $"After {Percent(observation.Progress)} of the run the loss ({Number(observation.Losses.Now)}) is {Percent(now)} of {(double.IsNaN(observation.ConstantLoss) ? "its start" : "a constant prediction's")} (limit {Percent(level)}) and {(observation.Losses.Since(0.5) > 0.98 ? "is not falling" : "hardly falls")}{(first.Cause == Causes.Other ? "; " : ", most likely because ")}{first.Because}.",
+                $"After {Percent(observation.Progress)} of the run the loss ({Number(observation.Losses.Now)}) is {Percent(now)} of {(double.IsNaN(observation.ConstantLoss) ? "its start" : "a constant prediction's")} (limit {Percent(level)}) and {(observation.Losses.Since(0.5) > 0.98 ? "is not falling" : "hardly falls")}{(other ? "; " : ", most likely because ")}{first.Because}.",
             Action = first.Action,
-            Details = first.Details,
+            Details = string.Join(' ', new[] { first.Details, certain && (other || first.IsWeak) ? $"There is something to learn: the five nearest rows tell {Percent(observation.NeighbourSkill)} of it (limit {Percent(Learnable)})." : "" }.Where(text => text.Length > 0)),
             RuledOut = [.. suspects.Where(suspect => !suspect.Supported).Select(suspect => suspect.Because)],
             Remedies = first.Remedies,
         };
