@@ -3,6 +3,7 @@ using Fathom.Diagnosis.Causation;
 using Fathom.Diagnosis.Monitoring;
 using Fathom.Diagnosis.Tests.Audit;
 using Fathom.Graphs;
+using Fathom.Graphs.Blocks;
 using Fathom.Graphs.Initializers;
 using Fathom.Graphs.Ops;
 using Fathom.Training;
