@@ -21,7 +21,7 @@ internal static class FeaturesVerb
         command.SetAction((parsed, cancellation) =>
         {
             Dictionary<int, Label> labels = CorpusOptions.ReadLabels(parsed.GetRequiredValue(folder));
-            LineStore store = new(parsed.GetRequiredValue(output), "number,family,fault,outcome,causes,share,loss,first,constant,trend,gradient,gap,update_min,update_median,update_max,decades,fit,saturated,zeros,dead,growth,time,score,gradients,updates,growths,all_saturated,all_zeros,gradient_norm");
+            LineStore store = new(parsed.GetRequiredValue(output), "number,family,fault,outcome,causes,share,loss,first,constant,trend,gradient,gap,update_min,update_median,update_max,decades,fit,saturated,zeros,dead,growth,time,score,gradients,updates,growths,all_saturated,all_zeros,gradient_norm,sharpness,raised");
             int wanted = parsed.GetValue(moments);
             double[] shares = wanted > 0 ? [.. Enumerable.Range(1, wanted).Select(i => i / (double)wanted)] : Moments;
             CorpusCase[] networks = [.. Enumerable.Range(0, parsed.GetValue(count)).Where(labels.ContainsKey).Select(number => Generator.Case(number)).Where(network => !network.IsTest)];
@@ -57,7 +57,7 @@ internal static class FeaturesVerb
                 seen.Layers.Max(layer => double.IsNaN(layer.Saturated) ? 0 : layer.Saturated), seen.Layers.Max(layer => double.IsNaN(layer.Zeros) ? 0 : layer.Zeros), dead,
                 seen.Layers.Select((layer, i) => Math.Log10(layer.WeightNorm / weights[i])).DefaultIfEmpty(0).Min(), time, share == 1 || shares.Length < 20 ? run.Session.Evaluate(run.Session.Data.Validation).Metric : double.NaN,
                 Row(seen, layer => layer.LogGradient), Row(seen, layer => layer.LogRelativeUpdate), Row(seen, layer => layer.LogGrowth), Row(seen, layer => layer.Saturated), Row(seen, layer => layer.Zeros),
-                Math.Log10(seen.Step.GradientNorm),
+                Math.Log10(seen.Step.GradientNorm), seen.StepSharpness, seen.RaisedShare,
             ];
             store.Append(string.Join(',', row.Select(value => value is double number ? number.ToString("0.####", CultureInfo.InvariantCulture) : value.ToString()!.Replace(',', ' '))));
             half = seen.Loss;

@@ -8,6 +8,7 @@ RootCommand root = new("Healthy and sick networks whose label comes from what be
     ScoreVerb.Create(),
     ShowVerb.Create(),
     FeaturesVerb.Create(),
+    RepairVerb.Create(),
 };
 try
 {

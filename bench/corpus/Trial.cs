@@ -18,7 +18,8 @@ internal static class Trial
         return Score(model, data, pool, cancellation);
     }
 
-    private static double Score(ModelDefinition model, DataSplit data, WorkerPool pool, CancellationToken cancellation)
+    /// <inheritdoc cref="Score(Recipe, ulong, WorkerPool, CancellationToken)"/>
+    public static double Score(ModelDefinition model, DataSplit data, WorkerPool pool, CancellationToken cancellation)
     {
         using TrainingSession session = new(model, data, pool, watch: false);
         while (!session.Finished)

@@ -12,15 +12,19 @@ public static class CauseChain
     /// <summary>Stands for <see cref="WeightDecayDominates"/>, whose cause has no word of its own.</summary>
     private const string Decay = "decay";
 
+    /// <summary>Stands for settings that leave nothing of the gradient, whose cause has no word of its own either.</summary>
+    private const string Starved = "starved";
+
     /// <summary>What each cause can bring about, itself not among it.</summary>
     private static readonly Dictionary<string, ImmutableArray<string>> Effects = new()
     {
         [Decay] = [Causes.Vanishing, Causes.DeadRelu, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Other],
         [Causes.WrongOutputOrLoss] = [Causes.LearningRateTooSmall, Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.Numerical, Causes.Other],
         [Causes.UnscaledInput] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
-        [Causes.BadInitialization] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooSmall, Causes.Other],
+        [Causes.BadInitialization] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
         [Causes.LearningRateTooLarge] = [Causes.DeadRelu, Causes.Saturation, Causes.Vanishing, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
         [Causes.Exploding] = [Causes.DeadRelu, Causes.Saturation, Causes.Numerical, Causes.Other],
+        [Starved] = [Causes.LearningRateTooSmall, Causes.Vanishing, Causes.Other],
         [Causes.Saturation] = [Causes.Vanishing, Causes.LearningRateTooSmall, Causes.Other],
         [Causes.DeadRelu] = [Causes.Vanishing, Causes.LearningRateTooSmall, Causes.Other],
         [Causes.Vanishing] = [Causes.LearningRateTooSmall, Causes.Other],
@@ -65,7 +69,12 @@ public static class CauseChain
     private static bool Explains(Finding cause, Finding effect) =>
         cause.Rule != effect.Rule && (cause.Cause == effect.Cause || (Effects.TryGetValue(KindOf(cause), out ImmutableArray<string> effects) && effects.Contains(effect.Cause)));
 
-    private static string KindOf(Finding finding) => finding.Rule == WeightDecayDominates.RuleId ? Decay : finding.Cause;
+    private static string KindOf(Finding finding) => finding.Rule switch
+    {
+        WeightDecayDominates.RuleId => Decay,
+        ClippingDominates.RuleId or EpsilonFloor.RuleId when finding.Cause == Causes.Other => Starved,
+        _ => finding.Cause,
+    };
 
     private static int Rank(string cause)
     {

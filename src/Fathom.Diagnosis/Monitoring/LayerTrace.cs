@@ -35,7 +35,7 @@ public sealed class LayerTrace
     internal LayerTrace(Node layer, int depth, IReadOnlyList<Probe> probes, Node? activation)
     {
         (Layer, Depth, Activation) = (layer, depth, activation);
-        string weight = layer.Parameters.First(parameter => parameter.Outputs[0].Shape.Rank >= 2).Name;
+        string weight = Weight = layer.Parameters.First(parameter => parameter.Outputs[0].Shape.Rank >= 2).Name;
         gradientProbe = Index(probes, layer.Name, ProbeKind.ActivationGradient);
         weightProbe = Index(probes, weight, ProbeKind.Parameter);
         weightGradientProbe = Index(probes, weight, ProbeKind.ParameterGradient);
@@ -45,6 +45,15 @@ public sealed class LayerTrace
 
     /// <summary>The layer with weights.</summary>
     public Node Layer { get; }
+
+    /// <summary>Name of the weight matrix or kernel that is watched.</summary>
+    internal string Weight { get; }
+
+    /// <summary>Whether no path leads from the weights to the loss.</summary>
+    internal bool IsDetached => weightGradientProbe < 0;
+
+    /// <summary>log10 of the root mean square of the last update's elements; NaN if the weights are not watched.</summary>
+    internal double LastLogStep { get; private set; } = double.NaN;
 
     /// <summary>Layers with weights up to here, this one included.</summary>
     public int Depth { get; }
@@ -105,6 +114,7 @@ public sealed class LayerTrace
         if (weightProbe >= 0 && updateProbe >= 0)
         {
             AddUpdate(statistics[weightProbe], statistics[updateProbe].L2);
+            LastLogStep = Math.Log10(Math.Max(statistics[updateProbe].L2, 1e-46) / Math.Sqrt(Math.Max(1, statistics[updateProbe].Count)));
         }
         if (activationProbe >= 0 && IsFinite(statistics[activationProbe]))
         {

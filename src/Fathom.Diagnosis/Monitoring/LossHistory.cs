@@ -15,6 +15,10 @@ public sealed class LossHistory
     /// <summary>The least of them; NaN without any.</summary>
     public double Least { get; private set; } = double.NaN;
 
+    /// <summary>The newest ones, oldest first.</summary>
+    /// <param name="count">How many, if there are so many.</param>
+    public IReadOnlyList<double> Newest(int count) => losses[Math.Max(0, losses.Count - count)..];
+
     /// <summary>What the loss will be at the run's end if it goes on as it has since half of the steps so far.</summary>
     /// <param name="progress">Share of the run that is done.</param>
     public double AtTheEnd(double progress)
