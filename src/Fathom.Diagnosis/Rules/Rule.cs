@@ -52,7 +52,6 @@ public static class RuleCatalog
         new AttentionLogitGrowth(),
         new TokenCollapse(),
         new BatchNormExplosion(),
-        new InitialWeightScale(),
         new LossSpike(),
         new Divergence(),
         new StepsOvershoot(),
