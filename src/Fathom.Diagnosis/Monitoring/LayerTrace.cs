@@ -46,6 +46,9 @@ public sealed class LayerTrace
     /// <summary>The layer with weights.</summary>
     public Node Layer { get; }
 
+    /// <summary>The probe of the weights' gradient; −1 if they are not trained.</summary>
+    internal int WeightGradientProbe => weightGradientProbe;
+
     /// <summary>Layers with weights up to here, this one included.</summary>
     public int Depth { get; }
 

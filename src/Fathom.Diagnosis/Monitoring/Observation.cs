@@ -17,6 +17,7 @@ public sealed class Observation
         ExecutionOrder = InOrderOfExecution(session);
         (Prediction, Layers) = (prediction, layers);
         States = StateTrace.Of(session.Probes);
+        Ranges = new RangeTrace(session.Probes);
         ConstantLoss = Monitoring.ConstantLoss.Of(session.Model.Plan.Loss, session.Data.Training, session.ClassWeights);
     }
 
@@ -32,6 +33,9 @@ public sealed class Observation
 
     /// <summary>Recurrent layers, in graph order.</summary>
     public IReadOnlyList<StateTrace> RecurrentLayers => States;
+
+    /// <summary>How the largest magnitudes change.</summary>
+    internal RangeTrace Ranges { get; }
 
     /// <summary>The step just done.</summary>
     public StepResult Step { get; internal set; }

@@ -84,6 +84,7 @@ public sealed class TrainingMonitor
         {
             layer.Add(session.Watch!.Statistics);
         }
+        Observation.Ranges.Add(session.Watch!.Statistics, step.Loss);
         if (step.Step % interval == 0)
         {
             Observation.Losses.Add(Observation.Loss);
@@ -102,6 +103,7 @@ public sealed class TrainingMonitor
         ["history"] = Numbers(Observation.Losses.Capture()),
         ["layers"] = new JsonObject(layers.Select(layer => KeyValuePair.Create(layer.Layer.Name, (JsonNode?)Numbers(layer.Capture())))),
         ["states"] = new JsonObject(Observation.RecurrentLayers.Select(layer => KeyValuePair.Create(layer.Layer.Name, (JsonNode?)Numbers(layer.Capture())))),
+        ["ranges"] = Numbers(Observation.Ranges.Capture()),
         ["rules"] = new JsonObject(rules.Select((rule, i) => KeyValuePair.Create(rule.Id, (JsonNode?)new JsonObject
         {
             ["voice"] = Numbers([voices[i].Spoken, voices[i].Silent, voices[i].Otherwise]),
@@ -132,6 +134,11 @@ public sealed class TrainingMonitor
                 {
                     throw new FormatException($"{layer.Layer.Name} lacks time steps");
                 }
+            }
+            // Written since FTH065: an older state begins without a trend.
+            if (root["ranges"] is { } ranges && !Observation.Ranges.Restore(Numbers(ranges)))
+            {
+                throw new FormatException("the tensors' ranges lack numbers");
             }
             for (int i = 0; i < rules.Length; i++)
             {

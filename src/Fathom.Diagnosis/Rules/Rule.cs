@@ -45,5 +45,7 @@ public static class RuleCatalog
         new LearningRateTooLarge(),
         new WeightDecayDominates(),
         new NotLearning(),
+        new NearOverflow(),
+        new NarrowFormat(),
     ];
 }
