@@ -55,6 +55,9 @@ public sealed class LayerTrace
     /// <summary>log10 of the root mean square of the last update's elements; NaN if the weights are not watched.</summary>
     internal double LastLogStep { get; private set; } = double.NaN;
 
+    /// <summary>The probe of the weights' gradient; −1 if they are not trained.</summary>
+    internal int WeightGradientProbe => weightGradientProbe;
+
     /// <summary>Layers with weights up to here, this one included.</summary>
     public int Depth { get; }
 

@@ -21,6 +21,7 @@ public sealed class Observation
         Optimizer = OptimizerView.Of(session.Model.Plan.Optimizer);
         States = StateTrace.Of(session.Probes);
         Interior = new Interior(session, layers);
+        Ranges = new RangeTrace(session.Probes);
         ConstantLoss = Monitoring.ConstantLoss.Of(session.Model.Plan.Loss, session.Data.Training, session.ClassWeights);
         LeastLoss = Monitoring.LeastLoss.Of(session.Model.Graph, session.Model.Plan.Loss, session.Data.Training);
     }
@@ -40,6 +41,9 @@ public sealed class Observation
 
     /// <summary>Gates, attention and dying units, looked at now and then.</summary>
     public Interior Interior { get; }
+
+    /// <summary>How the largest magnitudes change.</summary>
+    internal RangeTrace Ranges { get; }
 
     /// <summary>The step just done.</summary>
     public StepResult Step { get; internal set; }

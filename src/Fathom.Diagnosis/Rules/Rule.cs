@@ -68,5 +68,7 @@ public static class RuleCatalog
         new Overfitting(),
         new SlowConvergence(),
         new NotLearning(),
+        new NearOverflow(),
+        new NarrowFormat(),
     ];
 }
