@@ -12,15 +12,13 @@ internal sealed class Candidates(ModelDefinition model, DataSet data, IReadOnlyL
     /// <summary>Decades over the whole depth within which a gradient counts as flat.</summary>
     private const double Flat = 1;
 
-    private readonly CaseHistory history = new(findings) { Data = data };
-
     private readonly double sickDecades = Math.Abs(Decades(model, data));
 
     /// <summary>Remedies that could not be applied to this network, with the reason as their fate.</summary>
     public List<Trial> Impossible { get; } = [];
 
     /// <summary>Each remedy alone, the best prediction first. One that makes it worse is left out.</summary>
-    public List<Trial> Singles() => Ranked(Indicated.SelectMany(remedy => remedy.Propose(model, history)).Select(prescription => ImmutableArray.Create(prescription)));
+    public List<Trial> Singles() => Ranked(Indicated.SelectMany(remedy => remedy.Propose(model, findings)).Select(prescription => ImmutableArray.Create(prescription)));
 
     /// <summary>
     /// Two remedies of different kinds, the second proposed for what the first has made of the network. First come those
@@ -33,12 +31,12 @@ internal sealed class Candidates(ModelDefinition model, DataSet data, IReadOnlyL
         // The catalog's order is the order of application: functions, structure, weights, training plan.
         for (int i = 0; i < RemedyCatalog.All.Count; i++)
         {
-            foreach (Prescription first in RemedyCatalog.All[i].Propose(model, history).Where(_ => Wanted(RemedyCatalog.All[i])))
+            foreach (Prescription first in RemedyCatalog.All[i].Propose(model, findings).Where(_ => Wanted(RemedyCatalog.All[i])))
             {
                 if (TryApply([first]) is { } partly)
                 {
                     pairs.AddRange(RemedyCatalog.All.Skip(i + 1).Where(later => later.Kind != first.Remedy.Kind && Wanted(later))
-                        .SelectMany(later => later.Propose(partly, history)).Select(second => ImmutableArray.Create(first, second)));
+                        .SelectMany(later => later.Propose(partly, findings)).Select(second => ImmutableArray.Create(first, second)));
                 }
             }
         }
@@ -51,10 +49,10 @@ internal sealed class Candidates(ModelDefinition model, DataSet data, IReadOnlyL
 
     public ModelDefinition Apply(ImmutableArray<Prescription> remedies) => remedies.Aggregate(model, (mended, remedy) => remedy.Rewrite(mended));
 
-    private IEnumerable<Remedy> Indicated => RemedyCatalog.All.Where(remedy => findings.Any(remedy.Answers));
+    private IEnumerable<Remedy> Indicated => RemedyCatalog.All.Where(remedy => findings.Any(finding => finding.Remedies.Contains(remedy.Kind)));
 
     /// <summary>As the second half of a pair, other weights are worth a try even where no rule asks for them.</summary>
-    private bool Wanted(Remedy remedy) => remedy.Kind == "initialization" || Indicated.Contains(remedy);
+    private bool Wanted(Remedy remedy) => remedy.Safety == Safety.Reinitializes || Indicated.Contains(remedy);
 
     private ModelDefinition? TryApply(ImmutableArray<Prescription> remedies)
     {
