@@ -44,6 +44,15 @@ public static class RuleCatalog
         new SymmetricUnits(),
         new LearningRateTooLarge(),
         new WeightDecayDominates(),
+        new VanishingOverTime(),
+        new ExplodingOverTime(),
+        new StuckGate(),
+        new DyingUnits(),
+        new AttentionEntropyCollapse(),
+        new AttentionLogitGrowth(),
+        new TokenCollapse(),
+        new BatchNormExplosion(),
+        new InitialWeightScale(),
         new NotLearning(),
     ];
 }
