@@ -18,6 +18,9 @@ public static class Figures
             : value.ToString("0.#e+0", CultureInfo.InvariantCulture),
     };
 
+    /// <summary>«1 layer is», «3 layers are».</summary>
+    public static string Count(int count, string one, string many) => $"{count} {(count == 1 ? one : many)}";
+
     public static string Percent(double share) => (100 * share).ToString("0.#", CultureInfo.InvariantCulture) + " %";
 
     /// <summary>«dense_1», or «dense_1 to dense_9 (9 layers)».</summary>

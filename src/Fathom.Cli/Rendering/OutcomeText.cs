@@ -35,6 +35,8 @@ internal static class OutcomeText
             RunStatus.Completed => "done",
             RunStatus.Interrupted => "interrupted",
             RunStatus.Diverged => "stopped: loss or gradient is no longer a number",
+            RunStatus.Stopped => "stopped at an error finding",
+            RunStatus.RolledBack => "rolled back to the last healthy state,",
             _ => outcome.Status,
         };
         terminal.Line();

@@ -57,6 +57,9 @@ internal sealed class Terminal
 
     public void Line(string text = "", Tone tone = Tone.Plain) => Line([(text, tone)]);
 
+    /// <summary>One line on the error stream, even where nothing else is said.</summary>
+    public void Warn(string text) => error.WriteLine($"fathom: {Readable(text)}");
+
     /// <summary>One line of several pieces.</summary>
     public void Line(IReadOnlyList<(string Text, Tone Tone)> pieces)
     {

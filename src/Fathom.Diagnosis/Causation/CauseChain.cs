@@ -21,7 +21,7 @@ public static class CauseChain
         [Decay] = [Causes.Vanishing, Causes.DeadRelu, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Other],
         [Causes.WrongOutputOrLoss] = [Causes.LearningRateTooSmall, Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.Numerical, Causes.Other],
         [Causes.UnscaledInput] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
-        [Causes.BadInitialization] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooSmall, Causes.Other],
+        [Causes.BadInitialization] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
         [Causes.LearningRateTooLarge] = [Causes.DeadRelu, Causes.Saturation, Causes.Vanishing, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
         [Causes.Exploding] = [Causes.DeadRelu, Causes.Saturation, Causes.Numerical, Causes.Other],
         [Starved] = [Causes.LearningRateTooSmall, Causes.Vanishing, Causes.Other],

@@ -1,4 +1,5 @@
 using Fathom.Compute;
+using Fathom.Diagnosis.Remedies;
 using Fathom.Graphs;
 using Fathom.Theory;
 using Fathom.Training;
@@ -10,6 +11,7 @@ namespace Fathom.Diagnosis.Monitoring;
 public sealed class Observation
 {
     private readonly TrainingSession session;
+    private PropagationPrediction? matched;
 
     internal Observation(TrainingSession session, PropagationPrediction? prediction, IReadOnlyList<LayerTrace> layers)
     {
@@ -19,6 +21,7 @@ public sealed class Observation
         Noise = new NoiseTrace(layers.Count);
         Optimizer = OptimizerView.Of(session.Model.Plan.Optimizer);
         States = StateTrace.Of(session.Probes);
+        Interior = new Interior(session, layers);
         ConstantLoss = Monitoring.ConstantLoss.Of(session.Model.Plan.Loss, session.Data.Training, session.ClassWeights);
     }
 
@@ -29,11 +32,17 @@ public sealed class Observation
     /// <summary>What theory expects at initialisation; null if it was not asked.</summary>
     public PropagationPrediction? Prediction { get; }
 
+    /// <summary>What theory expects of the same network with weights that suit each layer; null if it cannot be drawn so. Made when first asked for.</summary>
+    internal PropagationPrediction? Matched => matched ??= Prediction is null || MatchedInitialization.TryRewrite(session.Model) is not { } model ? null : WatchedRun.Predict(model, session.Data.Training);
+
     /// <summary>Layers with weights, by depth: the first is at the least depth, the last at the greatest.</summary>
     public IReadOnlyList<LayerTrace> Layers { get; }
 
     /// <summary>Recurrent layers, in graph order.</summary>
     public IReadOnlyList<StateTrace> RecurrentLayers => States;
+
+    /// <summary>Gates, attention and dying units, looked at now and then.</summary>
+    public Interior Interior { get; }
 
     /// <summary>The step just done.</summary>
     public StepResult Step { get; internal set; }
@@ -105,6 +114,12 @@ public sealed class Observation
 
     /// <summary>After 2 % of the run or more, the loss is where it was at the start, or no better than a constant prediction's.</summary>
     public bool LossStands => Step.Step >= 0.02 * TotalSteps && (!(Loss <= 0.9 * FirstLoss) || Loss > 0.9 * ConstantLoss);
+
+    /// <summary>
+    /// After a tenth of the run the loss is above 80 % of a constant prediction's (of its start where that is not known), after two
+    /// fifths above 55 %, and it is above 78 % of what it was at half of the steps so far: the measure of FTH032.
+    /// </summary>
+    public bool Stalls => Progress >= 0.1 && Loss > (Progress < 0.4 ? 0.8 : 0.55) * ReferenceLoss && Losses.Since(0.5) > 0.78;
 
     public IReadOnlyList<Probe> Probes => session.Probes;
 

@@ -51,6 +51,9 @@ public sealed class TrainingMonitor
 
     public Observation Observation { get; }
 
+    /// <summary>Steps from one inspection to the next: a step is inspected if this divides its number.</summary>
+    public long Interval => interval;
+
     /// <summary>Findings that hold now, in the order in which they were made.</summary>
     public IEnumerable<Finding> Findings => open.OfType<Finding>().OrderBy(finding => finding.Step);
 
@@ -88,6 +91,10 @@ public sealed class TrainingMonitor
         }
         if (step.Step % interval == 0)
         {
+            if (Interior.IsDue(Observation.Losses.Count))
+            {
+                Observation.Interior.Look(step.Step);
+            }
             Observation.Losses.Add(Observation.Loss);
             if (step.Step % spacing == 0)
             {
@@ -122,6 +129,7 @@ public sealed class TrainingMonitor
         ["run"] = new JsonObject(Observation.CaptureRun().Select(part => KeyValuePair.Create(part.Name, (JsonNode?)Numbers(part.Numbers)))),
         ["layers"] = new JsonObject(layers.Select(layer => KeyValuePair.Create(layer.Layer.Name, (JsonNode?)Numbers(layer.Capture())))),
         ["states"] = new JsonObject(Observation.RecurrentLayers.Select(layer => KeyValuePair.Create(layer.Layer.Name, (JsonNode?)Numbers(layer.Capture())))),
+        ["interior"] = new JsonObject(Observation.Interior.Capture().Select(numbers => KeyValuePair.Create(numbers.Key, (JsonNode?)Numbers(numbers.Value)))),
         ["rules"] = new JsonObject(rules.Select((rule, i) => KeyValuePair.Create(rule.Id, (JsonNode?)new JsonObject
         {
             ["voice"] = Numbers([voices[i].Spoken, voices[i].Silent, voices[i].Otherwise]),
@@ -161,6 +169,7 @@ public sealed class TrainingMonitor
                 }
             }
             KeepWeightsInTime();
+            Observation.Interior.Restore(name => root["interior"]?[name] is { } numbers ? Numbers(numbers) : null);
             for (int i = 0; i < rules.Length; i++)
             {
                 // A rule that is newer than the state begins without a past.

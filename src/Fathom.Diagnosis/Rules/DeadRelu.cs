@@ -47,9 +47,9 @@ public sealed class DeadRelu : Rule
                 .Add("dead_share", new Evidence(share, 0))
                 .Add("samples", new Evidence(worst.Samples, double.NaN))
                 .Add("dead_layers", new Evidence(dead.Length, 0)),
-            Explanation =
-                $"{worst.Dead} of {worst.Units} units of {worst.Layer.Name} give 0 for each of {worst.Samples} samples; {dead.Length} layer(s) have {Percent(Share)} or more dead units. " +
-                "A dead unit gets no gradient and stays dead. Use a leaky activation, a smaller learning rate, or He initialisation with zero biases.",
+            Explanation = $"{worst.Dead} of {worst.Units} units of {worst.Layer.Name} give 0 for each of {worst.Samples} samples, where half of a layer is the limit (SageMaker Debugger); {Count(dead.Length, "layer is", "layers are")} beyond it.",
+            Action = "Use a leaky activation, a smaller learning rate, or He initialisation with zero biases.",
+            Details = "A ReLU that gives 0 passes no gradient on: a unit that gives 0 for every sample gets none, and stays dead.",
             Remedies = ["activation", "initialization", "batch_norm", "learning_rate"],
         };
     }

@@ -51,9 +51,9 @@ public sealed class LearningRateTooLarge : Rule
             Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
                 .Add("typical_relative_update", new Evidence(typical, 1e-3))
                 .Add("loss_since_half_time", new Evidence(observation.Losses.Since(0.5), Flat)),
-            Explanation =
-                $"A step still changes {Span(jumping)} by about {Percent(typical)} of the weights, where 0.1 % is healthy, and the loss ({Number(observation.Loss)}) has stopped falling: " +
-                $"the steps jump about instead of going down. Lower the learning rate ({Number(observation.Step.LearningRate)}) to about {Number(observation.Step.LearningRate / Math.Pow(10, Math.Round(Math.Max(1, Math.Log10(typical) + 3) - 0.5)))}, or let it decay.",
+            Explanation = $"A step still changes {Span(jumping)} by about {Percent(typical)} of the weights (limit 5 %; 0.1 % is healthy, CS231n), and the loss ({Number(observation.Loss)}) has stopped falling.",
+            Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)}) to about {Number(observation.Step.LearningRate / Math.Pow(10, Math.Round(Math.Max(1, Math.Log10(typical) + 3) - 0.5)))}, or let it decay.",
+            Details = $"The steps jump about in the valley instead of going down it: the loss is {Number(observation.Losses.Since(0.5))} of what it was at half of the steps so far, where {Flat} or more counts as no longer falling.",
             RuledOut = [$"vanishing gradient: the layers move, by {Percent(typical)} of their weights a step"],
             Remedies = ["learning_rate", "optimizer", "clip_norm"],
         };

@@ -90,9 +90,9 @@ public sealed class LearningRateTooSmall : Rule
             Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
                 .Add("typical_relative_update", new Evidence(step, HealthyStep))
                 .Add("loss_at_the_end", new Evidence(end, Slow.Unlearnt * observation.ReferenceLoss)),
-            Explanation =
-                $"The loss falls all the time, but slowly: at this pace it is still {Number(end)} at the end of the run, where a constant prediction has {Number(observation.ReferenceLoss)}. A step changes the weights by {Number(step)}, where about 1e-3 is healthy. " +
-                $"Raise the learning rate ({Number(observation.Step.LearningRate)}) by a factor of 3 to 30, or train for longer.",
+            Explanation = $"At this pace the loss is still {Number(end)} at the end of the run (limit {Number(Slow.Unlearnt * observation.ReferenceLoss)}, {Percent(Slow.Unlearnt)} of a constant prediction's), and a step changes the weights by {Number(step)}, where about 1e-3 is healthy (CS231n).",
+            Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)}) by a factor of 3 to 30, or train for longer.",
+            Details = "The loss falls all the time, and the weights could move further: steps of a healthy size would use the run.",
             RuledOut = [$"vanishing gradient: the gradient's norm changes by only 10^{Number(Math.Round(-observation.GradientOverDepth.Decades, 1))} from the last to the first layer"],
             Remedies = ["learning_rate", "optimizer"],
         };
@@ -111,9 +111,9 @@ public sealed class LearningRateTooSmall : Rule
             .Add("largest_relative_update", new Evidence(fastest, HealthyStep))
             .Add("movement_in_whole_run", new Evidence(reach, Movement))
             .Add("loss_over_first", new Evidence(observation.Loss / observation.FirstLoss, Standing)),
-        Explanation =
-            $"Even the fastest layer moves by only {Number(fastest)} of its weights per step, where about 1e-3 is healthy; at this rate all {observation.TotalSteps} steps together move it by " +
-            $"{Percent(reach)}. The loss ({Number(observation.Loss)}) has hardly left its start ({Number(observation.FirstLoss)}). Raise the learning rate ({Number(observation.Step.LearningRate)}), by a factor of about {Number(Math.Pow(10, Math.Max(1, Math.Round(Math.Log10(HealthyStep / fastest)))))}.",
+        Explanation = $"Even the fastest layer moves by only {Number(fastest)} of its weights a step (1e-3 is healthy, CS231n), {Percent(reach)} in all {observation.TotalSteps} steps (limit {Percent(Movement)}), and the loss ({Number(observation.Loss)}) has hardly left its start ({Number(observation.FirstLoss)}).",
+        Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)}) by a factor of about {Number(Math.Pow(10, Math.Max(1, Math.Round(Math.Log10(HealthyStep / fastest)))))}.",
+        Details = "Gradients arrive at every layer; it is the steps that are short: even if all of them went the same way, no layer would get anywhere within the run.",
         RuledOut = [$"vanishing gradient: the gradient's norm changes by only 10^{Number(Math.Round(-observation.GradientOverDepth.Decades, 1))} from the last to the first layer"],
         Remedies = ["learning_rate", "optimizer"],
     };

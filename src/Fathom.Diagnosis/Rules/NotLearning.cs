@@ -45,7 +45,7 @@ public sealed class NotLearning : Rule
         }
         Suspicion[] suspects = [.. Suspects.Of(observation)];
         Suspicion first = suspects.FirstOrDefault(suspect => suspect.Supported)
-            ?? new Suspicion(Causes.Other, true, "nothing that is measured here stands out; look at the data and their labels", [], ["learning_rate", "optimizer", "initialization"]);
+            ?? new Suspicion(Causes.Other, true, "nothing that is measured stands out", [], ["learning_rate", "optimizer", "initialization"]) { Action = "Look at the data and their labels; then try another learning rate." };
         return new Finding
         {
             Rule = Id,
@@ -60,8 +60,10 @@ public sealed class NotLearning : Rule
                 .Add("loss_over_constant", new Evidence(observation.Loss / reference, level / reference))
                 .Add("loss_since_half_time", new Evidence(observation.Losses.Since(0.5), Flat)),
             Explanation =
-                $"After {Percent(observation.Progress)} of the run the loss is {Number(observation.Loss)}, where {(double.IsNaN(observation.ConstantLoss) ? $"it began at {Number(observation.FirstLoss)}" : $"a constant prediction would have {Number(observation.ConstantLoss)}")}, and it {(observation.Losses.Since(0.5) > 0.98 ? "is not falling" : "hardly falls")}. " +
-                $"Most likely: {first.Because}.",
+                $"After {Percent(observation.Progress)} of the run the loss ({Number(observation.Loss)}) is {Percent(observation.Loss / reference)} of {(double.IsNaN(observation.ConstantLoss) ? "its start" : "a constant prediction's")} (limit {Percent(level / reference)}) and {(observation.Losses.Since(0.5) > 0.98 ? "is not falling" : "hardly falls")}; " +
+                $"most likely {first.Because}.",
+            Action = first.Action,
+            Details = first.Details,
             RuledOut = [.. suspects.Where(suspect => !suspect.Supported).Select(suspect => suspect.Because)],
             Remedies = first.Remedies,
         };

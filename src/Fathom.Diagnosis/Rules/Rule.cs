@@ -59,6 +59,15 @@ public static class RuleCatalog
         new LabelNoise(),
         new Overfitting(),
         new SlowConvergence(),
+        new VanishingOverTime(),
+        new ExplodingOverTime(),
+        new StuckGate(),
+        new DyingUnits(),
+        new AttentionEntropyCollapse(),
+        new AttentionLogitGrowth(),
+        new TokenCollapse(),
+        new BatchNormExplosion(),
+        new InitialWeightScale(),
         new NotLearning(),
     ];
 }

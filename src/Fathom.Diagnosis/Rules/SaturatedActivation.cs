@@ -38,6 +38,7 @@ public sealed class SaturatedActivation : Rule
         bool fromStart = expected > Share / 2;
         bool driven = !saturated.Any(layer => Expected(layer, observation) > Share / 2) && observation.Layers.Any(layer => layer.LogGrowth > Grown);
         string bypass = blocking == 0 ? " Residual connections carry the gradient past." : "";
+        string theory = double.IsNaN(expected) ? "" : $"; theory expects {Percent(expected)} from the initial weights";
         return new Finding
         {
             Rule = Id,
@@ -50,9 +51,10 @@ public sealed class SaturatedActivation : Rule
             Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
                 .Add("saturated_share", new Evidence(worst.Saturated, double.IsNaN(expected) ? Share : expected))
                 .Add("saturated_layers", new Evidence(saturated.Length, 0)),
-            Explanation =
-                $"{Percent(worst.Saturated)} of the outputs of {worst.Activation!.Name} ({worst.Activation.Op.Kind}) are saturated; {saturated.Length} hidden layer(s) are above {Percent(Share)}.{bypass} " +
-                (fromStart ? $"Theory expects {Percent(expected)} from these initial weights: they are too large. Initialise for this activation." : "The weights have grown into saturation: lower the learning rate, or normalise."),
+            Explanation = $"{Percent(worst.Saturated)} of the outputs of {worst.Activation!.Name} ({worst.Activation.Op.Kind}) are saturated (limit {Percent(Share)}{theory}); {Count(saturated.Length, "hidden layer is", "hidden layers are")} above the limit.",
+            Action = fromStart ? $"Draw smaller initial weights, at the variance that suits {worst.Activation.Op.Kind}, or normalise before it." : "Lower the learning rate, or normalise before the activation.",
+            Details = (fromStart ? "The initial weights are too large for this activation." : "The weights have grown into saturation.") +
+                $" Where an activation is saturated its slope is below 6 % of its maximum, and it passes on hardly any gradient.{bypass}",
             RuledOut = fromStart || double.IsNaN(expected) ? [] : [$"initialisation: at the start theory expects only {Percent(expected)} saturated"],
             Remedies = ["initialization", "activation", "batch_norm", "learning_rate"],
         };

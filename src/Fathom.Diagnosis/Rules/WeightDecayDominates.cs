@@ -44,9 +44,9 @@ public sealed class WeightDecayDominates : Rule
             Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
                 .Add("weights_over_initial", new Evidence(Math.Pow(10, growth), 1))
                 .Add("loss_over_constant", new Evidence(observation.Loss / observation.ReferenceLoss, Standing)),
-            Explanation =
-                $"The weights of {Span(shrunk)} have shrunk to {Number(Math.Pow(10, growth))} of their initial norm, and the loss ({Number(observation.Loss)}) is no better than a constant prediction's ({Number(observation.ReferenceLoss)}): " +
-                "weight decay or regularization pulls harder than the loss. Lower it by a factor of 10 to 100 (1e-4 to 1e-2 is usual).",
+            Explanation = $"The weights of {Span(shrunk)} have shrunk to {Number(Math.Pow(10, growth))} of their initial norm (limit a third), and the loss ({Number(observation.Loss)}) is above {Percent(Standing)} of a constant prediction's ({Number(observation.ReferenceLoss)}).",
+            Action = "Lower weight decay or regularization by a factor of 10 to 100 (1e-4 to 1e-2 is usual).",
+            Details = "Weight decay or a regularizer pulls harder than the loss: at weights of 0 the signal is gone, and with it the gradient.",
             RuledOut = [$"learning rate too large: steps are large only beside weights that have shrunk"],
             Remedies = ["regularization", "optimizer"],
         };
