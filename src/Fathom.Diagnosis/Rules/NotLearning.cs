@@ -60,8 +60,7 @@ public sealed class NotLearning : Rule
                 .Add("loss_over_constant", new Evidence(observation.Loss / reference, level / reference))
                 .Add("loss_since_half_time", new Evidence(observation.Losses.Since(0.5), Flat)),
             Explanation =
-                $"After {Percent(observation.Progress)} of the run the loss ({Number(observation.Loss)}) is {Percent(observation.Loss / reference)} of {(double.IsNaN(observation.ConstantLoss) ? "its start" : "a constant prediction's")} (limit {Percent(level / reference)}) and {(observation.Losses.Since(0.5) > 0.98 ? "is not falling" : "hardly falls")}; " +
-                $"most likely {first.Because}.",
+                $"After {Percent(observation.Progress)} of the run the loss ({Number(observation.Loss)}) is {Percent(observation.Loss / reference)} of {(double.IsNaN(observation.ConstantLoss) ? "its start" : "a constant prediction's")} (limit {Percent(level / reference)}) and {(observation.Losses.Since(0.5) > 0.98 ? "is not falling" : "hardly falls")}{(first.Cause == Causes.Other ? "; " : ", most likely because ")}{first.Because}.",
             Action = first.Action,
             Details = first.Details,
             RuledOut = [.. suspects.Where(suspect => !suspect.Supported).Select(suspect => suspect.Because)],

@@ -44,6 +44,18 @@ public static class RuleCatalog
         new SymmetricUnits(),
         new LearningRateTooLarge(),
         new WeightDecayDominates(),
+<<<<<<< HEAD
+=======
+        new VanishingOverTime(),
+        new ExplodingOverTime(),
+        new StuckGate(),
+        new DyingUnits(),
+        new AttentionEntropyCollapse(),
+        new AttentionLogitGrowth(),
+        new TokenCollapse(),
+        new BatchNormExplosion(),
+        new InitialWeightScale(),
+>>>>>>> main
         new LossSpike(),
         new Divergence(),
         new StepsOvershoot(),
@@ -59,6 +71,7 @@ public static class RuleCatalog
         new LabelNoise(),
         new Overfitting(),
         new SlowConvergence(),
+<<<<<<< HEAD
         new VanishingOverTime(),
         new ExplodingOverTime(),
         new StuckGate(),
@@ -68,6 +81,8 @@ public static class RuleCatalog
         new TokenCollapse(),
         new BatchNormExplosion(),
         new InitialWeightScale(),
+=======
+>>>>>>> main
         new NotLearning(),
     ];
 }

@@ -63,7 +63,7 @@ public sealed class VanishingGradient : Rule
         LayerTrace? dead = observation.Layers.FirstOrDefault(layer => layer.Activation?.Op is Relu && layer.Zeros > Dead);
         string cause = dead is not null ? Causes.DeadRelu : saturated > SaturatedActivation.Share ? Causes.Saturation : Causes.Vanishing;
         string consequence = still
-            ? $"{Span(starved)} would move by {Percent(starved.Max(layer => Movable(layer, observation.TotalSteps)))} of {(starved.Length == 1 ? "its" : "their")} weights in the whole run (limit {Percent(Movement)})"
+            ? $"{Span(starved)} would move by {Percent(starved.Max(layer => Movable(layer, observation.TotalSteps)))} of {(starved.Length == 1 ? "its" : "their")} weights in the run (limit {Percent(Movement)})"
             : $"the loss ({Number(observation.Loss)}) " +
                 (observation.Loss <= 0.9 * observation.FirstLoss ? $"is no better than a constant prediction's ({Number(observation.ConstantLoss)})" : $"stands where it started ({Number(observation.FirstLoss)})");
         bool none = first.LogGradient <= LayerTrace.Floor + 0.5;
@@ -110,7 +110,7 @@ public sealed class VanishingGradient : Rule
 
     /// <summary>What theory expects of the first over the last layer's norm, as the end of a parenthesis; nothing where it has no number.</summary>
     internal static string Theory(Observation observation) => observation.Prediction is { } prediction && ExpectedDecades(prediction, observation) is double decades && double.IsFinite(decades)
-        ? $"; theory expects {Number(Math.Pow(10, -decades))} at the start"
+        ? $"; theory expects {Number(Math.Pow(10, -decades))}"
         : "";
 
     private static double Confidence(DepthFit fit, LayerTrace[] starved, Observation observation)

@@ -26,11 +26,9 @@ public sealed class ShatteredGradient : PreflightRule
         }
         return Found(Severity.Warning, Causes.Other,
             $"Gradients by inputs {Number(4.0 / (shattering.Points - 1))} deviations apart correlate by {Number(shattering.Autocorrelation)}, where 0 is white noise and below {Number(Shattered)} is shattered ({scope.Layers.Length} layers).",
+            "Put skip connections around the layers, or start near linear (looks-linear or orthogonal weights).",
+            "In a chain of ReLU layers the correlation of gradients halves with each layer, in a residual one it falls as (3/4)^L. Steps that are right for one input are then noise for the next, and a batch averages them away.",
             scope.Layers.Select(layer => layer.Node.Name), 0.8, [("autocorrelation", shattering.Autocorrelation, Shattered)],
-            ["residual", "activation", "initialization"]) with
-        {
-            Action = "Put skip connections around the layers, or start near linear (looks-linear or orthogonal weights).",
-            Details = "In a chain of ReLU layers the correlation of gradients halves with each layer, in a residual one it falls as (3/4)^L. Steps that are right for one input are then noise for the next, and a batch averages them away.",
-        };
+            "residual", "activation", "initialization");
     }
 }
