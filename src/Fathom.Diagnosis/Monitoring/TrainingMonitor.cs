@@ -168,13 +168,8 @@ public sealed class TrainingMonitor
                     throw new FormatException($"{layer.Layer.Name} lacks time steps");
                 }
             }
-<<<<<<< HEAD
-            KeepWeightsInTime();
-            Observation.Interior.Restore(name => root["interior"]?[name] is { } numbers ? Numbers(numbers) : null);
-=======
             Observation.Interior.Restore(name => root["interior"]?[name] is { } numbers ? Numbers(numbers) : null);
             KeepWeightsInTime();
->>>>>>> main
             for (int i = 0; i < rules.Length; i++)
             {
                 // A rule that is newer than the state begins without a past.

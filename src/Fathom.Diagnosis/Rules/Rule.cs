@@ -44,8 +44,6 @@ public static class RuleCatalog
         new SymmetricUnits(),
         new LearningRateTooLarge(),
         new WeightDecayDominates(),
-<<<<<<< HEAD
-=======
         new VanishingOverTime(),
         new ExplodingOverTime(),
         new StuckGate(),
@@ -55,7 +53,6 @@ public static class RuleCatalog
         new TokenCollapse(),
         new BatchNormExplosion(),
         new InitialWeightScale(),
->>>>>>> main
         new LossSpike(),
         new Divergence(),
         new StepsOvershoot(),
@@ -71,18 +68,6 @@ public static class RuleCatalog
         new LabelNoise(),
         new Overfitting(),
         new SlowConvergence(),
-<<<<<<< HEAD
-        new VanishingOverTime(),
-        new ExplodingOverTime(),
-        new StuckGate(),
-        new DyingUnits(),
-        new AttentionEntropyCollapse(),
-        new AttentionLogitGrowth(),
-        new TokenCollapse(),
-        new BatchNormExplosion(),
-        new InitialWeightScale(),
-=======
->>>>>>> main
         new NotLearning(),
     ];
 }
