@@ -93,18 +93,10 @@ public sealed class OptimizerRuleTests
     [Fact]
     public void AnOptimizerWithoutMemoryIsNamed()
     {
-        ModelDefinition model = SickNetworks.Chain(2, net => net.Tanh(), VarianceScaling.XavierNormal, epochs: 10, optimizer: new Adam(0.05, Beta1: 0.1, Beta2: 0.1));
-        using (WatchedRun debug = new(model, SickNetworks.Digits))
-        {
-            for (int i = 0; i < 10; i++)
-            {
-                debug.Advance(until: 45 * (i + 1));
-                Console.WriteLine($"DEBUG2 {debug.Monitor.Observation.Loss} {debug.Monitor.Observation.ReferenceLoss} {debug.Monitor.Observation.Losses.Since(0.5)} {debug.Monitor.Observation.StepOverRate()} {debug.Monitor.Observation.TypicalLogUpdate}");
-            }
-        }
+        ModelDefinition model = SickNetworks.Chain(2, net => net.Tanh(), VarianceScaling.XavierNormal, epochs: 10, optimizer: new Adam(0.12, Beta1: 0.1, Beta2: 0.1));
         Finding finding = One(Run(model, SickNetworks.Digits), "FTH055");
         Assert.Equal((Severity.Error, Causes.Other), (finding.Severity, finding.Cause));
-        Assert.InRange(finding.Evidence["step_over_rate"].Measured, 0.7, 1.05);
+        Assert.InRange(finding.Evidence["step_over_rate"].Measured, 0.5, 1.05);
         Assert.Contains("beta1 to 0.9", finding.Action);
     }
 
@@ -150,27 +142,19 @@ public sealed class OptimizerRuleTests
     public void NoiseThatHoldsTheLossUpIsNamedAndMeasured()
     {
         DataSplit data = StepMeasurementTests.Linear(noise: 3);
-        (List<Finding> found, double loss) = Watch(StepMeasurementTests.Line(new Sgd(0.15), 4, 6), data);
+        (List<Finding> found, double loss) = Watch(StepMeasurementTests.Line(new Sgd(0.13), 2, 6), data);
         Finding finding = One(found, "FTH060");
         Assert.Equal(Severity.Warning, finding.Severity);
         Assert.True(finding.Evidence["noise_scale"].Measured > 20);
 
-        (List<Finding> none, double least) = Watch(StepMeasurementTests.Line(new Sgd(0.01), 4, 6), data);
+        (List<Finding> none, double least) = Watch(StepMeasurementTests.Line(new Sgd(0.005), 2, 6), data);
         Assert.DoesNotContain(none, other => other.Rule == "FTH060");
-        Assert.InRange(finding.Evidence["loss_held_up"].Measured / (loss - least), 0.3, 1.5); // the formula is of small rates, and leaves the bias out
+        Assert.InRange(finding.Evidence["loss_held_up"].Measured / (loss - least), 0.2, 1.2); // the formula is a lower bound, for small rates, and leaves the bias out
     }
 
     [Fact]
     public void LabelsThatAreWrongAreNamedAndAreNoFault()
     {
-        using (WatchedRun debug = new(Clusters.Model, Clusters.Data(wrong: 0.1)))
-        {
-            for (int i = 0; i < 10; i++)
-            {
-                debug.Advance(until: 70 * (i + 1));
-                Console.WriteLine($"DEBUG {debug.Monitor.Observation.Loss} {debug.Monitor.Observation.ReferenceLoss} {debug.Monitor.Observation.Losses.Since(0.5)} {debug.Monitor.Observation.Certainty} {Monitoring.RowCertainty.Measure(debug.Monitor.Observation, 512, 0.7)}");
-            }
-        }
         (List<Finding> found, _) = Watch(Clusters.Model, Clusters.Data(wrong: 0.1));
         Finding finding = One(found, "FTH062");
         Assert.Equal((Severity.Info, Causes.None), (finding.Severity, finding.Cause));
@@ -179,6 +163,8 @@ public sealed class OptimizerRuleTests
 
         (found, _) = Watch(Clusters.Model, Clusters.Data(wrong: 0));
         Assert.DoesNotContain(found, other => other.Rule == "FTH062");
+        // Too certain of everything, by steps that are too long: the rows are not to blame.
+        Assert.DoesNotContain(Run(SickNetworks.Chain(2, net => net.Tanh(), VarianceScaling.XavierNormal, epochs: 10, optimizer: new Adam(0.05, Beta1: 0.1, Beta2: 0.1)), SickNetworks.Digits), other => other.Rule == "FTH062");
         (found, _) = Watch(Clusters.Model, Clusters.Data(wrong: 0, spread: 1.5)); // classes that overlap: hard rows, but no wrong labels
         Assert.DoesNotContain(found, other => other.Rule == "FTH062");
     }

@@ -16,7 +16,7 @@ public sealed class ShortMemory : Rule
     /// <summary>
     /// Root mean square of the steps over the longest possible, the learning rate: 1 for steps by sign. Noise alone gives √((1 − β₁)/(1 + β₁)), 0.23 at the usual β₁.
     /// </summary>
-    private const double Full = 0.7;
+    private const double Full = 0.5;
 
     /// <summary>log10 ‖Δw‖/‖w‖: 1 %, 10 times healthy training (CS231n notes).</summary>
     private const double Long = -2;
@@ -27,7 +27,7 @@ public sealed class ShortMemory : Rule
 
     public override string Problem => "an optimizer without memory";
 
-    public override string Threshold => "β₂ is below 0.8, the steps are 70 % of the longest possible or more and 1 % of the weights (10 times the healthy 1e-3), and after a tenth of the run the loss has stopped falling above 20 % of a constant prediction's";
+    public override string Threshold => "β₂ is below 0.8, the steps are half of the longest possible or more and 1 % of the weights (10 times the healthy 1e-3), and after a tenth of the run the loss has stopped falling above 20 % of a constant prediction's";
 
     public override Finding? Inspect(Observation observation)
     {
