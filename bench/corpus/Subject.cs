@@ -23,12 +23,12 @@ internal sealed record Subject(string Name, string Group, string? Fault, Label L
         () => RecipeBuilder.Model(network.Recipe, network.Name, network.Seed), () => RecipeBuilder.Data(network.Recipe));
 
     /// <summary>
-    /// Of each change that healed the network by itself the cause that it undoes, and, where one of them undid what was put
+    /// Of each change that healed the network by itself the causes that it undoes, and, where one of them undid what was put
     /// in, other names for that fault.
     /// </summary>
     private static ImmutableHashSet<string> Right(CorpusCase network, Label label)
     {
-        string[] healing = [.. label.Healed.Select(name => Counterfactual.All.First(change => change.Name == name).Cause)];
+        string[] healing = [.. label.Healed.Select(name => Counterfactual.All.First(change => change.Name == name)).SelectMany(change => change.AlsoShows(network.Recipe).Prepend(change.Cause))];
         bool proven = network.Fault is { } fault && (healing.Contains(fault.Cause) || fault.AlsoRight.Any(healing.Contains));
         return [.. healing, .. proven ? [network.Fault!.Cause, .. network.Fault.AlsoRight] : Array.Empty<string>()];
     }

@@ -11,7 +11,6 @@ namespace Fathom.Diagnosis.Monitoring;
 public sealed class Observation
 {
     private readonly TrainingSession session;
-    private PropagationPrediction? matched;
 
     internal Observation(TrainingSession session, PropagationPrediction? prediction, IReadOnlyList<LayerTrace> layers)
     {
@@ -22,7 +21,9 @@ public sealed class Observation
         Optimizer = OptimizerView.Of(session.Model.Plan.Optimizer);
         States = StateTrace.Of(session.Probes);
         Interior = new Interior(session, layers);
+        Ranges = new RangeTrace(session.Probes);
         ConstantLoss = Monitoring.ConstantLoss.Of(session.Model.Plan.Loss, session.Data.Training, session.ClassWeights);
+        LeastLoss = Monitoring.LeastLoss.Of(session.Model.Graph, session.Model.Plan.Loss, session.Data.Training);
     }
 
     public ModelDefinition Model => session.Model;
@@ -32,9 +33,6 @@ public sealed class Observation
     /// <summary>What theory expects at initialisation; null if it was not asked.</summary>
     public PropagationPrediction? Prediction { get; }
 
-    /// <summary>What theory expects of the same network with weights that suit each layer; null if it cannot be drawn so. Made when first asked for.</summary>
-    internal PropagationPrediction? Matched => matched ??= Prediction is null || MatchedInitialization.TryRewrite(session.Model) is not { } model ? null : WatchedRun.Predict(model, session.Data.Training);
-
     /// <summary>Layers with weights, by depth: the first is at the least depth, the last at the greatest.</summary>
     public IReadOnlyList<LayerTrace> Layers { get; }
 
@@ -43,6 +41,9 @@ public sealed class Observation
 
     /// <summary>Gates, attention and dying units, looked at now and then.</summary>
     public Interior Interior { get; }
+
+    /// <summary>How the largest magnitudes change.</summary>
+    internal RangeTrace Ranges { get; }
 
     /// <summary>The step just done.</summary>
     public StepResult Step { get; internal set; }
@@ -94,11 +95,41 @@ public sealed class Observation
     /// <summary>A constant prediction's loss, or, where that is not known, the first.</summary>
     public double ReferenceLoss => double.IsNaN(ConstantLoss) ? FirstLoss : ConstantLoss;
 
+    /// <summary>Loss that remains where every class is right, since the output's function keeps the network from being surer; 0 if none does.</summary>
+    public double LeastLoss { get; }
+
+    /// <summary>A loss as the share of what there is to learn that is not yet learnt: 1 for <see cref="ReferenceLoss"/>, 0 for <see cref="LeastLoss"/>.</summary>
+    public double Unlearnt(double loss) => (loss - LeastLoss) / Math.Max(1e-30, ReferenceLoss - LeastLoss);
+
+    /// <summary>
+    /// What will be unlearnt at the run's end if the loss goes on falling by the same factor in the same time as since half
+    /// of the steps so far; what is unlearnt now if it rises.
+    /// </summary>
+    public double UnlearntAtTheEnd
+    {
+        get
+        {
+            double now = Unlearnt(Losses.Now), half = Unlearnt(Losses.Half);
+            return !(now > 0) || !(half > now) ? now : now * Math.Pow(now / half, 2 * (1 - Progress) / Progress);
+        }
+    }
+
     /// <summary>log10 of ‖Δw‖/‖w‖ of the layer in the middle; NaN if no layer is measured.</summary>
     public double TypicalLogUpdate => Median(layer => layer.LogRelativeUpdate);
 
     /// <summary>log10 of the growth of weights since the start, of the layer in the middle; NaN if all began at 0.</summary>
     public double TypicalLogGrowth => Median(layer => layer.LogGrowth);
+
+    /// <summary>Decades by which theory expects the gradient's norm to fall from the last to the first layer at the start; 0 if it was not asked or has no number.</summary>
+    public double ExpectedDecades
+    {
+        get
+        {
+            double decades = Prediction is null || Layers.Count == 0 ? 0
+                : Prediction.RelativeGradientNorm(Layers[^1].Layer.Output) - Prediction.RelativeGradientNorm(Layers[0].Layer.Output);
+            return double.IsFinite(decades) ? decades : 0;
+        }
+    }
 
     /// <summary>Findings that hold now.</summary>
     public IReadOnlyList<Finding> Open { get; internal set; } = [];
@@ -110,10 +141,10 @@ public sealed class Observation
     /// The loss has halved, and is well below that of a constant prediction: what a rule measures may be unusual, but it
     /// does not keep the network from learning.
     /// </summary>
-    public bool LossFalls => Loss < 0.5 * FirstLoss && !(Loss > 0.8 * ConstantLoss);
+    public bool LossFalls => Loss - LeastLoss < 0.5 * (FirstLoss - LeastLoss) && !(Loss - LeastLoss > 0.8 * (ConstantLoss - LeastLoss));
 
     /// <summary>After 2 % of the run or more, the loss is where it was at the start, or no better than a constant prediction's.</summary>
-    public bool LossStands => Step.Step >= 0.02 * TotalSteps && (!(Loss <= 0.9 * FirstLoss) || Loss > 0.9 * ConstantLoss);
+    public bool LossStands => Step.Step >= 0.02 * TotalSteps && (!(Loss - LeastLoss <= 0.9 * (FirstLoss - LeastLoss)) || Loss - LeastLoss > 0.9 * (ConstantLoss - LeastLoss));
 
     /// <summary>
     /// After a tenth of the run the loss is above 80 % of a constant prediction's (of its start where that is not known), after two

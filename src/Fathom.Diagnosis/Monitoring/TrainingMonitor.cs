@@ -89,6 +89,7 @@ public sealed class TrainingMonitor
         {
             layer.Add(session.Watch!.Statistics);
         }
+        Observation.Ranges.Add(session.Watch!.Statistics, step.Loss);
         if (step.Step % interval == 0)
         {
             if (Interior.IsDue(Observation.Losses.Count))
@@ -130,6 +131,7 @@ public sealed class TrainingMonitor
         ["layers"] = new JsonObject(layers.Select(layer => KeyValuePair.Create(layer.Layer.Name, (JsonNode?)Numbers(layer.Capture())))),
         ["states"] = new JsonObject(Observation.RecurrentLayers.Select(layer => KeyValuePair.Create(layer.Layer.Name, (JsonNode?)Numbers(layer.Capture())))),
         ["interior"] = new JsonObject(Observation.Interior.Capture().Select(numbers => KeyValuePair.Create(numbers.Key, (JsonNode?)Numbers(numbers.Value)))),
+        ["ranges"] = Numbers(Observation.Ranges.Capture()),
         ["rules"] = new JsonObject(rules.Select((rule, i) => KeyValuePair.Create(rule.Id, (JsonNode?)new JsonObject
         {
             ["voice"] = Numbers([voices[i].Spoken, voices[i].Silent, voices[i].Otherwise]),
@@ -170,6 +172,11 @@ public sealed class TrainingMonitor
             }
             Observation.Interior.Restore(name => root["interior"]?[name] is { } numbers ? Numbers(numbers) : null);
             KeepWeightsInTime();
+            // Written since FTH065: an older state begins without a trend.
+            if (root["ranges"] is { } ranges && !Observation.Ranges.Restore(Numbers(ranges)))
+            {
+                throw new FormatException("the tensors' ranges lack numbers");
+            }
             for (int i = 0; i < rules.Length; i++)
             {
                 // A rule that is newer than the state begins without a past.

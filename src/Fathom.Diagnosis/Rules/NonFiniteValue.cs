@@ -17,6 +17,9 @@ public sealed class NonFiniteValue : Rule
     /// <summary>The rule's <see cref="Id"/>.</summary>
     public const string Identifier = "FTH005";
 
+    /// <summary>Decades of the gradient over depth within which theory says that the initial weights carry it through.</summary>
+    private const double Carried = 1.5;
+
     public override string Id => Identifier;
 
     public override string Problem => "non-finite value";
@@ -147,6 +150,11 @@ public sealed class NonFiniteValue : Rule
         if (!batch.Finite || !batch.InRange)
         {
             return Causes.Numerical;
+        }
+        // What theory carries through at the start and steps have blown up is the steps' doing, wherever it overflows.
+        if (Math.Abs(observation.ExpectedDecades) < Carried && observation.Layers.Any(layer => layer.IsBlown))
+        {
+            return Causes.LearningRateTooLarge;
         }
         DepthFit fit = observation.GradientOverDepth;
         if (fit.Layers >= 3 && fit.Decades <= -ExplodingGradient.Decades)

@@ -27,7 +27,7 @@ public sealed class WeightDecayDominates : Rule
     public override Finding? Inspect(Observation observation)
     {
         double growth = observation.TypicalLogGrowth;
-        if (!(growth < Shrunk) || observation.Loss < Standing * observation.ReferenceLoss)
+        if (!(growth < Shrunk) || observation.Unlearnt(observation.Loss) < Standing)
         {
             return null;
         }
