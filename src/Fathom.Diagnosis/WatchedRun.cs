@@ -83,6 +83,9 @@ public sealed record RunOutcome
 
     public required double Seconds { get; init; }
 
+    /// <summary>The norms of the run's gradients, before clipping.</summary>
+    public GradientNorms GradientNorms { get; init; } = new();
+
     /// <summary>First over last layer's gradient norm; 0 if no gradient arrives at all.</summary>
     public double GradientRatio => Gradients.Length < 2 ? 1 : Gradients[0].LogGradient <= LayerTrace.Floor + 0.5 ? 0 : Math.Pow(10, Gradients[0].LogGradient - Gradients[^1].LogGradient);
 }
@@ -112,7 +115,7 @@ public sealed class WatchedRun : IDisposable
         Session = new TrainingSession(model, data, pool);
         prediction = Predict(model, data.Training);
         Monitor = new TrainingMonitor(Session, prediction);
-        Audit = DataAudit.Inspect(model, data);
+        Audit = DataAudit.Inspect(model, data, prediction);
         updates = [.. Enumerable.Range(0, Session.Probes.Count).Where(index => Session.Probes[index].Kind == ProbeKind.ParameterUpdate)];
         Monitor.Found += finding =>
         {
@@ -137,6 +140,9 @@ public sealed class WatchedRun : IDisposable
     public ImmutableArray<Finding> Findings => held.IsDefault ? CauseChain.Link(Audit, Monitor.Findings) : held;
 
     public TrainingMonitor Monitor { get; }
+
+    /// <summary>The norms of the gradients so far, before clipping.</summary>
+    public GradientNorms GradientNorms { get; } = new();
 
     /// <summary>Where the run is written; null for nowhere. Disposed with the run.</summary>
     public RunRecorder? Recorder { get; set; }
@@ -218,6 +224,7 @@ public sealed class WatchedRun : IDisposable
             // The step's row first: a file cut off in between has no finding for a step that it lacks.
             Recorder?.Step(step);
             Monitor.Observe(step);
+            GradientNorms.Add(step.GradientNorm);
             Stepped?.Invoke(step);
             Replay(step.Step);
             if (Hopeless(step) is { } reason)
@@ -258,6 +265,7 @@ public sealed class WatchedRun : IDisposable
         }
         Evaluation validation = Session.Evaluate(Session.Data.Validation);
         Session.ReportEpoch(validation);
+        Monitor.ObserveEpoch(validation);
         Recorder?.Evaluation(step.Step, step.Epoch, "validation", validation);
         EpochEnded?.Invoke(step.Epoch, validation);
         if (Session.ScheduleListens)
@@ -328,6 +336,7 @@ public sealed class WatchedRun : IDisposable
             StateGradients = [.. Monitor.Observation.RecurrentLayers.Select(layer => new StateGradient(layer.Layer.Name, [.. layer.MeanLogGradients], layer.Reverse))],
             Fit = Monitor.Observation.GradientOverDepth,
             Seconds = seconds,
+            GradientNorms = GradientNorms,
         };
     }
 

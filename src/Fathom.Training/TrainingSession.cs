@@ -36,6 +36,7 @@ public sealed partial class TrainingSession : IDisposable
     private readonly BatchOrder order;
     private readonly UpdateSize[] updates;
     private readonly Evaluator evaluator;
+    private readonly List<ForwardProbe> forwardProbes = [];
     private PlateauState? feedback;
     private readonly double[] clippingState;
     private RegularizerSet<float> regularizers;
@@ -205,8 +206,18 @@ public sealed partial class TrainingSession : IDisposable
     public void ReportEpoch(Evaluation validation) =>
         feedback?.Report(feedback.Better == Better.Larger ? validation.Metric : validation.Loss);
 
-    /// <summary>For each elementwise layer the number of units that no sample makes other than 0.</summary>
+    /// <summary>For each elementwise layer the number of units that no sample makes other than 0, and for maxout of those that are linear.</summary>
     public IReadOnlyList<UnitActivity> MeasureUnits(DataSet data, int samples = 512) => evaluator.MeasureUnits(data, samples);
+
+    /// <summary>A look at values inside the network for a few training rows. The session disposes of it.</summary>
+    /// <param name="rows">Rows wanted; fewer if there are not so many.</param>
+    /// <param name="values">Values of the model's graph.</param>
+    public ForwardProbe CreateForwardProbe(int rows, IEnumerable<Value> values)
+    {
+        ForwardProbe probe = new(this, rows, values);
+        forwardProbes.Add(probe);
+        return probe;
+    }
 
     /// <summary>The memory that the steps of full batches need.</summary>
     public MemoryUse MeasureMemory()
@@ -220,11 +231,12 @@ public sealed partial class TrainingSession : IDisposable
 
     public void Dispose()
     {
-        foreach (ExecutionPlan<float> plan in plans.Values)
+        foreach (ExecutionPlan<float> plan in plans.Values.Concat(forwardPlans.Values).Concat(halfPlans.Values))
         {
             plan.Dispose();
         }
         evaluator.Dispose();
+        forwardProbes.ForEach(probe => probe.Dispose());
         Optimizer.Dispose();
         regularizers.Dispose();
         accumulator?.Dispose();

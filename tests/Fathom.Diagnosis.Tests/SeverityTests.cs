@@ -66,7 +66,7 @@ public sealed class SeverityTests
 
         Assert.DoesNotContain(finding.RuledOut, rival => rival.StartsWith("saturation", StringComparison.Ordinal));
         Assert.Contains(finding.RuledOut, rival => rival.StartsWith("numerical failure: the loss is finite", StringComparison.Ordinal));
-        Assert.Matches("dense_1 to dense_[0-9]+ \\([0-9]+ layers\\) would move by 0[.0-9]* % of their weights in the whole run \\(limit 1 %\\)", finding.Explanation);
+        Assert.Matches("dense_1 to dense_[0-9]+ \\([0-9]+ layers\\) would move by 0[.0-9]* % of their weights in the run \\(limit 1 %\\)", finding.Explanation);
     }
 
     [Fact]

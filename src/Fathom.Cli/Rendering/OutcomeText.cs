@@ -50,6 +50,11 @@ internal static class OutcomeText
         WriteGradient(terminal, outcome);
         terminal.Line(outcome.Findings.Length == 0 ? "no findings" : $"{outcome.Findings.Length} finding{(outcome.Findings.Length == 1 ? "" : "s")}: " +
             string.Join(", ", outcome.Findings.Select(finding => $"{finding.Rule} {finding.Problem}")), outcome.Findings.Length == 0 ? Tone.Good : Tone.Bad);
+        foreach (Finding finding in outcome.Findings.Where(finding => !finding.Consequences.IsEmpty))
+        {
+            terminal.Line($"  {finding.Rule} {finding.Problem}, {FindingText.BringsAbout(finding)}");
+        }
+        FindingText.Hint(terminal, outcome.Findings);
     }
 
     private static void WriteGradient(Terminal terminal, RunOutcome outcome)

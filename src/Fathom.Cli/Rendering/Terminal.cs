@@ -44,6 +44,9 @@ internal sealed class Terminal
     /// <summary>Whether block letters such as ▁▂▃ can be shown.</summary>
     public bool Unicode => output.Encoding.CodePage is 65001 or 1200 or 1201 or 12000 or 12001;
 
+    /// <summary>Whether findings are told with all that is known of them.</summary>
+    public bool Verbose { get; set; }
+
     /// <summary>Says nothing from now on.</summary>
     public void Silence() => quiet = true;
 

@@ -25,14 +25,16 @@ internal static class TrainVerb
         Option<string> failOn = FailOn.Option();
         Option<int?> threads = Workers.Option();
         Option<string?> json = ResultJson.Option();
+        Option<bool> verbose = VerboseOption();
         Option<bool> quiet = new("--quiet") { Description = "Print nothing; the exit status and --json tell the result." };
-        foreach (Option option in (Option[])[run, runSize, overwrite, checkpoint, resume, weights, replay, onFinding, failOn, threads, json, quiet])
+        foreach (Option option in (Option[])[run, runSize, overwrite, checkpoint, resume, weights, replay, onFinding, failOn, threads, json, verbose, quiet])
         {
             command.Options.Add(option);
         }
         command.SetAction(parsed =>
         {
             CheckVerb.Quiet(terminal, parsed.GetValue(quiet));
+            terminal.Verbose = parsed.GetValue(verbose);
             TrainingFiles files = new()
             {
                 Model = parsed.GetRequiredValue(arguments.Model),
@@ -60,6 +62,8 @@ internal static class TrainVerb
         });
         return command;
     }
+
+    internal static Option<bool> VerboseOption() => new("--verbose") { Description = "Tell of each finding how it comes about, the evidence, what was ruled out and what may help." };
 
     private static int Status(RunOutcome outcome, string failOn) => outcome.Status switch
     {

@@ -86,7 +86,7 @@ internal sealed class TrainingJob : IDisposable
     private void Advance(IProgressView progress, CancellationToken cancellation)
     {
         string detail = "";
-        FindingText.Follow(terminal, run.Monitor);
+        FindingText.Follow(terminal, run);
         run.Preparing = preparation =>
         {
             if (terminal.Interactive)

@@ -46,7 +46,7 @@ public sealed class ContradictingTargets : AuditRule
         }
         int other = example!.First(row => rows.Labels[row] != rows.Labels[example![0]]);
         return Found(Severity.Warning,
-            $"Training rows {example![0] + 1} and {other + 1} of '{rows.Name}' have the same inputs, but the classes {rows.ClassName(rows.Labels[example[0]])} and {rows.ClassName(rows.Labels[other])}; with such rows no network can be right about more than {Percent(1 - floor)} of them (limit {Percent(1 - Share)}).",
+            $"Training rows {example![0] + 1} and {other + 1} of '{rows.Name}' have the same inputs but the classes {rows.ClassName(rows.Labels[example[0]])} and {rows.ClassName(rows.Labels[other])}; with such rows no network can be right about more than {Percent(1 - floor)} of all rows (limit {Percent(1 - Share)}).",
             Advice,
             [("best_training_accuracy", 1 - floor, 1), ("contradicting_rows", wrong, 0)], details: Benchmarks);
     }

@@ -48,7 +48,7 @@ public sealed class UnscaledTarget : AuditRule
                 details: fails ? $"With a learning rate of {Number(rate)} the first steps throw the weights out of all proportion." : "Most steps go into getting there, or the gradient is too large.");
         }
         return deviation >= Small ? null
-            : Found(Severity.Warning, $"{sizes} (limit {Number(Small)} of the deviation).", Advice, evidence, [scope.Output.Name], confidence: 0.8,
+            : Found(Severity.Warning, $"{sizes} (limit {Number(Small)} for the deviation).", Advice, evidence, [scope.Output.Name], confidence: 0.8,
                 details: "The differences that count are lost in the noise of the first steps.");
     }
 

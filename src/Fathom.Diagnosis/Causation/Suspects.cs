@@ -10,11 +10,8 @@ namespace Fathom.Diagnosis.Causation;
 /// </summary>
 internal static class Suspects
 {
-    /// <summary>log10: weights of three times their initial norm.</summary>
-    private const double Grown = 0.5;
-
-    /// <summary>log10 ‖Δw‖/‖w‖ of a step that is too long.</summary>
-    private const double Long = -1.6;
+    /// <summary>log10 ‖Δw‖/‖w‖ of a step that is too long, six times the healthy 1e-3, and of one that is too short; for a network that learns nothing.</summary>
+    private const double Long = -2.2, Short = -3;
 
     /// <summary>Share of its weights by which a layer cannot move in the whole run even if each step goes the same way.</summary>
     private const double Reach = 0.2;
@@ -33,6 +30,7 @@ internal static class Suspects
         Dead(observation),
         OverDepth(observation),
         OverTime(observation, grows: false),
+        FromTheStart(observation),
         TooLong(observation),
         TooShort(observation),
     ];
@@ -54,7 +52,7 @@ internal static class Suspects
 
     private static Suspicion Blown(Observation observation)
     {
-        LayerTrace[] blown = [.. observation.Layers.Where(layer => layer.LogGrowth > Grown)];
+        LayerTrace[] blown = [.. observation.Layers.Where(layer => layer.IsBlown)];
         double most = observation.Layers.Select(layer => layer.LogGrowth).Where(double.IsFinite).DefaultIfEmpty(0).Max();
         return new(Causes.LearningRateTooLarge, blown.Length > 0,
             blown.Length > 0
@@ -117,6 +115,16 @@ internal static class Suspects
         { Action = grows ? "Use orthogonal recurrent weights, and clip the gradient's norm." : "Use an LSTM or GRU, or orthogonal recurrent weights." };
     }
 
+    /// <summary>The initial weights let the gradient fade, as theory has it, even if an optimizer without a scale has got it going since.</summary>
+    private static Suspicion FromTheStart(Observation observation)
+    {
+        double decades = observation.ExpectedDecades;
+        return new(Causes.Vanishing, decades > Decades,
+            decades > Decades ? $"the initial weights, with which the gradient's norm falls by 10^{Number(Math.Round(decades, 1))} over depth" : $"initial weights: theory expects the gradient's norm to change by only 10^{Number(Math.Round(-decades, 1))} over depth",
+            [observation.Layers[0].Layer.Name], ["activation", "initialization", "batch_norm", "residual"])
+        { Action = "Use a ReLU with He initialization, normalization or residual connections." };
+    }
+
     private static Suspicion TooLong(Observation observation)
     {
         double typical = Typical(observation);
@@ -130,8 +138,9 @@ internal static class Suspects
     private static Suspicion TooShort(Observation observation)
     {
         double step = Math.Pow(10, Typical(observation)), reach = step * observation.TotalSteps;
-        return new(Causes.LearningRateTooSmall, reach < Reach,
-            reach < Reach ? $"a step changes the weights by only {Number(step)}, by {Percent(reach)} in the whole run"
+        bool isShort = reach < Reach || step < Math.Pow(10, Short);
+        return new(Causes.LearningRateTooSmall, isShort,
+            isShort ? $"a step changes the weights by only {Number(step)}, by {Percent(reach)} in the whole run"
                 : $"learning rate too small: the run's steps can move the weights by {Percent(Math.Min(reach, 100))}",
             [], ["learning_rate", "optimizer"])
         { Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)})." };

@@ -15,6 +15,9 @@ public sealed class DeadRelu : Rule
     /// <summary>Share of dead units; SageMaker Debugger's layer threshold.</summary>
     private const double Share = 0.5;
 
+    /// <summary>Share of dead units at which a single layer passes on hardly anything.</summary>
+    private const double Nearly = 0.9;
+
     public override string Id => "FTH004";
 
     public override string Problem => "dead ReLU units";
@@ -38,7 +41,7 @@ public sealed class DeadRelu : Rule
         {
             Rule = Id,
             Problem = Problem,
-            Severity = observation.LossFalls ? Severity.Warning : Severity.Error,
+            Severity = observation.LossFalls || !Blocks(dead, observation) ? Severity.Warning : Severity.Error,
             Cause = Causes.DeadRelu,
             Layers = [.. dead.Select(layer => layer.Layer.Name)],
             Step = observation.Step.Step,
@@ -53,4 +56,9 @@ public sealed class DeadRelu : Rule
             Remedies = ["activation", "initialization", "batch_norm", "learning_rate"],
         };
     }
+
+    /// <summary>The loss stands, or hardly anything gets through: a layer that nothing leads around is nearly dead, or half of the layers are.</summary>
+    private static bool Blocks(UnitActivity[] dead, Observation observation) =>
+        observation.LossStands || dead.Length * 2 >= observation.Layers.Count(layer => layer.Activation?.Op is Relu)
+        || dead.Any(layer => layer.Dead >= Nearly * layer.Units && !Detour.LeadsAround(observation.Network, layer.Layer));
 }

@@ -23,6 +23,9 @@ public sealed class LearningRateTooSmall : Rule
     /// <summary>Decades of the gradient over depth from which on vanishing or exploding is the better explanation.</summary>
     private const double Decades = 3;
 
+    /// <summary>Decades between the relative updates of layers that an optimizer without a scale moves alike.</summary>
+    private const double Alike = 2;
+
     /// <summary>When a loss that falls is falling too slowly.</summary>
     private static class Slow
     {
@@ -48,11 +51,15 @@ public sealed class LearningRateTooSmall : Rule
     public override Finding? Inspect(Observation observation)
     {
         LayerTrace[] layers = [.. observation.Layers.Where(layer => double.IsFinite(layer.LogRelativeUpdate))];
-        if (layers.Length > 0 && IsTooSlow(observation))
+        if (layers.Length == 0 || observation.Layers.Any(layer => layer.IsBlown))
+        {
+            return null; // beside weights that steps have blown up, any step is small
+        }
+        if (IsTooSlow(observation))
         {
             return DescribeSlow(observation, layers);
         }
-        if (layers.Length == 0 || !(observation.Loss > Standing * observation.FirstLoss && observation.Loss < observation.FirstLoss / Standing) || Math.Abs(observation.GradientOverDepth.Decades) >= Decades)
+        if (!(observation.Loss > Standing * observation.FirstLoss && observation.Loss < observation.FirstLoss / Standing) || !IsCarriedThrough(observation, layers))
         {
             return null;
         }
@@ -66,18 +73,22 @@ public sealed class LearningRateTooSmall : Rule
         return reach < Movement && fastest is > 0 and < HealthyStep ? Describe(observation, layers, fastest, reach) : null;
     }
 
+    /// <summary>The gradient keeps its size over depth, or the optimizer makes up for it: then all layers move alike, only too slowly.</summary>
+    private static bool IsCarriedThrough(Observation observation, LayerTrace[] layers) =>
+        Math.Abs(observation.GradientOverDepth.Decades) < Decades || layers.Min(layer => layer.LogRelativeUpdate) > layers.Max(layer => layer.LogRelativeUpdate) - Alike;
+
     /// <summary>
     /// The loss goes down all the time, but at this pace the run ends half-way, and the weights could move further: steps of a
     /// healthy size would use the run.
     /// </summary>
     private static bool IsTooSlow(Observation observation) =>
-        observation.Progress >= Slow.Start && observation.Losses.AtTheEnd(observation.Progress) > Slow.Unlearnt * observation.ReferenceLoss
-        && observation.Losses.Since(0.5) < Slow.Falling && observation.TypicalLogUpdate < Math.Log10(HealthyStep)
+        observation.Progress >= Slow.Start && observation.UnlearntAtTheEnd > Slow.Unlearnt
+        && observation.Losses.Since(0.5) < Slow.Falling && observation.TypicalLogUpdate < Math.Log10(HealthyStep) && observation.TypicalLogUpdate > LayerTrace.Floor + 0.5
         && Math.Pow(10, observation.TypicalLogUpdate) * observation.TotalSteps < Slow.Reach && Math.Abs(observation.GradientOverDepth.Decades) < Decades;
 
     private Finding DescribeSlow(Observation observation, LayerTrace[] layers)
     {
-        double step = Math.Pow(10, observation.TypicalLogUpdate), end = observation.Losses.AtTheEnd(observation.Progress);
+        double step = Math.Pow(10, observation.TypicalLogUpdate), end = observation.LeastLoss + observation.UnlearntAtTheEnd * (observation.ReferenceLoss - observation.LeastLoss);
         return new()
         {
             Rule = Id,

@@ -17,6 +17,9 @@ public sealed class NonFiniteValue : Rule
     /// <summary>The rule's <see cref="Id"/>.</summary>
     public const string Identifier = "FTH005";
 
+    /// <summary>Decades of the gradient over depth within which theory says that the initial weights carry it through.</summary>
+    private const double Carried = 1.5;
+
     public override string Id => Identifier;
 
     public override string Problem => "non-finite value";
@@ -62,7 +65,7 @@ public sealed class NonFiniteValue : Rule
         {
             bool overflow = double.IsPositiveInfinity(bad.L2) || observation.Step.LearningRate * observation.Step.ClippedNorm > float.MaxValue;
             return Make(observation, batch, probe.Layer.Name, "update", overflow ? Causes.LearningRateTooLarge : CauseOf(observation, batch, index),
-                $"Step {observation.Step.Step} at the learning rate {Number(observation.Step.LearningRate)} makes {Share(bad)} of {probe.Node.Name} (none is allowed), while every gradient is finite", "",
+                $"Step {observation.Step.Step} at the learning rate {Number(observation.Step.LearningRate)} makes {Share(bad)} of {probe.Node.Name} NaN or infinite (none is allowed), while every gradient is finite", "",
                 ImmutableSortedDictionary<string, Evidence>.Empty.Add("learning_rate", new Evidence(observation.Step.LearningRate, double.NaN)));
         }
         Node producer = probe.Value?.Node ?? probe.Node;
@@ -70,7 +73,7 @@ public sealed class NonFiniteValue : Rule
         string from = ReferenceEquals(op, producer) ? $"{op.Name} ({op.Op.Kind})" : $"the backward pass of {op.Name} ({op.Op.Kind})";
         string inputs = string.Join("; ", producer.Inputs.SelectMany(input => Describe(input, observation)));
         return Make(observation, batch, probe.Layer.Name, op.Op.Kind, CauseOf(observation, batch, index),
-            $"{probe} has the first non-finite values in step {observation.Step.Step}: {Share(bad)} (none is allowed), made by {from}",
+            $"{probe} has the first non-finite values in step {observation.Step.Step}: {Share(bad)} are NaN or infinite (none is allowed), made by {from}",
             inputs.Length == 0 ? "" : $"The inputs of {op.Name} were {inputs}.",
             ImmutableSortedDictionary<string, Evidence>.Empty
                 .Add("nan", new Evidence(bad.NaN, 0))
@@ -88,13 +91,9 @@ public sealed class NonFiniteValue : Rule
             ImmutableSortedDictionary<string, Evidence>.Empty.Add("loss", new Evidence(observation.Step.Loss, double.NaN)));
     }
 
-    /// <summary>«3 NaN and 2 infinite values of 320».</summary>
-    private static string Share(in TensorStatistics tensor)
-    {
-        long infinite = tensor.PositiveInfinity + tensor.NegativeInfinity;
-        string[] kinds = [.. new[] { tensor.NaN > 0 ? $"{tensor.NaN} NaN" : "", infinite > 0 ? $"{infinite} infinite" : "" }.Where(kind => kind.Length > 0)];
-        return kinds.Length == 0 ? $"{tensor.Count} values, whose norm is infinite," : $"{string.Join(" and ", kinds)} of {tensor.Count} values";
-    }
+    /// <summary>«5 of 320 values», or all of them where it is their norm that overflows.</summary>
+    private static string Share(in TensorStatistics tensor) =>
+        $"{(tensor.Finite == tensor.Count ? tensor.Count : tensor.Count - tensor.Finite)} of {tensor.Count} values";
 
     private Finding Make(Observation observation, BatchRange batch, string layer, string op, string cause, string explanation, string details, ImmutableSortedDictionary<string, Evidence> evidence) => new()
     {
@@ -151,6 +150,11 @@ public sealed class NonFiniteValue : Rule
         if (!batch.Finite || !batch.InRange)
         {
             return Causes.Numerical;
+        }
+        // What theory carries through at the start and steps have blown up is the steps' doing, wherever it overflows.
+        if (Math.Abs(observation.ExpectedDecades) < Carried && observation.Layers.Any(layer => layer.IsBlown))
+        {
+            return Causes.LearningRateTooLarge;
         }
         DepthFit fit = observation.GradientOverDepth;
         if (fit.Layers >= 3 && fit.Decades <= -ExplodingGradient.Decades)

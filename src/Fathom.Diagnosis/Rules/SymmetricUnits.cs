@@ -50,7 +50,7 @@ public sealed class SymmetricUnits : Rule
             Explanation = $"All units of {Span(equal)} have {(zero ? "weights of 0" : "the same weights")}: they differ by {Number(difference)} of the largest (limit {Number(Tolerance)}), where weights drawn at random differ by about 1.",
             Action = "Draw the weights at random (He for ReLU, Xavier for tanh and sigmoid); only biases may start at 0.",
             Details = "Equal weights get equal gradients, so that the units never come to differ, and the layer works as a single one.",
-            RuledOut = [$"learning rate: at any rate, equal units move alike"],
+            RuledOut = [$"learning rate: at any rate equal units move alike, and after {observation.Step.Step + 1} steps they still differ by no more than {Number(difference)}"],
             Remedies = ["initialization"],
         };
     }

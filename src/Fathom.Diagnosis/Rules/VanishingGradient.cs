@@ -25,6 +25,9 @@ public sealed class VanishingGradient : Rule
     /// <summary>Share of its weights that a layer must be able to move in the whole run.</summary>
     private const double Movement = 0.01;
 
+    /// <summary>Share of its weights by which a layer must be able to move if the rate is not to blame.</summary>
+    private const double Anywhere = 0.3;
+
     public override string Id => "FTH001";
 
     public override string Problem => "vanishing gradient";
@@ -40,7 +43,8 @@ public sealed class VanishingGradient : Rule
         }
         LayerTrace[] starved = [.. observation.Layers.Where(layer => Movable(layer, observation.TotalSteps) < Movement)];
         bool still = starved.Length > 0 && starved[0].Depth == observation.Layers[0].Depth;
-        if (!still && !observation.LossStands)
+        // Where an optimizer without a scale moves all layers alike, only too slowly to get anywhere, its rate is to blame.
+        if (!still && (!observation.LossStands || !observation.Layers.Any(layer => Movable(layer, observation.TotalSteps) > Anywhere)))
         {
             return null;
         }
@@ -61,9 +65,10 @@ public sealed class VanishingGradient : Rule
         // NaN where no activation can saturate, and so nothing was looked at.
         double saturated = observation.Layers.Select(layer => layer.Saturated).Where(share => !double.IsNaN(share)).DefaultIfEmpty(double.NaN).Max();
         LayerTrace? dead = observation.Layers.FirstOrDefault(layer => layer.Activation?.Op is Relu && layer.Zeros > Dead);
-        string cause = dead is not null ? Causes.DeadRelu : saturated > SaturatedActivation.Share ? Causes.Saturation : Causes.Vanishing;
+        // What theory carries through and steps have blown up is lost by the steps.
+        string cause = Healthy(expected, observation) && observation.Layers.Any(layer => layer.IsBlown) ? Causes.LearningRateTooLarge : dead is not null ? Causes.DeadRelu : saturated > SaturatedActivation.Share ? Causes.Saturation : Causes.Vanishing;
         string consequence = still
-            ? $"{Span(starved)} would move by {Percent(starved.Max(layer => Movable(layer, observation.TotalSteps)))} of {(starved.Length == 1 ? "its" : "their")} weights in the whole run (limit {Percent(Movement)})"
+            ? $"{Span(starved)} would move by {Percent(starved.Max(layer => Movable(layer, observation.TotalSteps)))} of {(starved.Length == 1 ? "its" : "their")} weights in the run (limit {Percent(Movement)})"
             : $"the loss ({Number(observation.Loss)}) " +
                 (observation.Loss <= 0.9 * observation.FirstLoss ? $"is no better than a constant prediction's ({Number(observation.ConstantLoss)})" : $"stands where it started ({Number(observation.FirstLoss)})");
         bool none = first.LogGradient <= LayerTrace.Floor + 0.5;
@@ -110,7 +115,7 @@ public sealed class VanishingGradient : Rule
 
     /// <summary>What theory expects of the first over the last layer's norm, as the end of a parenthesis; nothing where it has no number.</summary>
     internal static string Theory(Observation observation) => observation.Prediction is { } prediction && ExpectedDecades(prediction, observation) is double decades && double.IsFinite(decades)
-        ? $"; theory expects {Number(Math.Pow(10, -decades))} at the start"
+        ? $"; theory expects {Number(Math.Pow(10, -decades))}"
         : "";
 
     private static double Confidence(DepthFit fit, LayerTrace[] starved, Observation observation)

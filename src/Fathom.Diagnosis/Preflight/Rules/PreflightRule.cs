@@ -72,6 +72,7 @@ public static class PreflightCatalog
         new SaturatedAtStart(),
         new DeadAtStart(),
         new CollapsedSamples(),
+        new ShatteredGradient(),
         new LargeFirstStep(),
         new SmallFirstStep(),
         new UnexpectedMeasurement(),
