@@ -11,7 +11,7 @@ namespace Fathom.Diagnosis.Causation;
 internal static class Suspects
 {
     /// <summary>log10: weights of three times their initial norm.</summary>
-    private const double Grown = 0.5;
+    internal const double Grown = 0.5;
 
     /// <summary>log10 ‖Δw‖/‖w‖ of a step that is too long.</summary>
     private const double Long = -1.6;

@@ -49,7 +49,7 @@ public sealed class LayerTrace
     /// <summary>Layers with weights up to here, this one included.</summary>
     public int Depth { get; }
 
-    /// <summary>The elementwise function that reads the layer, if one does.</summary>
+    /// <summary>The elementwise function that reads the layer, if one does; of a recurrent layer that saturates, the layer itself.</summary>
     public Node? Activation { get; }
 
     /// <summary>log10 of the L2 norm of the gradient by the layer's output, over a batch.</summary>

@@ -39,7 +39,10 @@ public sealed class InitialWeightScale : Rule
 
     public override Finding? Inspect(Observation observation)
     {
-        if (observation.Prediction is not { } theory || !observation.Open.Any(finding => finding.Severity == Severity.Error && finding.Rule != Id && Effects.Contains(finding.Cause)))
+        // Once found it holds while the loss stands, since FTH032 falls silent as soon as another rule knows the cause.
+        bool shown = observation.Open.Any(finding => finding.Severity == Severity.Error && finding.Rule != Id && Effects.Contains(finding.Cause))
+            || ((observation.LossStands || observation.Stalls) && observation.Open.Any(finding => finding.Rule == Id));
+        if (observation.Prediction is not { } theory || !shown)
         {
             return null;
         }
