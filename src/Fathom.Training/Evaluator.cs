@@ -80,6 +80,18 @@ internal sealed class Evaluator(TrainingSession session) : IDisposable
         return [.. layers.Select(layer => layer.ToActivity(count))];
     }
 
+    /// <summary>The predictions for the first rows, one after the other.</summary>
+    public float[] Predict(DataSet data, int rows)
+    {
+        BatchFeed feed = new(session.Graph, data, session.Model.Plan.Loss, session.ClassWeights);
+        List<float> all = [];
+        foreach (int[] batch in Batches(Math.Min(rows, data.Count)))
+        {
+            all.AddRange(Run(feed, batch).Real(session.Graph.Prediction).Span);
+        }
+        return [.. all];
+    }
+
     public void Dispose()
     {
         foreach (ExecutionPlan<float> plan in plans.Values)

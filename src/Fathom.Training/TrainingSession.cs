@@ -172,7 +172,7 @@ public sealed partial class TrainingSession : IDisposable
             clipped = Optimizer.GradientNorm(Pool);
         }
         clock = Profile?.Add("clipping", clock) ?? 0;
-        double rate = plan.Optimizer.LearningRate * LearningRateScale * (feedback?.Factor ?? 1) * plan.Schedule.Factor(NextStep, StepsPerEpoch, TotalSteps);
+        double rate = NextLearningRate;
         double passed = Optimizer.Step(plan.Optimizer, rate, NextStep + 1, Watch is null ? [] : updates, parameterWatch, wantsNorm: plan.Clipping is null, Pool);
         if (plan.Clipping is null)
         {
@@ -198,6 +198,9 @@ public sealed partial class TrainingSession : IDisposable
 
     /// <summary>Loss and metric over a whole data set, in evaluation mode.</summary>
     public Evaluation Evaluate(DataSet data) => evaluator.Evaluate(data);
+
+    /// <summary>Whether the schedule listens to <see cref="ReportEpoch"/>.</summary>
+    public bool ScheduleListens => feedback is not null;
 
     /// <summary>Tells a schedule that listens, such as plateau, how an epoch ended.</summary>
     public void ReportEpoch(Evaluation validation) =>
@@ -228,7 +231,7 @@ public sealed partial class TrainingSession : IDisposable
 
     public void Dispose()
     {
-        foreach (ExecutionPlan<float> plan in plans.Values)
+        foreach (ExecutionPlan<float> plan in plans.Values.Concat(forwardPlans.Values).Concat(halfPlans.Values))
         {
             plan.Dispose();
         }
@@ -310,7 +313,7 @@ public sealed partial class TrainingSession : IDisposable
     /// </summary>
     private int Parts(int rows)
     {
-        int each = Model.Plan.MicroBatch(Data.Training.Count);
+        int each = MicroBatchRows ?? Model.Plan.MicroBatch(Data.Training.Count);
         return Math.Clamp((rows + each - 1) / each, 1, Math.Max(1, Math.Min(Model.Plan.Accumulate, each > 1 ? rows / 2 : rows)));
     }
 

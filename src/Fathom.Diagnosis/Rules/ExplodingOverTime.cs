@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Fathom.Diagnosis.Causation;
 using Fathom.Diagnosis.Monitoring;
 using Fathom.Theory;
 using static Fathom.Diagnosis.Figures;
@@ -34,7 +33,7 @@ public sealed class ExplodingOverTime : Rule
         RecurrentPrediction? theory = observation.Prediction?.Recurrent.FirstOrDefault(other => other.Layer == layer.Layer);
         double expected = theory?.FactorPerStep ?? double.NaN;
         double growth = observation.LogGrowthOf(layer.Layer);
-        bool blown = growth > Suspects.Grown; // not the weights as they were drawn, then
+        bool blown = growth > LayerTrace.Blown; // not the weights as they were drawn, then
         return new Finding
         {
             Rule = Id,

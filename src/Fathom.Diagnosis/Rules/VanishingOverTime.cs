@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Fathom.Diagnosis.Causation;
 using Fathom.Diagnosis.Monitoring;
 using Fathom.Graphs.Ops;
 using Fathom.Theory;
@@ -39,7 +38,7 @@ public sealed class VanishingOverTime : Rule
     {
         // Where steps are too short or too long, or have blown the weights up, that is the better explanation.
         double step = observation.TypicalLogUpdate;
-        bool blown = observation.Layers.Any(layer => layer.LogGrowth > Suspects.Grown);
+        bool blown = observation.Layers.Any(layer => layer.LogGrowth > LayerTrace.Blown);
         if (observation.RecurrentLayers.Count == 0 || !observation.Stalls || Math.Pow(10, step) * observation.TotalSteps < Reach || step > LongStep || blown)
         {
             return null;

@@ -29,11 +29,9 @@ public sealed class ShatteredGradient : PreflightRule
         }
         return Found(Severity.Warning, Causes.Other,
             $"Gradients by inputs {Number(4.0 / (shattering.Points - 1))} deviations apart correlate by {Number(shattering.Autocorrelation)}, where white noise has 0 and {Number(Shattered)} is the limit ({scope.Layers.Length} layers).",
+            "Put skip connections around the layers, or use fewer of them.",
+            "In a chain of normalised ReLU layers the correlation of gradients about halves with each layer, in a residual network it falls far more slowly. Steps that are right for one input are then noise for the next, and a batch averages them away.",
             scope.Layers.Select(layer => layer.Node.Name), 0.8, [("autocorrelation", shattering.Autocorrelation, Shattered)],
-            ["residual", "fewer_layers", "activation"]) with
-        {
-            Action = "Put skip connections around the layers, or use fewer of them.",
-            Details = "In a chain of normalised ReLU layers the correlation of gradients about halves with each layer, in a residual network it falls far more slowly. Steps that are right for one input are then noise for the next, and a batch averages them away.",
-        };
+            "residual", "fewer_layers", "activation");
     }
 }
