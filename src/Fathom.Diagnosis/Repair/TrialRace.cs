@@ -81,7 +81,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     public int DecidedAt(Trial trial)
     {
         int last = runs.Rung(trial);
-        return Enumerable.Range(0, last).FirstOrDefault(rung => runs.Of(trial, rung).Metric > Floor(rung) + Math.Max(0.2, 6 * Tolerance.Of(runs.Of(trial, rung).Metric, data.Validation)), last);
+        return Enumerable.Range(0, Math.Min(last, 2)).FirstOrDefault(rung => runs.Of(trial, rung).Metric > Floor(rung) + Math.Max(0.1, 4 * Tolerance.Of(runs.Of(trial, rung).Metric, data.Validation)), Math.Min(last, 2));
     }
 
     /// <summary>
@@ -154,11 +154,14 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         {
             return fair.MinBy(trial => Math.Min(1 - trial.Metric, Forecast(trial, runs.Rung(trial))));
         }
-        List<Trial> alive = Ranked(Open, 0);
+        List<Trial> alive = [.. Open.Where(trial => runs.Find(trial, 0) is not null && !runs.Of(trial, runs.Rung(trial)).Diverged)
+            .OrderByDescending(trial => Promising(trial)).ThenBy(trial => options.Thorough ? 0 : Forecast(trial, runs.Rung(trial)))
+            .ThenByDescending(trial => runs.Of(trial, 0).Metric).ThenBy(trial => runs.Of(trial, 0).LossShare)];
         int reached = 0;
         for (int rung = 1; rung < Rungs.Length && alive.Count > 0; rung++)
         {
-            alive = [.. alive.Take(Math.Max(options.Thorough ? options.Finalists : 1, Math.Min(alive.Count / 2, 4 * options.Finalists >> (rung + 1))))];
+            int places = options.Thorough ? Math.Max(options.Finalists, alive.Count / 2) : Math.Max(1, options.Finalists >> (rung - 1));
+            alive = [.. alive.Take(places)];
             Advance(alive, rung, rung == Rungs.Length - 1 ? DoctorStage.Finals : DoctorStage.Trials, cancellation);
             alive = Ranked(alive, reached = rung);
             if (!options.Thorough && alive.FirstOrDefault() is { } first && Good(first, rung))
@@ -166,7 +169,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
                 break;
             }
         }
-        return alive.FirstOrDefault(trial => trial.Metric > Floor(reached));
+        return alive.FirstOrDefault(trial => runs.Of(trial, reached).Metric > Floor(reached));
     }
 
     /// <summary>Candidates that have not failed in a proof.</summary>
@@ -210,7 +213,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     {
         Measurement at = runs.Of(trial, rung);
         double error = 1 - at.Metric;
-        return !at.Diverged && !at.Sick && (error <= Little || (rung >= 2 && error <= 3 * Little && Forecast(trial, rung) <= 0.7 * Little))
+        return !at.Diverged && !at.Sick && (error <= (rung == Rungs.Length - 1 ? 2 * Little : Little) || (rung >= 2 && error <= 3 * Little && Forecast(trial, rung) <= 0.7 * Little))
             && at.Metric > Floor(rung) + Tolerance.Of(at.Metric, data.Validation);
     }
 
@@ -222,7 +225,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>The error at the end of the budget, if it goes on to change by the same factor with each doubling of the steps.</summary>
     private double Forecast(Trial trial, int rung)
     {
-        double error = 1 - runs.Of(trial, rung).Metric, before = 1 - runs.Of(trial, rung - 1).Metric;
+        double error = 1 - runs.Of(trial, rung).Metric, before = rung > 0 ? 1 - runs.Of(trial, rung - 1).Metric : error;
         return before > 0 ? error * Math.Pow(error / before, Rungs.Length - 1 - rung) : error;
     }
 
