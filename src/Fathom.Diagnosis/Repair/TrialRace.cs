@@ -20,7 +20,10 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     public static ImmutableArray<double> Rungs { get; } = [1.0 / 16, 1.0 / 8, 1.0 / 4, 1.0 / 2, 1];
 
     /// <summary>What is spent on better candidates when a fair one is in hand, in full runs.</summary>
-    private const double Improvement = 0.4;
+    private const double Improvement = 0.8;
+
+    /// <summary>The rung of half the budget.</summary>
+    private const int HalfWay = 3;
 
     /// <summary>An error (1 − accuracy, 1 − R²) at which there is next to nothing left to gain.</summary>
     private const double Little = 0.03;
@@ -81,7 +84,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     public int DecidedAt(Trial trial)
     {
         int last = runs.Rung(trial);
-        return Enumerable.Range(0, Math.Min(last, 2)).FirstOrDefault(rung => runs.Of(trial, rung).Metric > Floor(rung) + Math.Max(0.1, 4 * Tolerance.Of(runs.Of(trial, rung).Metric, data.Validation)), Math.Min(last, 2));
+        return Enumerable.Range(0, last).FirstOrDefault(rung => runs.Of(trial, rung).Metric > Floor(rung) + Math.Max(0.1, 4 * Tolerance.Of(runs.Of(trial, rung).Metric, data.Validation)), last);
     }
 
     /// <summary>
@@ -152,7 +155,10 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     {
         if (!options.Thorough && Open.Where(Fair).ToArray() is { Length: > 0 } fair)
         {
-            return fair.MinBy(trial => Math.Min(1 - trial.Metric, Forecast(trial, runs.Rung(trial))));
+            // At a quarter of the budget they say too little about each other.
+            Trial[] last = [.. fair.OrderBy(trial => Math.Min(1 - trial.Metric, Forecast(trial, runs.Rung(trial)))).Take(2)];
+            Advance(last, HalfWay, DoctorStage.Finals, cancellation);
+            return Ranked(last, HalfWay).FirstOrDefault() ?? last[0];
         }
         List<Trial> alive = [.. Open.Where(trial => runs.Find(trial, 0) is not null && !runs.Of(trial, runs.Rung(trial)).Diverged)
             .OrderByDescending(trial => Promising(trial)).ThenBy(trial => options.Thorough ? 0 : Forecast(trial, runs.Rung(trial)))
