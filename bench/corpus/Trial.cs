@@ -12,7 +12,14 @@ internal static class Trial
         Score(RecipeBuilder.Model(recipe, "trial", seed), RecipeBuilder.Data(recipe), pool, cancellation);
 
     /// <inheritdoc cref="Score(Recipe, ulong, WorkerPool, CancellationToken)"/>
-    public static double Score(ModelDefinition model, DataSplit data, WorkerPool pool, CancellationToken cancellation = default)
+    public static double Score(ModelDefinition model, DataSplit data, CancellationToken cancellation = default)
+    {
+        using WorkerPool pool = new(1);
+        return Score(model, data, pool, cancellation);
+    }
+
+    /// <inheritdoc cref="Score(Recipe, ulong, WorkerPool, CancellationToken)"/>
+    public static double Score(ModelDefinition model, DataSplit data, WorkerPool pool, CancellationToken cancellation)
     {
         using TrainingSession session = new(model, data, pool, watch: false);
         while (!session.Finished)

@@ -49,6 +49,44 @@ public sealed partial class TrainingSession
         LearningRateScale = checkpoint.LearningRateScale;
     }
 
+    /// <summary>Memory for this session's state; nothing is in it yet.</summary>
+    public SessionSnapshot CreateSnapshot() => new(Parameters.Values.Length, Optimizer.States.Length, clippingState.Length, feedback is null ? 0 : PlateauState.StateLength);
+
+    /// <summary>Bytes of one snapshot.</summary>
+    public long SnapshotBytes => (1L + Optimizer.States.Length) * Parameters.Values.Length * sizeof(float);
+
+    /// <summary>Keeps the state as it is now: a copy of memory; allocates nothing.</summary>
+    /// <param name="snapshot">One that <see cref="CreateSnapshot"/> of this session made.</param>
+    public void Keep(SessionSnapshot snapshot)
+    {
+        Parameters.Values.Span.CopyTo(snapshot.Values);
+        for (int i = 0; i < snapshot.States.Length; i++)
+        {
+            Optimizer.States[i].Span.CopyTo(snapshot.States[i]);
+        }
+        clippingState.CopyTo(snapshot.Clipping, 0);
+        feedback?.Export(snapshot.Schedule);
+        (snapshot.NextStep, snapshot.LearningRateScale) = (NextStep, LearningRateScale);
+    }
+
+    /// <summary>Goes back to a state kept; every step from there is bit for bit what it was.</summary>
+    /// <exception cref="InvalidOperationException">Nothing is in the snapshot.</exception>
+    public void GoBack(SessionSnapshot snapshot)
+    {
+        if (snapshot.NextStep < 0)
+        {
+            throw new InvalidOperationException("The snapshot holds no state: keep one first.");
+        }
+        snapshot.Values.CopyTo(Parameters.Values.Span);
+        for (int i = 0; i < snapshot.States.Length; i++)
+        {
+            snapshot.States[i].CopyTo(Optimizer.States[i].Span);
+        }
+        snapshot.Clipping.CopyTo(clippingState, 0);
+        feedback?.Import(snapshot.Schedule);
+        (NextStep, LearningRateScale) = (snapshot.NextStep, snapshot.LearningRateScale);
+    }
+
     private static string KindOf(Schedule schedule) =>
         schedule is WarmupSchedule { Then: { } then } ? $"{schedule.Kind}+{KindOf(then)}" : schedule.Kind;
 

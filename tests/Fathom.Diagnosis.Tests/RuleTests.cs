@@ -200,7 +200,7 @@ public sealed class RuleTests
         Assert.Equal(1, finding.Step);
         Assert.Equal("dense_2", finding.Layers[0]);
         Assert.Contains("dense_2 (dense)", finding.Explanation);
-        Assert.Contains("relu_1 (largest", finding.Explanation);
+        Assert.Contains("relu_1 (largest", finding.Details);
     }
 
     [Theory]

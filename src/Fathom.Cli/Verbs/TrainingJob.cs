@@ -7,6 +7,7 @@ using Fathom.Formats;
 using Fathom.Runs;
 using Fathom.Training;
 using Fathom.Training.Data;
+using Fathom.Training.Replay;
 using static Fathom.Diagnosis.Figures;
 
 namespace Fathom.Cli.Verbs;
@@ -21,6 +22,10 @@ internal sealed class TrainingJob : IDisposable
     private readonly TrainingFiles files;
     private readonly Terminal terminal;
     private readonly WatchedRun run;
+    private bool saved;
+
+    /// <summary>Bytes up to which the state that a replay needs is kept without having been asked for.</summary>
+    private const long ReplayMemory = 1L << 30;
 
     public TrainingJob(LoadedModel loaded, DataSplit data, WorkerPool pool, TrainingFiles files, Terminal terminal)
     {
@@ -33,6 +38,7 @@ internal sealed class TrainingJob : IDisposable
                 Restore(checkpoint);
             }
             run.Recorder = files.Run is null ? null : Recorder(files.Run);
+            KeepStates();
         }
         catch
         {
@@ -51,7 +57,7 @@ internal sealed class TrainingJob : IDisposable
         {
             terminal.WithProgress(progress => Advance(progress, cancellation));
             // First what must not be lost; the evaluation of both data sets may take long.
-            if (run.Status == RunStatus.Interrupted)
+            if (run.Status == RunStatus.Interrupted || (run.Status is RunStatus.Stopped or RunStatus.RolledBack && Session.NextStep > 0))
             {
                 Save();
             }
@@ -76,7 +82,7 @@ internal sealed class TrainingJob : IDisposable
     private void Advance(IProgressView progress, CancellationToken cancellation)
     {
         string detail = "";
-        FindingText.Follow(terminal, run.Monitor);
+        FindingText.Follow(terminal, run);
         run.Preparing = preparation =>
         {
             if (terminal.Interactive)
@@ -103,6 +109,42 @@ internal sealed class TrainingJob : IDisposable
             run.Stepped = step => progress.Report("training", (step.Step + 1.0) / Session.TotalSteps, $"epoch {step.Epoch + 1}/{Session.Model.Plan.Epochs}  loss {Number(run.Monitor.Observation.Loss)}  {detail}");
         }
         run.Advance(cancellation: cancellation);
+    }
+
+    /// <summary>What a rollback and the replay of a step go back to.</summary>
+    private void KeepStates()
+    {
+        run.OnFinding = Session.Model.Plan.OnFinding;
+        bool healthy = run.OnFinding == FindingAction.Rollback;
+        bool replays = files.Replay is not null && (files.ReplayAsked || Session.SnapshotBytes <= ReplayMemory);
+        if (healthy || replays)
+        {
+            run.Snapshots = new RunSnapshots(Session, run.Monitor, healthy);
+        }
+        run.BeforeNonFinite = finding => saved = SaveReplay(finding, replays);
+        run.Raised = finding =>
+        {
+            if (run.OnFinding == FindingAction.Warn)
+            {
+                terminal.Warn(WarningOf(finding));
+            }
+        };
+    }
+
+    private static string WarningOf(Finding finding) =>
+        $"{(finding.Step < 0 ? "before training" : $"step {finding.Step}")}: {finding.Rule} {finding.Problem} (cause {finding.Cause}){(finding.Layers.IsEmpty ? "" : $" in {finding.Layers[0]}")}";
+
+    /// <summary>The session stands before the step with the first non-finite value.</summary>
+    private bool SaveReplay(Finding finding, bool replays)
+    {
+        if (!replays)
+        {
+            return false;
+        }
+        StepCaseFile.Write(files.Replay!, StepCase.Of(Session));
+        run.Recorder?.Event(finding.Step, "replay", $"step {finding.Step} is saved in {files.Replay}");
+        terminal.Line($"  step {finding.Step} is saved; see it node by node: fathom trace --replay {files.Replay}", Tone.Dim);
+        return true;
     }
 
     /// <summary>A checkpoint of another program, or of an earlier version, may lack the monitor's state: then it begins anew.</summary>
@@ -168,6 +210,10 @@ internal sealed class TrainingJob : IDisposable
     private void Summarize(RunOutcome outcome)
     {
         OutcomeText.Write(terminal, outcome);
+        if (run.Taken is { } taken)
+        {
+            terminal.Line(TextOf(taken), Tone.Warning);
+        }
         if (outcome.Status == RunStatus.Interrupted)
         {
             string options = files.Run is { } file ? $" --run {file}" : "";
@@ -175,9 +221,21 @@ internal sealed class TrainingJob : IDisposable
                 ? $"go on with: fathom train {files.Model} --resume {checkpoint}{options} (and the other options as before)"
                 : "no checkpoint was written; give --run or --checkpoint to be able to go on", Tone.Warning);
         }
-        foreach (string path in new[] { files.Run, files.Checkpoint, files.Weights }.OfType<string>().Where(File.Exists))
+        foreach (string path in new[] { files.Run, files.Checkpoint, files.Weights, saved ? files.Replay : null }.OfType<string>().Where(File.Exists))
         {
             terminal.Line($"written: {path}", Tone.Dim);
         }
+    }
+
+    private string TextOf(ActionTaken taken)
+    {
+        string finding = $"{taken.Finding.Rule} {taken.Finding.Problem}";
+        if (!taken.RolledBack)
+        {
+            string reason = Session.Model.Plan.OnFinding == FindingAction.Rollback && taken.Step >= 0 ? "; there was no healthy state to go back to" : "";
+            return taken.Step < 0 ? $"not trained: {finding} stands before training" : $"stopped after step {taken.Step}: {finding}{reason}";
+        }
+        string state = taken.Proven ? $"no error finding held there or at the next {RunSnapshots.Quarantine} inspections" : "where the run began";
+        return $"step {taken.Step}: {finding}; back to step {taken.To} ({state})";
     }
 }

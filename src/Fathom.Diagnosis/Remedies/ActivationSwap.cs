@@ -25,7 +25,7 @@ public sealed class ActivationSwap : Remedy
 
     public override string Precondition => "hidden elementwise functions without parameters; the output's own function and gates stay";
 
-    public override string Effect => "ReLU and its kin have slope 1 for positive inputs, so |w|·φ' can stay at 1 where sigmoid allows 1/4; leaky, ELU and GELU let a dead unit come back; tanh bounds what explodes";
+    public override string Effect => "ReLU and its kin have slope 1 for positive inputs, so that a layer can pass the gradient on whole where sigmoid allows a quarter; leaky, ELU and GELU let a dead unit come back; tanh bounds what explodes";
 
     public override string Source => "Glorot, Bordes and Bengio 2011; Maas, Hannun and Ng 2013; He et al. 2015 (PReLU); Clevert et al. 2016 (ELU); Klambauer et al. 2017 (SELU, with its initialization); Hendrycks and Gimpel 2016 (GELU)";
 

@@ -26,14 +26,14 @@ public sealed class MatchedInitialization : Remedy
 
     public override IEnumerable<Prescription> Propose(ModelDefinition model, CaseHistory history)
     {
-        if (Matched(model) is { } matched && !SameInitializers(matched.Graph, model.Graph))
+        if (TryRewrite(model) is { } matched && !SameInitializers(matched.Graph, model.Graph))
         {
             yield return new Prescription(this, "initialization matched to activation", Rewrite);
         }
     }
 
     /// <summary>Null if two layers share weights that would have to be drawn in two ways.</summary>
-    private static ModelDefinition? Matched(ModelDefinition model)
+    internal static ModelDefinition? TryRewrite(ModelDefinition model)
     {
         try
         {

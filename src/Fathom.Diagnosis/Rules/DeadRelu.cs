@@ -15,6 +15,9 @@ public sealed class DeadRelu : Rule
     /// <summary>Share of dead units; SageMaker Debugger's layer threshold.</summary>
     private const double Share = 0.5;
 
+    /// <summary>Share of dead units at which a single layer passes on hardly anything.</summary>
+    private const double Nearly = 0.9;
+
     public override string Id => "FTH004";
 
     public override string Problem => "dead ReLU units";
@@ -38,7 +41,7 @@ public sealed class DeadRelu : Rule
         {
             Rule = Id,
             Problem = Problem,
-            Severity = observation.LossFalls ? Severity.Warning : Severity.Error,
+            Severity = observation.LossFalls || !Blocks(dead, observation) ? Severity.Warning : Severity.Error,
             Cause = Causes.DeadRelu,
             Layers = [.. dead.Select(layer => layer.Layer.Name)],
             Step = observation.Step.Step,
@@ -47,10 +50,15 @@ public sealed class DeadRelu : Rule
                 .Add("dead_share", new Evidence(share, 0))
                 .Add("samples", new Evidence(worst.Samples, double.NaN))
                 .Add("dead_layers", new Evidence(dead.Length, 0)),
-            Explanation =
-                $"{worst.Dead} of {worst.Units} units of {worst.Layer.Name} give 0 for each of {worst.Samples} samples; {dead.Length} layer(s) have {Percent(Share)} or more dead units. " +
-                "A dead unit gets no gradient and stays dead. Use a leaky activation, a smaller learning rate, or He initialisation with zero biases.",
+            Explanation = $"{worst.Dead} of {worst.Units} units of {worst.Layer.Name} give 0 for each of {worst.Samples} samples, where half of a layer is the limit (SageMaker Debugger); {Count(dead.Length, "layer is", "layers are")} beyond it.",
+            Action = "Use a leaky activation, a smaller learning rate, or He initialisation with zero biases.",
+            Details = "A ReLU that gives 0 passes no gradient on: a unit that gives 0 for every sample gets none, and stays dead.",
             Remedies = ["activation", "initialization", "batch_norm", "learning_rate"],
         };
     }
+
+    /// <summary>The loss stands, or hardly anything gets through: a layer that nothing leads around is nearly dead, or half of the layers are.</summary>
+    private static bool Blocks(UnitActivity[] dead, Observation observation) =>
+        observation.LossStands || dead.Length * 2 >= observation.Layers.Count(layer => layer.Activation?.Op is Relu)
+        || dead.Any(layer => layer.Dead >= Nearly * layer.Units && !Detour.LeadsAround(observation.Network, layer.Layer));
 }

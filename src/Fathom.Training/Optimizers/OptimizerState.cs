@@ -74,6 +74,12 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
     /// <summary>The trainable parameters, in the order of the update sizes.</summary>
     public IReadOnlyList<ParameterSlice> Slices => slices;
 
+    /// <summary>The state tensors, laid out as the store's parameters are.</summary>
+    internal ReadOnlySpan<Buffer<T>> States => states;
+
+    /// <summary>One of the state tensors of a parameter.</summary>
+    internal ReadOnlySpan<T> StateOf(ParameterSlice parameter, int state) => states[state].Slice(parameter.Offset, parameter.Length).Span;
+
     /// <summary>Position of a trainable parameter among the update sizes.</summary>
     public int IndexOf(string parameter) => indices.TryGetValue(parameter, out int index)
         ? index
@@ -205,7 +211,13 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
     }
 
     /// <summary>The names of the state's tensors, <c>optimizer.PARAMETER.INDEX</c>.</summary>
-    public IEnumerable<string> TensorNames => slices.SelectMany(slice => Enumerable.Range(0, states.Length).Select(state => NameOf(slice, state)));
+    public IEnumerable<string> TensorNames => slices.SelectMany(NamesOf);
+
+    /// <summary>The names of one parameter's state tensors.</summary>
+    public IEnumerable<string> NamesOf(ParameterSlice slice) => Enumerable.Range(0, states.Length).Select(state => NameOf(slice, state));
+
+    /// <summary>One parameter's state tensors.</summary>
+    public IEnumerable<T[]> Export(ParameterSlice slice) => states.Select(state => state.Slice(slice.Offset, slice.Length).Span.ToArray());
 
     /// <summary>The state as arrays, named <c>optimizer.PARAMETER.INDEX</c>.</summary>
     public IReadOnlyDictionary<string, T[]> Export()

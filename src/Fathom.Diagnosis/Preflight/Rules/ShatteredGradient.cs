@@ -1,0 +1,34 @@
+using Fathom.Graphs.Ops;
+using static Fathom.Diagnosis.Figures;
+
+namespace Fathom.Diagnosis.Preflight.Rules;
+
+/// <summary>
+/// The gradient by the input changes so fast from one input to the next that it looks like noise: shattering, which deep chains of ReLU
+/// have without skip connections (Balduzzi et al. 2017, The shattered gradients problem).
+/// </summary>
+public sealed class ShatteredGradient : PreflightRule
+{
+    /// <summary>Lag-1 autocorrelation along 256 points; white noise has 0 ± 1/√256 = 0.06, one hidden layer above 0.9.</summary>
+    private const double Shattered = 0.35;
+
+    public override string Id => "FTH047";
+
+    public override string Problem => "shattered gradient";
+
+    public override string Threshold => "the gradient by the input at neighbouring points, of 256 on a line of 4 standard deviations, correlates by less than 0.35 in a chain of 6 or more weighted layers with ReLU (white noise: 0; one hidden layer: above 0.9; Balduzzi et al. 2017)";
+
+    public override Finding? Inspect(PreflightScope scope)
+    {
+        if (scope.Report.Correlations?.Shattering is not { } shattering || !(shattering.Autocorrelation < Shattered) || scope.Layers.Length < 6 || !scope.Model.Graph.Nodes.Any(node => node.Op is Relu or LeakyRelu or PRelu or RRelu or Relu6))
+        {
+            return null;
+        }
+        return Found(Severity.Warning, Causes.Other,
+            $"Gradients by inputs {Number(4.0 / (shattering.Points - 1))} deviations apart correlate by {Number(shattering.Autocorrelation)}, where 0 is white noise and below {Number(Shattered)} is shattered ({scope.Layers.Length} layers).",
+            "Put skip connections around the layers, or start near linear (looks-linear or orthogonal weights).",
+            "In a chain of ReLU layers the correlation of gradients halves with each layer, in a residual one it falls as (3/4)^L. Steps that are right for one input are then noise for the next, and a batch averages them away.",
+            scope.Layers.Select(layer => layer.Node.Name), 0.8, [("autocorrelation", shattering.Autocorrelation, Shattered)],
+            "residual", "activation", "initialization");
+    }
+}
