@@ -92,14 +92,14 @@ public sealed partial class TrainingSession
         return new NodeFacts(node, pass, role, shown, role == NodeRole.Producer ? Operands(plan, node, shown) : []);
     }
 
-    private static Operand[] Operands(ExecutionPlan<float> plan, Node node, TensorFacts output) =>
-    [
-        .. node.Inputs.Where(input => input.Type.Kind == ElementKind.Real).Select(input =>
-        {
-            TensorFacts facts = Facts(plan, input);
-            return new Operand(facts, facts.Count == output.Count ? plan.Real(input).Span[output.FirstBad] : double.NaN);
-        }),
-    ];
+    /// <summary>The inputs; where all have the output's shape, as of elementwise ops, with what stands where the output is bad.</summary>
+    private static Operand[] Operands(ExecutionPlan<float> plan, Node node, TensorFacts output)
+    {
+        Value[] inputs = [.. node.Inputs.Where(input => input.Type.Kind == ElementKind.Real)];
+        TensorFacts[] facts = [.. inputs.Select(input => Facts(plan, input))];
+        bool same = facts.All(fact => fact.Shape.AsSpan().SequenceEqual(output.Shape));
+        return [.. inputs.Select((input, i) => new Operand(facts[i], same ? plan.Real(input).Span[output.FirstBad] : double.NaN))];
+    }
 
     private static TensorFacts Facts(ExecutionPlan<float> plan, Value value) => TensorFacts.Of(value.Name, value.Shape.Bind(plan.Batch), plan.Real(value).Span);
 }

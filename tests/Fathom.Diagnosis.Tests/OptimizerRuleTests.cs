@@ -35,10 +35,7 @@ public sealed class OptimizerRuleTests
     [Fact]
     public void StepsThatBounceAboutOvershoot()
     {
-        // Clipped steps of length 2 on a squared error of curvature 2: from one slope of the valley to the other.
-        ModelDefinition model = StepMeasurementTests.Line(new Sgd(2), 200, 40);
-        model = model with { Plan = model.Plan with { Clipping = new Training.Clipping.ClipByGlobalNorm(1) } };
-        Finding finding = One(Run(model, StepMeasurementTests.Linear(noise: 0.1)), "FTH052");
+        Finding finding = One(Run(Bouncing(), StepMeasurementTests.Linear(noise: 0.1)), "FTH052");
         Assert.Equal((Severity.Warning, Causes.LearningRateTooLarge), (finding.Severity, finding.Cause));
         Assert.InRange(finding.Evidence["step_sharpness"].Measured, 1.5, 3);
         Assert.Contains("edge of stability", finding.Explanation);
@@ -75,8 +72,7 @@ public sealed class OptimizerRuleTests
         run.Advance(until: 15);
         if (filled)
         {
-            // As one gradient ten thousand times its size leaves them.
-            run.Session.Optimizer.Import(run.Session.Optimizer.Export().ToDictionary(pair => pair.Key, pair => pair.Key.EndsWith(".1", StringComparison.Ordinal) ? [.. pair.Value.Select(v => v * 1e8f)] : pair.Value));
+            FillSecondMoments(run.Session);
         }
         run.Advance();
         if (!filled)
@@ -93,18 +89,10 @@ public sealed class OptimizerRuleTests
     [Fact]
     public void AnOptimizerWithoutMemoryIsNamed()
     {
-        ModelDefinition model = SickNetworks.Chain(2, net => net.Tanh(), VarianceScaling.XavierNormal, epochs: 10, optimizer: new Adam(0.05, Beta1: 0.1, Beta2: 0.1));
-        using (WatchedRun debug = new(model, SickNetworks.Digits))
-        {
-            for (int i = 0; i < 10; i++)
-            {
-                debug.Advance(until: 45 * (i + 1));
-                Console.WriteLine($"DEBUG2 {debug.Monitor.Observation.Loss} {debug.Monitor.Observation.ReferenceLoss} {debug.Monitor.Observation.Losses.Since(0.5)} {debug.Monitor.Observation.StepOverRate()} {debug.Monitor.Observation.TypicalLogUpdate}");
-            }
-        }
+        ModelDefinition model = SickNetworks.Chain(2, net => net.Tanh(), VarianceScaling.XavierNormal, epochs: 10, optimizer: new Adam(0.12, Beta1: 0.1, Beta2: 0.1));
         Finding finding = One(Run(model, SickNetworks.Digits), "FTH055");
         Assert.Equal((Severity.Error, Causes.Other), (finding.Severity, finding.Cause));
-        Assert.InRange(finding.Evidence["step_over_rate"].Measured, 0.7, 1.05);
+        Assert.InRange(finding.Evidence["step_over_rate"].Measured, 0.5, 1.05);
         Assert.Contains("beta1 to 0.9", finding.Action);
     }
 
@@ -150,27 +138,19 @@ public sealed class OptimizerRuleTests
     public void NoiseThatHoldsTheLossUpIsNamedAndMeasured()
     {
         DataSplit data = StepMeasurementTests.Linear(noise: 3);
-        (List<Finding> found, double loss) = Watch(StepMeasurementTests.Line(new Sgd(0.15), 4, 6), data);
+        (List<Finding> found, double loss) = Watch(StepMeasurementTests.Line(new Sgd(0.13), 2, 6), data);
         Finding finding = One(found, "FTH060");
         Assert.Equal(Severity.Warning, finding.Severity);
         Assert.True(finding.Evidence["noise_scale"].Measured > 20);
 
-        (List<Finding> none, double least) = Watch(StepMeasurementTests.Line(new Sgd(0.01), 4, 6), data);
+        (List<Finding> none, double least) = Watch(StepMeasurementTests.Line(new Sgd(0.005), 2, 6), data);
         Assert.DoesNotContain(none, other => other.Rule == "FTH060");
-        Assert.InRange(finding.Evidence["loss_held_up"].Measured / (loss - least), 0.3, 1.5); // the formula is of small rates, and leaves the bias out
+        Assert.InRange(finding.Evidence["loss_held_up"].Measured / (loss - least), 0.2, 1.2); // the formula is a lower bound, for small rates, and leaves the bias out
     }
 
     [Fact]
     public void LabelsThatAreWrongAreNamedAndAreNoFault()
     {
-        using (WatchedRun debug = new(Clusters.Model, Clusters.Data(wrong: 0.1)))
-        {
-            for (int i = 0; i < 10; i++)
-            {
-                debug.Advance(until: 70 * (i + 1));
-                Console.WriteLine($"DEBUG {debug.Monitor.Observation.Loss} {debug.Monitor.Observation.ReferenceLoss} {debug.Monitor.Observation.Losses.Since(0.5)} {debug.Monitor.Observation.Certainty} {Monitoring.RowCertainty.Measure(debug.Monitor.Observation, 512, 0.7)}");
-            }
-        }
         (List<Finding> found, _) = Watch(Clusters.Model, Clusters.Data(wrong: 0.1));
         Finding finding = One(found, "FTH062");
         Assert.Equal((Severity.Info, Causes.None), (finding.Severity, finding.Cause));
@@ -179,6 +159,8 @@ public sealed class OptimizerRuleTests
 
         (found, _) = Watch(Clusters.Model, Clusters.Data(wrong: 0));
         Assert.DoesNotContain(found, other => other.Rule == "FTH062");
+        // Too certain of everything, by steps that are too long: the rows are not to blame.
+        Assert.DoesNotContain(Run(SickNetworks.Chain(2, net => net.Tanh(), VarianceScaling.XavierNormal, epochs: 10, optimizer: new Adam(0.05, Beta1: 0.1, Beta2: 0.1)), SickNetworks.Digits), other => other.Rule == "FTH062");
         (found, _) = Watch(Clusters.Model, Clusters.Data(wrong: 0, spread: 1.5)); // classes that overlap: hard rows, but no wrong labels
         Assert.DoesNotContain(found, other => other.Rule == "FTH062");
     }
@@ -186,9 +168,7 @@ public sealed class OptimizerRuleTests
     [Fact]
     public void ABranchThatIsMultipliedByZeroIsStuck()
     {
-        NetworkCursor trunk = Network.Input(64).Dense(32, VarianceScaling.XavierNormal).Tanh();
-        Graph network = trunk.Add(trunk.Dense(32, VarianceScaling.XavierNormal, name: "branch").Rescaling(0)).Dense(10, VarianceScaling.XavierNormal).Build();
-        Finding finding = One(Run(SickNetworks.HealthyRelu() with { Graph = network }, SickNetworks.Digits), "FTH061");
+        Finding finding = One(Run(Branched(0), SickNetworks.Digits), "FTH061");
         Assert.Equal("branch", Assert.Single(finding.Layers));
         Assert.Contains("exactly 0", finding.Explanation);
     }
@@ -221,7 +201,27 @@ public sealed class OptimizerRuleTests
         Assert.DoesNotContain(found, finding => finding.Rule == "FTH061" && finding.Severity != Severity.Info);
     }
 
-    private static ModelDefinition Batch(ModelDefinition model, int batch) => model with { Plan = model.Plan with { BatchSize = batch } };
+    /// <summary>Clipped steps of length 2 on a squared error of curvature 2: from one slope of the valley to the other.</summary>
+    internal static ModelDefinition Bouncing()
+    {
+        ModelDefinition model = StepMeasurementTests.Line(new Sgd(2), 200, 40);
+        return model with { Plan = model.Plan with { Clipping = new Training.Clipping.ClipByGlobalNorm(1) } };
+    }
+
+    /// <summary>A trunk, and a branch whose output is multiplied by a number before it is added.</summary>
+    internal static ModelDefinition Branched(double factor, int epochs = 5)
+    {
+        NetworkCursor trunk = Network.Input(64).Dense(32, VarianceScaling.XavierNormal).Tanh();
+        Graph network = trunk.Add(trunk.Dense(32, VarianceScaling.XavierNormal, name: "branch").Rescaling(factor)).Dense(10, VarianceScaling.XavierNormal).Build();
+        ModelDefinition model = SickNetworks.HealthyRelu();
+        return model with { Graph = network, Plan = model.Plan with { Epochs = epochs } };
+    }
+
+    /// <summary>Multiplies Adam's mean squared gradients, as one gradient of 10⁴ times its size does.</summary>
+    internal static void FillSecondMoments(TrainingSession session) =>
+        session.Optimizer.Import(session.Optimizer.Export().ToDictionary(pair => pair.Key, pair => pair.Key.EndsWith(".1", StringComparison.Ordinal) ? [.. pair.Value.Select(v => v * 1e8f)] : pair.Value));
+
+    internal static ModelDefinition Batch(ModelDefinition model, int batch) => model with { Plan = model.Plan with { BatchSize = batch } };
 
     private static Finding One(IEnumerable<Finding> found, string rule)
     {
@@ -252,7 +252,7 @@ public sealed class OptimizerRuleTests
     }
 
     /// <summary>Three clusters in four dimensions, some labels replaced by another.</summary>
-    private static class Clusters
+    internal static class Clusters
     {
         public static readonly ModelDefinition Model = new("clusters", Network.Input(4).Dense(12, VarianceScaling.HeNormal).Relu().Dense(3, VarianceScaling.XavierNormal).Build(),
             new TrainingPlan { Loss = new CrossEntropy(), Optimizer = new Adam(0.005), BatchSize = 32, Epochs = 25 });

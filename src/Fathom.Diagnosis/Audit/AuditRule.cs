@@ -68,6 +68,7 @@ public static class AuditCatalog
         new ContradictingTargets(),
         new TooFewRows(),
         new UnscaledTarget(),
+        new InitialWeights(),
     ];
 }
 
@@ -81,9 +82,10 @@ public static class DataAudit
     /// <summary>Findings, most severe first; none if nothing is wrong.</summary>
     /// <param name="model">Network and plan.</param>
     /// <param name="data">Its data; null if there are none, and then output and loss alone are looked at.</param>
-    public static ImmutableArray<Finding> Inspect(Training.ModelDefinition model, Training.Data.DataSplit? data)
+    /// <param name="prediction">What theory expects of the model; null if it was not asked, and then initial weights are not judged.</param>
+    public static ImmutableArray<Finding> Inspect(Training.ModelDefinition model, Training.Data.DataSplit? data, Theory.PropagationPrediction? prediction = null)
     {
-        AuditScope scope = new(model, data);
+        AuditScope scope = new(model, data) { Prediction = prediction };
         return [.. AuditCatalog.All.Select(rule => rule.Inspect(scope)).OfType<Finding>().OrderByDescending(finding => finding.Severity)];
     }
 }

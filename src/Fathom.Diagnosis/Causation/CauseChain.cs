@@ -13,11 +13,11 @@ public static class CauseChain
     /// <summary>Stands for <see cref="WeightDecayDominates"/>, whose cause has no word of its own.</summary>
     private const string Decay = "decay";
 
-    /// <summary>Stand for <see cref="InitialWeightScale"/>, whose effects depend on the direction.</summary>
-    private const string LargeWeights = "large weights", SmallWeights = "small weights";
-
     /// <summary>Stands for settings that leave nothing of the gradient, whose cause has no word of its own either.</summary>
     private const string Starved = "starved";
+
+    /// <summary>Stand for <see cref="InitialWeights"/>, whose effects depend on the direction.</summary>
+    private const string LargeWeights = "large weights", SmallWeights = "small weights";
 
     /// <summary>What each cause can bring about, itself not among it.</summary>
     private static readonly Dictionary<string, ImmutableArray<string>> Effects = new()
@@ -90,7 +90,7 @@ public static class CauseChain
     {
         WeightDecayDominates.RuleId => Decay,
         ClippingDominates.RuleId or EpsilonFloor.RuleId when finding.Cause == Causes.Other => Starved,
-        InitialWeightScale.RuleId => finding.Evidence[InitialWeightScale.Scale].Measured > 1 ? LargeWeights : SmallWeights,
+        InitialWeights.RuleId => finding.Evidence[InitialWeights.Ratio].Measured > 1 ? LargeWeights : SmallWeights,
         _ => finding.Cause,
     };
 

@@ -1,5 +1,4 @@
 using Fathom.Compute;
-using Fathom.Diagnosis.Remedies;
 using Fathom.Graphs;
 using Fathom.Theory;
 using Fathom.Training;
@@ -12,7 +11,6 @@ public sealed class Observation
 {
     private readonly TrainingSession session;
     private double? neighbourSkill;
-    private PropagationPrediction? matched;
 
     internal Observation(TrainingSession session, PropagationPrediction? prediction, IReadOnlyList<LayerTrace> layers)
     {
@@ -23,6 +21,8 @@ public sealed class Observation
         Optimizer = OptimizerView.Of(session.Model.Plan.Optimizer);
         States = StateTrace.Of(session.Probes);
         Interior = new Interior(session, layers);
+        HasMaxout = Network.Nodes.Any(node => node.Op is Graphs.Ops.Maxout);
+        Ranges = new RangeTrace(session.Probes);
         ConstantLoss = Monitoring.ConstantLoss.Of(session.Model.Plan.Loss, session.Data.Training, session.ClassWeights);
         LeastLoss = Monitoring.LeastLoss.Of(session.Model.Graph, session.Model.Plan.Loss, session.Data.Training);
     }
@@ -34,9 +34,6 @@ public sealed class Observation
     /// <summary>What theory expects at initialisation; null if it was not asked.</summary>
     public PropagationPrediction? Prediction { get; }
 
-    /// <summary>What theory expects of the same network with weights that suit each layer; null if it cannot be drawn so. Made when first asked for.</summary>
-    internal PropagationPrediction? Matched => matched ??= Prediction is null || MatchedInitialization.TryRewrite(session.Model) is not { } model ? null : WatchedRun.Predict(model, session.Data.Training);
-
     /// <summary>Layers with weights, by depth: the first is at the least depth, the last at the greatest.</summary>
     public IReadOnlyList<LayerTrace> Layers { get; }
 
@@ -45,6 +42,9 @@ public sealed class Observation
 
     /// <summary>Gates, attention and dying units, looked at now and then.</summary>
     public Interior Interior { get; }
+
+    /// <summary>How the largest magnitudes change.</summary>
+    internal RangeTrace Ranges { get; }
 
     /// <summary>The step just done.</summary>
     public StepResult Step { get; internal set; }
@@ -267,6 +267,9 @@ public sealed class Observation
     /// <summary>Rows that a step sees, and rows there are.</summary>
     internal (int Batch, int All) Rows => (Math.Min(Model.Plan.BatchSize, session.Data.Training.Count), session.Data.Training.Count);
 
+    /// <summary>Training rows of each class; empty for real targets.</summary>
+    internal IReadOnlyList<int> ClassCounts => session.Data.Training.Statistics.ClassCounts;
+
     /// <summary>Predictions for the first training rows, and the rows.</summary>
     internal (float[] Predictions, Fathom.Training.Data.DataSet Data) Predict(int rows) => (session.Predict(session.Data.Training, rows), session.Data.Training);
 
@@ -286,8 +289,14 @@ public sealed class Observation
         _ => true, // of a later version
     };
 
-    /// <summary>Units that no sample activates, by elementwise layer; measured at inspections when asked for.</summary>
+    /// <summary>Units that no sample activates, by elementwise layer, and linear units of maxout; measured at inspections when asked for.</summary>
     public IReadOnlyList<UnitActivity> Units() => session.MeasureUnits(session.Data.Training);
+
+    /// <summary>log10 of the growth of a layer's weights since the start; NaN for a node without any.</summary>
+    internal double LogGrowthOf(Node layer) => Layers.FirstOrDefault(other => other.Layer == layer)?.LogGrowth ?? double.NaN;
+
+    /// <summary>Whether the network has maxout layers.</summary>
+    internal bool HasMaxout { get; }
 
     /// <summary>Slope and fit of log10 gradient norm over depth.</summary>
     public DepthFit GradientOverDepth => DepthFit.Of(Layers);

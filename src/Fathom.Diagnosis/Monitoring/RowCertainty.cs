@@ -9,8 +9,10 @@ namespace Fathom.Diagnosis.Monitoring;
 /// <param name="Right">Rows whose label it is sure of.</param>
 /// <param name="Wrong">Rows for which it is sure of another class.</param>
 /// <param name="ShareOfLoss">Share of the cross-entropy of all rows that those have.</param>
+/// <param name="Confidence">Mean probability of the likeliest class.</param>
+/// <param name="Accuracy">Share of the rows whose label it is.</param>
 /// <param name="Examples">The first of them, from 0.</param>
-internal sealed record RowCertainty(int Count, int Right, int Wrong, double ShareOfLoss, ImmutableArray<int> Examples)
+internal sealed record RowCertainty(int Count, int Right, int Wrong, double ShareOfLoss, double Confidence, double Accuracy, ImmutableArray<int> Examples)
 {
     private const double LeastProbability = 1e-7;
 
@@ -32,13 +34,15 @@ internal sealed record RowCertainty(int Count, int Right, int Wrong, double Shar
             return null;
         }
         int right = 0, wrong = 0;
-        double whole = 0, suspicious = 0;
+        double whole = 0, suspicious = 0, confidence = 0, hits = 0;
         List<int> examples = [];
         for (int row = 0; row < count; row++)
         {
             (double ofLabel, double ofOthers) = Probabilities(predictions.AsSpan(row * width, width), data.Labels[row], loss.Output);
             double entropy = -Math.Log(Math.Max(ofLabel, LeastProbability));
             whole += entropy;
+            confidence += Math.Max(ofLabel, ofOthers) / count;
+            hits += ofLabel > ofOthers ? 1.0 / count : 0;
             right += ofLabel >= sure ? 1 : 0;
             if (ofOthers >= sure)
             {
@@ -47,14 +51,14 @@ internal sealed record RowCertainty(int Count, int Right, int Wrong, double Shar
                 examples.Add(row);
             }
         }
-        return new RowCertainty(count, right, wrong, whole > 0 ? suspicious / whole : 0, [.. examples.Take(3)]);
+        return new RowCertainty(count, right, wrong, whole > 0 ? suspicious / whole : 0, confidence, hits, [.. examples.Take(3)]);
     }
 
-    public IEnumerable<double> Capture() => [Count, Right, Wrong, ShareOfLoss, .. Examples.Select(row => (double)row)];
+    public IEnumerable<double> Capture() => [Count, Right, Wrong, ShareOfLoss, Confidence, Accuracy, .. Examples.Select(row => (double)row)];
 
     /// <summary>What <see cref="Capture"/> gave; null if it is none.</summary>
     public static RowCertainty? Restore(double[] state) =>
-        state.Length < 4 ? null : new RowCertainty((int)state[0], (int)state[1], (int)state[2], state[3], [.. state.Skip(4).Select(row => (int)row)]);
+        state.Length < 6 ? null : new RowCertainty((int)state[0], (int)state[1], (int)state[2], state[3], state[4], state[5], [.. state.Skip(6).Select(row => (int)row)]);
 
     /// <summary>Probability of the label, and the largest of another class.</summary>
     private static (double Label, double Other) Probabilities(ReadOnlySpan<float> output, int label, OutputMeaning meaning)

@@ -42,7 +42,7 @@ public sealed class TrainingMonitor
         Graph network = session.Model.Graph;
         Dictionary<Node, int> depths = ProbeTable.Depths(network);
         LayerReaders readers = new(network);
-        layers = [.. WeightLayers(network).OrderBy(layer => depths[layer]).Select(layer => new LayerTrace(layer, depths[layer], session.Probes, readers.ActivationAfter(layer)))];
+        layers = [.. WeightLayers(network).OrderBy(layer => depths[layer]).Select(layer => new LayerTrace(layer, depths[layer], session.Probes, ActivationOf(layer, readers)))];
         (voices, open) = (new Voice[rules.Length], new Finding?[rules.Length]);
         Observation = new Observation(session, prediction, layers);
         // About 200 looks in a run, so that a network that is dead from the start is called within 3 % of its budget.
@@ -71,6 +71,9 @@ public sealed class TrainingMonitor
     public static IEnumerable<Node> WeightLayers(Graph network) =>
         network.Nodes.Where(node => node.Op is not Source && node.Parameters.Any(parameter => parameter.Outputs[0].Shape.Rank >= 2 && ((Parameter)parameter.Op).Trainable));
 
+    /// <summary>The function that reads a layer; of a plain recurrent layer, whose output is one, the layer itself.</summary>
+    private static Node? ActivationOf(Node layer, LayerReaders readers) => layer.Op is RecurrentLayer { Saturation: not null } ? layer : readers.ActivationAfter(layer);
+
     /// <summary>Takes in one step; call it after each <see cref="TrainingSession.Step"/>. Allocates nothing between inspections while all is finite.</summary>
     public void Observe(in StepResult step)
     {
@@ -90,6 +93,7 @@ public sealed class TrainingMonitor
         {
             layer.Add(session.Watch!.Statistics);
         }
+        Observation.Ranges.Add(session.Watch!.Statistics, step.Loss);
         if (step.Step % interval == 0)
         {
             if (Interior.IsDue(Observation.Losses.Count))
@@ -131,6 +135,7 @@ public sealed class TrainingMonitor
         ["layers"] = new JsonObject(layers.Select(layer => KeyValuePair.Create(layer.Layer.Name, (JsonNode?)Numbers(layer.Capture())))),
         ["states"] = new JsonObject(Observation.RecurrentLayers.Select(layer => KeyValuePair.Create(layer.Layer.Name, (JsonNode?)Numbers(layer.Capture())))),
         ["interior"] = new JsonObject(Observation.Interior.Capture().Select(numbers => KeyValuePair.Create(numbers.Key, (JsonNode?)Numbers(numbers.Value)))),
+        ["ranges"] = Numbers(Observation.Ranges.Capture()),
         ["rules"] = new JsonObject(rules.Select((rule, i) => KeyValuePair.Create(rule.Id, (JsonNode?)new JsonObject
         {
             ["voice"] = Numbers([voices[i].Spoken, voices[i].Silent, voices[i].Otherwise]),
@@ -171,6 +176,11 @@ public sealed class TrainingMonitor
             }
             Observation.Interior.Restore(name => root["interior"]?[name] is { } numbers ? Numbers(numbers) : null);
             KeepWeightsInTime();
+            // Written since FTH065: an older state begins without a trend.
+            if (root["ranges"] is { } ranges && !Observation.Ranges.Restore(Numbers(ranges)))
+            {
+                throw new FormatException("the tensors' ranges lack numbers");
+            }
             for (int i = 0; i < rules.Length; i++)
             {
                 // A rule that is newer than the state begins without a past.

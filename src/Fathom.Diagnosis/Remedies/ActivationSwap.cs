@@ -25,7 +25,7 @@ public sealed class ActivationSwap : Remedy
 
     public override string Precondition => "hidden elementwise functions without parameters; the output's own function and gates stay";
 
-    public override string Effect => "ReLU and its kin have slope 1 for positive inputs, so |w|·φ' can stay at 1 where sigmoid allows 1/4; leaky, ELU and GELU let a dead unit come back; tanh bounds what explodes";
+    public override string Effect => "ReLU and its kin have slope 1 for positive inputs, so that a layer can pass the gradient on whole where sigmoid allows a quarter; leaky, ELU and GELU let a dead unit come back; tanh bounds what explodes";
 
     public override string Source => "Glorot, Bordes and Bengio 2011; Maas, Hannun and Ng 2013; He et al. 2015 (PReLU); Clevert et al. 2016 (ELU); Klambauer et al. 2017 (SELU, with its initialization); Hendrycks and Gimpel 2016 (GELU)";
 
@@ -38,9 +38,12 @@ public sealed class ActivationSwap : Remedy
         {
             yield break;
         }
+        // A rule may ask for another function for a cause of its own: then what helps against most.
+        bool known = Choices.Any(choice => history.Has(choice.CuresOf));
         foreach ((Op op, string[] causes) in Choices)
         {
-            if (!present.Contains(op.Kind) && history.Has(causes))
+            bool fits = known ? history.Has(causes) : history.Asks(Kind) && op is (Relu or LeakyRelu or Elu);
+            if (!present.Contains(op.Kind) && fits)
             {
                 yield return op is Selu
                     ? new Prescription(this, $"{string.Join(", ", present)} → selu with LeCun weights", old => MatchedInitialization.Rewrite(Swap(old, op)))

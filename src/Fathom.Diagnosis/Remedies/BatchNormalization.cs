@@ -18,7 +18,7 @@ public sealed class BatchNormalization : Remedy
 
     public override string Effect => "pre-activations of mean 0 and variance 1 keep every layer where its activation has slope";
 
-    public override string Source => "Ioffe and Szegedy 2015; behind the activation: Mishkin and Matas 2016, section 4.2";
+    public override string Source => "Ioffe and Szegedy 2015; behind the activation: Mishkin, Sergievskiy and Matas 2017";
 
     public override IEnumerable<Prescription> Propose(ModelDefinition model, CaseHistory history)
     {

@@ -8,8 +8,11 @@ namespace Fathom.Diagnosis.Remedies;
 /// <summary>Trains each hidden layer to represent the one before it, without labels, before training as usual.</summary>
 public sealed class LayerwisePretraining : Remedy
 {
-    /// <summary>Passes per layer at most; each costs about as much as one of training costs a layer.</summary>
-    private const int MostEpochs = 5;
+    /// <summary>
+    /// Passes per layer at most. A pass over one layer costs about what it has of a pass over all, so that half as many passes
+    /// as the plan has epochs make the run about half as long again.
+    /// </summary>
+    private const int MostEpochs = 10;
 
     public override string Kind => "pretraining";
 
@@ -27,7 +30,7 @@ public sealed class LayerwisePretraining : Remedy
         {
             yield break;
         }
-        int epochs = Math.Clamp(model.Plan.Epochs / 4, 1, MostEpochs);
+        int epochs = Math.Clamp(model.Plan.Epochs / 2, 1, MostEpochs);
         bool sigmoids = HiddenLayers.Activations(model.Graph).All(node => node.Op is Sigmoid);
         PretrainingRule rule = sigmoids ? new RbmPretraining(epochs) : new AutoencoderPretraining(epochs);
         if (IsChain(model, rule))

@@ -45,6 +45,9 @@ public abstract class Remedy
     /// </summary>
     public bool Answers(Finding finding) => finding.Remedies.Contains(Kind) || MadeFor is not { } causes || causes.Contains(finding.Cause);
 
+    /// <summary>Whether its precondition is a fault in itself, so that it is worth a try whatever was found.</summary>
+    public bool IsForAnyCause => MadeFor is null;
+
     /// <summary>The variants that could be tried on this model, the most promising first; none if its precondition does not hold.</summary>
     /// <param name="model">The model, or what earlier remedies have made of it.</param>
     /// <param name="history">What is known of the case.</param>

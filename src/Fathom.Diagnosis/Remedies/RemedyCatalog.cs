@@ -22,6 +22,7 @@ public static class RemedyCatalog
         new FewerLayers(),
         new BatchNormalization(),
         new LayerNormalization(),
+        new BatchlessNormalization(),
         new ResidualConnections(),
         new BranchScaling(),
         new HighwayGates(),
@@ -43,6 +44,7 @@ public static class RemedyCatalog
 
         // The training plan.
         new TruncatedBackpropagation(),
+        new NormalizationMomentum(),
         new OptimizerSettings(),
         new AdamOptimizer(),
         new MomentumOptimizer(),
@@ -61,6 +63,17 @@ public static class RemedyCatalog
         // What can only be advised.
         new LowerPrecision(),
     ];
+
+    /// <summary>
+    /// The remedies that findings ask for, the most promising first: those whose precondition is a fault in itself, then what
+    /// the rules name, in their order, then what is made for the findings' causes.
+    /// </summary>
+    /// <param name="findings">Findings, causes first.</param>
+    public static IReadOnlyList<Remedy> For(IReadOnlyCollection<Finding> findings)
+    {
+        List<string> named = [.. findings.SelectMany(finding => finding.Remedies).Distinct()];
+        return [.. All.Where(remedy => findings.Any(remedy.Answers)).OrderBy(remedy => remedy.IsForAnyCause ? -1 : named.IndexOf(remedy.Kind) is >= 0 and int place ? place : named.Count)];
+    }
 
     /// <summary>What Fathom cannot try itself but a finding asks for.</summary>
     public static IEnumerable<string> Advice(ModelDefinition model, CaseHistory history) => All

@@ -8,7 +8,8 @@ namespace Fathom.Diagnosis.Remedies;
 /// <summary>Adds an L2 penalty, or an L1 one, where weights grow or the network learns its rows by heart.</summary>
 public sealed class WeightDecayAdded : Remedy
 {
-    private const double Strength = 1e-3;
+    /// <summary>The strong end of what is usual (10⁻⁴ to 10⁻²): a weaker one changes a short run little.</summary>
+    private const double Strength = 1e-2;
 
     public override string Kind => "weight_decay";
 

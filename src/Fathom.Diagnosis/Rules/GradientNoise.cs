@@ -14,8 +14,8 @@ public sealed class GradientNoise : Rule
     /// <summary>Noise scale tr Σ / ‖G‖² over the batch (McCandlish et al. 2018).</summary>
     private const double Drowned = 10;
 
-    /// <summary>Share of the loss that the noise holds up.</summary>
-    private const double Held = 0.25;
+    /// <summary>Share of the loss that the noise holds up, by a formula for small rates, which is a lower bound.</summary>
+    private const double Held = 0.1;
 
     private const double Start = 0.2;
 
@@ -26,7 +26,7 @@ public sealed class GradientNoise : Rule
 
     public override string Problem => "noise drowns the gradient";
 
-    public override string Threshold => "the gradient's noise scale is 10 times the batch or more (McCandlish et al. 2018), the noise holds up a quarter of the loss or more by rate · tr Σ / (4 · batch), and after a fifth of the run the loss has stopped falling above 20 % of a constant prediction's";
+    public override string Threshold => "the gradient's noise scale is 10 times the batch or more (McCandlish et al. 2018), the noise holds up a tenth of the loss or more by rate · tr Σ / (4 · batch), and after a fifth of the run the loss has stopped falling above 20 % of a constant prediction's";
 
     public override Finding? Inspect(Observation observation)
     {
@@ -61,11 +61,11 @@ public sealed class GradientNoise : Rule
             Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
                 .Add("noise_scale", new Evidence(noise.Scale, Drowned * batch))
                 .Add("loss_held_up", new Evidence(held, Held * observation.Loss)),
-            Explanation = $"Noise drowns the gradient: {scale} (threshold {Number(Drowned * batch)}), where it has {batch}, and it holds up about {Number(Math.Min(held, observation.Loss))} of the loss of {Number(observation.Loss)}.",
+            Explanation = $"Noise drowns the gradient: {scale} (limit {Number(Drowned * batch)}), where it has {batch}, and holds up at least {Number(Math.Min(held, observation.Loss))} of the loss of {Number(observation.Loss)}.",
             Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)}) by 3 to 10, let it decay, or raise the batch ({batch}) as much.",
             Details = $"From the gradients of half batches at the same weights, {noise.Count} times: tr Σ = {Number(noise.Variances.Sum())}, squared norm of the mean gradient {Number(noise.Signal)}. Both a smaller rate and a larger batch shorten the steps that noise makes beside those of the slope.",
             RuledOut = [$"vanishing gradient: one sample's gradient has a norm of about {Number(Math.Sqrt(noise.Variances.Sum()))}"],
-            Remedies = ["learning_rate", "optimizer"],
+            Remedies = ["learning_rate", "rate_decay", "batch_size", "optimizer"],
         };
     }
 }

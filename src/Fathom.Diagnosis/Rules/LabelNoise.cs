@@ -20,7 +20,13 @@ public sealed class LabelNoise : Rule
     private const double Sure = 0.7;
 
     /// <summary>Rows that it is sure of the label for, and rows that it is not sure of, per row with another class.</summary>
-    private const double Learnt = 2, Unsure = 0.5;
+    private const double Learnt = 2, Unsure = 1;
+
+    /// <summary>
+    /// Mean probability of the likeliest class over the share of rows that it is right for, less 1, per row with another class: at the bottom of its valley a network
+    /// is as sure as it is right; one that is too sure of everything is wrong by itself.
+    /// </summary>
+    private const double TooSure = 0.3;
 
     private const double Start = 0.3;
 
@@ -31,7 +37,7 @@ public sealed class LabelNoise : Rule
 
     public override string Problem => "labels look wrong";
 
-    public override string Threshold => "after 30 % of the run, with a loss that has stopped falling, the network gives another class than the label a probability of 0.7 or more for 3 % to 40 % of 512 training rows, is as sure of the label for twice as many, and is unsure of at most half as many";
+    public override string Threshold => "after 30 % of the run, with a loss that has stopped falling, the network gives another class than the label a probability of 0.7 or more for 3 % to 40 % of 512 training rows, is as sure of the label for twice as many, is unsure of no more, and is as sure on the whole as it is right, up to 30 % of that share";
 
     public override int Persistence => 2;
 
@@ -48,7 +54,9 @@ public sealed class LabelNoise : Rule
         {
             observation.Certainty = RowCertainty.Measure(observation, Rows, Sure);
         }
-        return observation.Certainty is { } rows && rows.Wrong >= Least * rows.Count && rows.Wrong <= Most * rows.Count && rows.Right >= Learnt * rows.Wrong && rows.Unsure <= Unsure * rows.Wrong
+        return observation.Certainty is { } rows && rows.Wrong >= Least * rows.Count && rows.Wrong <= Most * rows.Count
+            && rows.Right >= Learnt * rows.Wrong && rows.Unsure <= Unsure * rows.Wrong
+            && rows.Confidence - rows.Accuracy <= TooSure * rows.Wrong / rows.Count
             ? Describe(observation, rows) : null;
     }
 
@@ -68,7 +76,7 @@ public sealed class LabelNoise : Rule
                 .Add("sure_of_another_class", new Evidence(share, Least))
                 .Add("unsure", new Evidence((double)rows.Unsure / rows.Count, Unsure * share))
                 .Add("share_of_loss", new Evidence(rows.ShareOfLoss, share)),
-            Explanation = $"For {Percent(share)} of {rows.Count} training rows the network is sure (p ≥ {Sure}) of another class than the label (threshold {Percent(Least)}); they make {Percent(rows.ShareOfLoss)} of the loss. It is unsure of {Percent((double)rows.Unsure / rows.Count)}.",
+            Explanation = $"For {Percent(share)} of {rows.Count} training rows the network is sure (p ≥ {Sure}) of another class than the label (limit {Percent(Least)}); they make {Percent(rows.ShareOfLoss)} of the loss, and it is unsure of {Percent((double)rows.Unsure / rows.Count)}.",
             Action = $"Look at the labels of these rows, such as row {string.Join(", ", rows.Examples.Select(row => row + 1))}; the gradient is not to blame.",
             Details = "Rows that are hard by nature lie between classes, and the network is unsure of them. Where it is sure, and for most rows right, the label is the likelier mistake. Training much longer learns such labels by heart.",
             RuledOut = [$"a fault of the gradient: the network is right and sure for {Percent((double)rows.Right / rows.Count)} of the rows"],

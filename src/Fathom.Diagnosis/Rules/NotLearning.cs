@@ -61,7 +61,7 @@ public sealed class NotLearning : Rule
         {
             return null;
         }
-        Suspicion[] suspects = [.. Suspects.Of(observation)];
+        Suspicion[] suspects = [.. Suspects.Of(observation), .. Rivals.Of(observation)];
         Suspicion first = suspects.FirstOrDefault(suspect => suspect.Supported)
             ?? new Suspicion(Causes.Other, true, "nothing that is measured stands out", [], ["learning_rate", "optimizer", "initialization"]) { Action = "Look at the data and their labels; then try another learning rate." };
         bool other = first.Cause == Causes.Other;

@@ -52,7 +52,6 @@ public static class RuleCatalog
         new AttentionLogitGrowth(),
         new TokenCollapse(),
         new BatchNormExplosion(),
-        new InitialWeightScale(),
         new LossSpike(),
         new Divergence(),
         new StepsOvershoot(),
@@ -69,5 +68,7 @@ public static class RuleCatalog
         new Overfitting(),
         new SlowConvergence(),
         new NotLearning(),
+        new NearOverflow(),
+        new NarrowFormat(),
     ];
 }

@@ -26,7 +26,7 @@ public enum NodeRole
 /// <summary>An input of a node.</summary>
 /// <param name="Tensor">Its range.</param>
 /// <param name="AtFirstBad">
-/// Its element at the place of the output's first non-finite one, if it has as many elements as the output; NaN otherwise.
+/// Its element at the place of the output's first non-finite one, if all inputs have the output's shape; NaN otherwise.
 /// </param>
 public sealed record Operand(TensorFacts Tensor, double AtFirstBad);
 
