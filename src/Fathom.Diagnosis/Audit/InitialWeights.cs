@@ -50,5 +50,5 @@ public sealed class InitialWeights : AuditRule
 
     /// <summary>With weights that fit, theory expects the gradient to keep its size: else depth or activation are to blame, as in a deep chain of sigmoids.</summary>
     private static bool IsMendedByMatching(AuditScope scope) =>
-        scope.Rows is null || MatchedInitialization.Matched(scope.Model) is not { } matched || Math.Abs(WatchedRun.Predict(matched, scope.Rows).Depth.TotalDecades) <= Sound;
+        scope.Rows is null || MatchedInitialization.TryRewrite(scope.Model) is not { } matched || Math.Abs(WatchedRun.Predict(matched, scope.Rows).Depth.TotalDecades) <= Sound;
 }
