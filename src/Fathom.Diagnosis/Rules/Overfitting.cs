@@ -62,6 +62,7 @@ public sealed class Overfitting : Rule
             Action = $"Stop after epoch {best + 1}, or use more data, weight decay or dropout; the gradient is not to blame.",
             Details = "Past its best epoch the network fits what is peculiar to the training rows. Where the share of right answers still grows, only its certainty is at fault, and label smoothing helps.",
             RuledOut = [$"a fault of the gradient: the training loss falls, to {Number(training[^1])}"],
+            Remedies = ["weight_decay"],
         };
     }
 }
