@@ -257,6 +257,9 @@ public sealed class Observation
     /// <summary>Rows that a step sees, and rows there are.</summary>
     internal (int Batch, int All) Rows => (Math.Min(Model.Plan.BatchSize, session.Data.Training.Count), session.Data.Training.Count);
 
+    /// <summary>Training rows of each class; empty for real targets.</summary>
+    internal IReadOnlyList<int> ClassCounts => session.Data.Training.Statistics.ClassCounts;
+
     /// <summary>Predictions for the first training rows, and the rows.</summary>
     internal (float[] Predictions, Fathom.Training.Data.DataSet Data) Predict(int rows) => (session.Predict(session.Data.Training, rows), session.Data.Training);
 

@@ -57,7 +57,7 @@ public sealed class DeadRelu : Rule
             Explanation = $"{worst.Dead} of {worst.Units} units of {worst.Layer.Name} give 0 for each of {worst.Samples} samples, where half of a layer is the limit (SageMaker Debugger); {Count(dead.Length, "layer is", "layers are")} beyond it.",
             Action = "Use a leaky activation, a smaller learning rate, or He initialisation with zero biases.",
             Details = "A ReLU that gives 0 passes no gradient on: a unit that gives 0 for every sample gets none, and stays dead.",
-            Remedies = ["activation", "initialization", "batch_norm", "learning_rate"],
+            Remedies = ["activation", "initialization", "bias", "batch_norm", "learning_rate", "maxout"],
         };
     }
 
