@@ -69,7 +69,7 @@ public sealed class EpsilonFloor : Rule
             Details = $"The step is rate · m / (√v + ε). Where √v is far below ε it becomes rate / ε · m: descent without any adaptation, at the rate {Number(observation.Step.LearningRate / view.Floor)}. Some keep a large ε on purpose and raise the " +
                 "rate with it; here the loss does not fall.",
             RuledOut = starves ? [$"learning rate too small: without ε the same rate would take steps {Number(factor)} times as long"] : [],
-            Remedies = ["optimizer", "learning_rate"],
+            Remedies = ["optimizer_settings", "optimizer", "learning_rate"],
         };
     }
 }

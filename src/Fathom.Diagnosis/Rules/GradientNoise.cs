@@ -65,7 +65,7 @@ public sealed class GradientNoise : Rule
             Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)}) by 3 to 10, let it decay, or raise the batch ({batch}) as much.",
             Details = $"From the gradients of half batches at the same weights, {noise.Count} times: tr Σ = {Number(noise.Variances.Sum())}, squared norm of the mean gradient {Number(noise.Signal)}. Both a smaller rate and a larger batch shorten the steps that noise makes beside those of the slope.",
             RuledOut = [$"vanishing gradient: one sample's gradient has a norm of about {Number(Math.Sqrt(noise.Variances.Sum()))}"],
-            Remedies = ["learning_rate", "optimizer"],
+            Remedies = ["learning_rate", "rate_decay", "batch_size", "optimizer"],
         };
     }
 }

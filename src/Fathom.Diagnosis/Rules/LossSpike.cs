@@ -67,7 +67,7 @@ public sealed class LossSpike : Rule
                 : $"Clip the gradient's norm at {Number(bound)}, which 9 of 10 steps stay below, or lower the learning rate ({Number(observation.Step.LearningRate)}).",
             Details = "A batch of outliers, or weights on a steep place, make one gradient many times its usual size. The step that follows throws the weights back, and with Adam the second moment " +
                 "stays large for some 1/(1 − β₂) steps, in which nothing moves (FTH054 measures that). A network that recovers at once needs no cure.",
-            Remedies = repeated ? ["clip_norm", "learning_rate"] : [],
+            Remedies = repeated ? ["clip_norm", "clip_spikes", "learning_rate"] : [],
         };
     }
 }

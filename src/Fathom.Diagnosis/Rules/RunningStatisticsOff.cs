@@ -72,7 +72,7 @@ public sealed class RunningStatisticsOff : Rule
             Details = $"Running statistics move by the momentum, {Number(momentum)}, towards the batch's each step; {Percent(left)} of their start is left in them. Weights that move far in 1/momentum steps leave them behind. Here the momentum " +
                 "is the weight of the batch; in Keras it is 1 minus this.",
             RuledOut = [$"overfitting: the batch is one of training, with the loss {Number(trained)} in training mode"],
-            Remedies = ["batch_norm", "learning_rate"],
+            Remedies = ["norm_momentum", "rate_decay", "learning_rate", "layer_norm"],
         };
     }
 }

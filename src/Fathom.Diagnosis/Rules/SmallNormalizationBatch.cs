@@ -50,7 +50,7 @@ public sealed class SmallNormalizationBatch : Rule
             Action = micro ? $"Use fewer micro-batches (accumulate is {observation.Model.Plan.Accumulate}), or layer_norm or group_norm, which need no batch." : $"Raise the batch ({batch}) to 16 or more, or use layer_norm or group_norm, which need no batch.",
             Details = "Each sample's output then depends on which few others share its batch, evaluation normalizes by other numbers than training, and the gradient's norm grows per layer by a factor that rises as the batch shrinks " +
                 "(Yang et al. 2019, theorem 8: 1.79 for its square at 8 rows, 1.47 at many).",
-            Remedies = ["batch_norm"],
+            Remedies = ["layer_norm", "batch_size"],
         };
     }
 

@@ -54,7 +54,7 @@ public sealed class StaleSecondMoment : Rule
             Details = $"The mean of g² was measured over the weights and held against the g² of this step. Spikes of loss or gradient so far: {observation.Spikes.Count}. With β₂ = 0.999 a single gradient a thousand times its usual " +
                 "size holds steps down for thousands of steps.",
             RuledOut = [$"learning rate too small: with second moments of the present size the same rate would take steps ×{Number(factor)} as long"],
-            Remedies = ["optimizer", "clip_norm"],
+            Remedies = ["optimizer_settings", "optimizer", "clip_norm"],
         };
     }
 }

@@ -54,7 +54,7 @@ public sealed class StepsOvershoot : Rule
             Details = $"After a step the loss of the same batch is measured again with the same random numbers. By the parabola through both losses and the slope it would be lowest after {Number(1 / sharpness)} of the step. " +
                 "A network whose loss falls in spite of that lives at the edge of stability and is left alone.",
             RuledOut = [$"a step too short: the loss of a batch is lowest after {Percent(1 / sharpness)} of the step"],
-            Remedies = ["learning_rate", "clip_norm"],
+            Remedies = ["learning_rate", "rate_decay", "clip_norm"],
         };
     }
 }
