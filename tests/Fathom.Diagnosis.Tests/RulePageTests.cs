@@ -9,8 +9,8 @@ public sealed class RulePageTests
 
         Assert.Equal(("FTH123", "too much", "too-much", "more than '9' (see FTH001)."), (page.Id, page.Problem, page.Name, page.Threshold));
         Assert.Equal(["Why it matters", "What mends it"], page.Sections.Select(section => section.Title));
-        Assert.Equal(["One two.", "Three bold.", "- item goes on", "- next"], page.Sections[0].Paragraphs);
-        Assert.Equal(["| a | b |", "| 1 | 2 |"], page.Sections[1].Paragraphs);
+        Assert.Equal(["One two.", "Three bold.", "- item goes on", "- next"], page.Sections[0].Paragraphs.ToArray());
+        Assert.Equal(["| a | b |", "| 1 | 2 |"], page.Sections[1].Paragraphs.ToArray());
     }
 
     [Xunit.Theory]

@@ -1,4 +1,5 @@
 using Fathom.Diagnosis.Monitoring;
+using Fathom.Diagnosis.Rules;
 using Fathom.Graphs.Ops;
 using static Fathom.Diagnosis.Figures;
 
@@ -43,7 +44,7 @@ internal static class Suspects
             last.MeanLogGradient <= LayerTrace.Floor + 0.5
                 ? $"the output does not fit the loss, which sends no gradient at all, not even to {last.Layer.Name}"
                 : $"wrong output: a gradient of norm 10^{Number(Math.Round(last.MeanLogGradient, 1))} arrives at {last.Layer.Name}",
-            [last.Layer.Name], ["output"])
+            [last.Layer.Name], ["loss", "output"])
         {
             Action = "Choose the output's activation and the loss to fit each other and the labels.",
             Details = "A softmax over one unit, for one, is 1 whatever it is fed: the loss is constant, and its gradient 0.",
@@ -85,7 +86,7 @@ internal static class Suspects
             dead.Length > 0
                 ? $"{dead[0].Activation!.Name} gives 0 for {Percent(most)} of its outputs"
                 : $"dead units: no ReLU layer gives 0 for more than {Percent(most)} of its outputs",
-            [.. dead.Select(layer => layer.Layer.Name)], ["activation", "initialization", "batch_norm"])
+            [.. dead.Select(layer => layer.Layer.Name)], ["activation", "initialization", "bias", "batch_norm"])
         {
             Action = "Use a leaky activation, and biases that begin at 0.",
             Details = "A ReLU that gives 0 passes no gradient on.",
@@ -111,7 +112,7 @@ internal static class Suspects
             changed.Length > 0
                 ? $"in {changed[0].Name} the gradient changes by 10^{Number(Math.Round(changed[0].Change, 1))} from the last to the first time step"
                 : $"{(grows ? "exploding" : "vanishing")} over time: " + (layers.Length == 0 ? "no layer is recurrent" : $"the gradient changes by no more than 10^{Number(Math.Round(layers.Max(layer => grows ? layer.Change : -layer.Change), 1))}"),
-            [.. changed.Select(layer => layer.Name)], grows ? ["clip_norm", "recurrent", "initialization"] : ["recurrent", "initialization"])
+            [.. changed.Select(layer => layer.Name)], grows ? ["recurrent_initialization", "clip_norm", "recurrent"] : ["recurrent", "recurrent_initialization"])
         { Action = grows ? "Use orthogonal recurrent weights, and clip the gradient's norm." : "Use an LSTM or GRU, or orthogonal recurrent weights." };
     }
 
@@ -127,10 +128,12 @@ internal static class Suspects
 
     private static Suspicion TooLong(Observation observation)
     {
-        double typical = Typical(observation);
-        return new(Causes.LearningRateTooLarge, typical > Long,
+        double typical = Typical(observation), sharpness = observation.StepSharpness;
+        bool overshoots = sharpness > StepsOvershoot.Near && observation.RaisedShare > StepsOvershoot.Many;
+        return new(Causes.LearningRateTooLarge, typical > Long || overshoots,
             typical > Long ? $"a step changes the weights by about {Percent(Math.Pow(10, typical))}, where 0.1 % is healthy"
-                : $"learning rate too large: a step changes the weights by {Number(Math.Pow(10, typical))}",
+                : overshoots ? $"{Percent(observation.RaisedShare)} of the steps raise the loss of their own batch"
+                : $"learning rate too large: a step changes the weights by {Number(Math.Pow(10, typical))}{(double.IsNaN(sharpness) ? "" : $", and rate × curvature along it is {Number(sharpness)}, where 2 is the edge of stability")}",
             [], ["learning_rate", "optimizer"])
         { Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)})." };
     }

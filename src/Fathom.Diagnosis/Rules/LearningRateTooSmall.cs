@@ -105,7 +105,7 @@ public sealed class LearningRateTooSmall : Rule
             Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)}) by a factor of 3 to 30, or train for longer.",
             Details = "The loss falls all the time, and the weights could move further: steps of a healthy size would use the run.",
             RuledOut = [$"vanishing gradient: the gradient's norm changes by only 10^{Number(Math.Round(-observation.GradientOverDepth.Decades, 1))} from the last to the first layer"],
-            Remedies = ["learning_rate", "optimizer"],
+            Remedies = ["learning_rate", "optimizer", "batch_size"],
         };
     }
 
@@ -126,6 +126,6 @@ public sealed class LearningRateTooSmall : Rule
         Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)}) by a factor of about {Number(Math.Pow(10, Math.Max(1, Math.Round(Math.Log10(HealthyStep / fastest)))))}.",
         Details = "Gradients arrive at every layer; it is the steps that are short: even if all of them went the same way, no layer would get anywhere within the run.",
         RuledOut = [$"vanishing gradient: the gradient's norm changes by only 10^{Number(Math.Round(-observation.GradientOverDepth.Decades, 1))} from the last to the first layer"],
-        Remedies = ["learning_rate", "optimizer"],
+        Remedies = ["learning_rate", "optimizer", "batch_size"],
     };
 }

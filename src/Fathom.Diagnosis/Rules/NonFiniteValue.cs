@@ -159,7 +159,7 @@ public sealed class NonFiniteValue : Rule
         Explanation = $"{explanation}{Data(observation, batch)}.",
         Action = Advice(observation, batch, cause),
         Details = $"{(observation.Step.Step == 0 ? "It is there at the first step." : $"Up to step {observation.Step.Step - 1} all was finite.")}{Mechanism(batch, cause)} {details}".TrimEnd(),
-        Remedies = ["learning_rate", "clip_norm", "initialization", "batch_norm", "optimizer"],
+        Remedies = ["learning_rate", "clip_norm", "initialization", "batch_norm", "optimizer", "clip_value"],
     };
 
     /// <summary>What is wrong with the batch itself, as the end of a sentence.</summary>

@@ -66,7 +66,7 @@ public sealed class SaturatedActivation : Rule
             Details = (fromStart ? "The initial weights are too large for this activation." : "The weights have grown into saturation.") +
                 $" Where an activation is saturated its slope is below 6 % of its maximum, and it passes on hardly any gradient.{bypass}",
             RuledOut = fromStart || double.IsNaN(expected) ? [] : [$"initialisation: at the start theory expects only {Percent(expected)} saturated"],
-            Remedies = ["initialization", "activation", "batch_norm", "learning_rate"],
+            Remedies = ["initialization", "activation", "batch_norm", "bias", "layer_norm", "learning_rate"],
         };
     }
 

@@ -46,6 +46,8 @@ public sealed class PreconditionTests
         ("batch too small to normalize", new BatchNormalization(), Planned(plan => plan with { BatchSize = 4 }), Rows),
         ("no hidden layer for batch norm", new BatchNormalization(), Shallow, Rows),
         ("no hidden layer for layer norm", new LayerNormalization(), Shallow, Rows),
+        ("no batch norm to replace", new BatchlessNormalization(), Sound, Rows),
+        ("usual momentum of batch norm", new NormalizationMomentum(), Digits(Network.Input(64).Dense(32).BatchNorm().Relu().Dense(10)), Rows),
         ("residual already", new ResidualConnections(), Digits(Branches(3, VarianceScaling.HeNormal)), Rows),
         ("no block to go around", new ResidualConnections(), Shallow, Rows),
         ("no branch to scale", new BranchScaling(), Sound, Rows),

@@ -77,12 +77,7 @@ internal abstract class MessageCase(string rule, Stage stage, string value, stri
         return PreflightCatalog.Inspect(subject.Model, prediction, report, 200);
     }
 
-    /// <summary>For faults that no model file can have: what happens to a run before it goes on to its end.</summary>
-    protected virtual void Disturb(WatchedRun run)
-    {
-    }
-
-    private List<Finding> Train(Subject subject, Func<Finding, bool> enough)
+    private static List<Finding> Train(Subject subject, Func<Finding, bool> enough)
     {
         List<Finding> found = [];
         using CancellationTokenSource end = new();
@@ -95,7 +90,6 @@ internal abstract class MessageCase(string rule, Stage stage, string value, stri
                 end.Cancel();
             }
         };
-        Disturb(run);
         run.Advance(cancellation: end.Token);
         return found;
     }

@@ -1,14 +1,12 @@
-using Fathom.Training.Optimizers;
-using Fathom.Training;
-
 namespace Fathom.Diagnosis.Tests.Messages.Cases;
 
-internal sealed class DivergenceMessage() : MessageCase("FTH051", Stage.Training, "[0-9]", "[0-9]")
+/// <summary>A rate just beyond 2 over the curvature.</summary>
+internal sealed class DivergenceMessage() : MessageCase("FTH051", Stage.Training, "has risen to [0-9.]+, ×[0-9.]+", "limit ×2")
 {
-    public override Subject Sick => Line(1.05);
+    public override Subject Sick => new(RunRuleTests.Diverging(), RunRuleTests.Linear(outlier: false));
 
-    public override Subject Healthy => Line(0.1);
+    /// <summary>Such runs take another path with every rounding.</summary>
+    public override double Rounding => 0.5;
 
-    /// <summary>The squared error's curvature along unit inputs is 2, so that any rate above 1 diverges.</summary>
-    private static Subject Line(double rate) => new(StepMeasurementTests.Line(new Sgd(rate), TrainingPlan.FullBatch, 60), StepMeasurementTests.Linear(noise: 0.1));
+    public override Subject Healthy => new(RunRuleTests.Line(12), RunRuleTests.Linear(outlier: false));
 }

@@ -1,18 +1,11 @@
 using Fathom.Graphs.Initializers;
 using Fathom.Graphs.Ops;
-using Fathom.Training;
 
 namespace Fathom.Diagnosis.Tests.Messages.Cases;
 
-internal sealed class SmallNormalizationBatchMessage() : MessageCase("FTH057", Stage.Training, "[0-9]", "[0-9]")
+internal sealed class SmallNormalizationBatchMessage() : MessageCase("FTH057", Stage.Training, "of 3 values a channel", "limit 8")
 {
-    public override Subject Sick => Batch(3, 1);
+    public override Subject Sick => OptimizerRuleTests.Batch(SickNetworks.Chain(3, net => net.BatchNorm().Relu(), VarianceScaling.HeNormal, rate: 0.01, epochs: 1), 3);
 
-    public override Subject Healthy => Batch(16, 8);
-
-    private static ModelDefinition Batch(int batch, int epochs)
-    {
-        ModelDefinition model = SickNetworks.Chain(3, net => net.BatchNorm().Relu(), VarianceScaling.HeNormal, rate: 0.03, epochs: epochs);
-        return model with { Plan = model.Plan with { BatchSize = batch } };
-    }
+    public override Subject Healthy => SickNetworks.Chain(3, net => net.BatchNorm().Relu(), VarianceScaling.HeNormal, rate: 0.05, epochs: 15);
 }
