@@ -17,10 +17,10 @@ public sealed class EarlyUpdateTests
 {
     private static readonly DataSplit Digits = DataSource.Open("digits", new DataOptions { Seed = 3 });
 
-    public static TheoryData<string, int> Cases => new(
+    public static IEnumerable<object[]> Cases =>
         from network in (string[])["deep", "wide", "convolution", "recurrent"]
         from threads in (int[])[1, 2, 3]
-        select (network, threads));
+        select new object[] { network, threads };
 
     [Theory]
     [MemberData(nameof(Cases))]
