@@ -12,6 +12,8 @@ internal static class CorpusOptions
 
     public static Option<int> Workers() => new("--workers") { HelpName = "N", DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Networks that are trained side by side (default: one per processor)." };
 
+    public static Option<string?> Keras() => new("--keras") { HelpName = "DIR", Description = "The Keras models of a folder instead, such as bench/corpus/keras." };
+
     public static string LabelsOf(string folder) => Path.Combine(folder, "labels.csv");
 
     public static Dictionary<int, Label> ReadLabels(string folder) =>
@@ -26,9 +28,15 @@ internal static class LabelVerb
     {
         Option<string> folder = CorpusOptions.Folder();
         Option<int> count = CorpusOptions.Count(), workers = CorpusOptions.Workers();
-        Command command = new("label", "Train each network with three seeds and against the best of its size; write down what became of it. Goes on where it was broken off.") { folder, count, workers };
+        Option<string?> keras = CorpusOptions.Keras();
+        Command command = new("label", "Train each network with three seeds and against the best of its size; write down what became of it. Goes on where it was broken off.") { folder, count, workers, keras };
         command.SetAction((parsed, cancellation) =>
         {
+            if (parsed.GetValue(keras) is { } models)
+            {
+                KerasCorpus.Open(models).LabelAll(new References(Path.Combine(models, "references.csv")), cancellation);
+                return Task.FromResult(0);
+            }
             Run(parsed.GetRequiredValue(folder), parsed.GetValue(count), Math.Max(1, parsed.GetValue(workers)), cancellation);
             return Task.FromResult(0);
         });

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Fathom.Corpus;
+using Fathom.Formats;
 
 RootCommand root = new("Healthy and sick networks whose label comes from what became of them, and what a diagnosis makes of them.")
 {
@@ -7,6 +8,7 @@ RootCommand root = new("Healthy and sick networks whose label comes from what be
     ScoreVerb.Create(),
     ShowVerb.Create(),
     FeaturesVerb.Create(),
+    RepairVerb.Create(),
 };
 try
 {
@@ -17,7 +19,7 @@ catch (OperationCanceledException)
     Console.Error.WriteLine("interrupted; what was done is kept, the same command goes on");
     return 1;
 }
-catch (Exception error) when (error is CorpusException or IOException)
+catch (Exception error) when (error is CorpusException or ModelFormatException or IOException)
 {
     Console.Error.WriteLine(error.Message);
     return 2;

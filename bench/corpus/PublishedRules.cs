@@ -6,6 +6,16 @@ using Fathom.Training.Execution;
 
 namespace Fathom.Corpus;
 
+/// <summary>What a published rule says of a network: the first problem that it names, and when.</summary>
+/// <param name="Cause">One of <see cref="Causes"/>; null as long as it says nothing.</param>
+/// <param name="Share">Share of the run that was done.</param>
+internal readonly record struct Verdict(string? Cause, double Share)
+{
+    public bool Called => Cause is not null;
+
+    public Verdict Or(string cause, double share) => Called || cause == Causes.None ? this : new Verdict(cause, share);
+}
+
 /// <summary>
 /// What others' published rules say of the same run, asked after each epoch; a network is called sick if they ever do.
 /// AutoTrainer (Zhang et al. 2021): the weights' gradient of the first layer below 1e-3 of the last one's and below 1e-4
@@ -32,12 +42,13 @@ internal sealed class PublishedRules
     }
 
     /// <summary>AutoTrainer with the accuracy gate that it is published with.</summary>
-    public bool Gated { get; private set; }
+    public Verdict Gated { get; private set; }
 
     /// <summary>The same without the gate.</summary>
-    public bool Ungated { get; private set; }
+    public Verdict Ungated { get; private set; }
 
-    public bool Debugger { get; private set; }
+    /// <summary>SageMaker Debugger.</summary>
+    public Verdict Debugger { get; private set; }
 
     /// <summary>Looks at the last step's statistics.</summary>
     /// <param name="score">Training accuracy so far, or R².</param>
@@ -51,10 +62,13 @@ internal sealed class PublishedRules
         double first = statistics[weightGradients[0]].L2, last = statistics[weightGradients[^1]].L2;
         bool finite = double.IsFinite(first) && double.IsFinite(last);
         bool dying = reluGradients.Any(index => run.Session.Watch.Statistics[index] is var tensor && tensor.Zeros >= 0.7 * tensor.Count);
-        bool sick = !finite || (first < 1e-3 * last && first < 1e-4) || first > 70 * last || dying;
-        Ungated |= sick;
-        Gated |= sick && !(score >= 0.6);
-        Debugger |= !finite || Judge(statistics);
+        string cause = !finite || first > 70 * last ? Causes.Exploding
+            : first < 1e-3 * last && first < 1e-4 ? Causes.Vanishing
+            : dying ? Causes.DeadRelu : Causes.None;
+        double share = (double)run.Session.NextStep / run.Session.TotalSteps;
+        Ungated = Ungated.Or(cause, share);
+        Gated = Gated.Or(score >= 0.6 ? Causes.None : cause, share);
+        Debugger = Debugger.Or(!finite || Judge(statistics) ? Causes.Other : Causes.None, share);
     }
 
     private bool Judge(ReadOnlySpan<TensorStatistics> statistics)

@@ -35,21 +35,24 @@ internal static class ScoreTable
     public static void Write(IReadOnlyList<Examination> results, TextWriter output)
     {
         Examination[] sick = [.. results.Where(result => result.IsSick)], healthy = [.. results.Where(result => !result.IsSick)];
-        output.WriteLine($"{results.Count} networks: {healthy.Length} healthy, {sick.Length} sick");
+        output.WriteLine($"{results.Count} networks: {healthy.Length} healthy, {sick.Length} sick; shares with their 95 % intervals");
         output.WriteLine();
         output.WriteLine($"{"",-34}{"recall",-34}{"false alarms",-34}precision");
         WriteRow(output, "Fathom", sick, healthy, result => result.Called);
-        WriteRow(output, "AutoTrainer", sick, healthy, result => result.Gated);
-        WriteRow(output, "AutoTrainer without accuracy gate", sick, healthy, result => result.Ungated);
-        WriteRow(output, "SageMaker Debugger", sick, healthy, result => result.Debugger);
+        WriteRow(output, "AutoTrainer", sick, healthy, result => result.AutoTrainer.Called);
+        WriteRow(output, "AutoTrainer without accuracy gate", sick, healthy, result => result.Ungated.Called);
+        WriteRow(output, "SageMaker Debugger", sick, healthy, result => result.Debugger.Called);
         output.WriteLine();
-        Examination[] known = [.. sick.Where(result => result.Called && !result.RightCauses.IsEmpty)];
-        output.WriteLine($"cause right                       {Count(known, result => result.RightCauses.Contains(result.Cause))}");
-        output.WriteLine($"layer named within ±1             {Count([.. sick.Where(result => result.HasCulprit)], result => result.NamesCulprit)}");
-        double[] shares = [.. sick.Where(result => result.Called).Select(result => result.Share).Order()];
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"first certain, share of the run   median {At(shares, 0.5):P1}, nine tenths within {At(shares, 0.9):P1}"));
+        output.WriteLine($"{"",-34}{"cause right, of those called",-34}first called, share of the run: median, nine tenths within");
+        WriteCause(output, "Fathom", sick, result => result.Called ? result.Cause : null, result => result.Share);
+        WriteCause(output, "AutoTrainer", sick, result => result.AutoTrainer.Cause, result => result.AutoTrainer.Share);
+        WriteCause(output, "AutoTrainer without accuracy gate", sick, result => result.Ungated.Cause, result => result.Ungated.Share);
+        WriteCause(output, "SageMaker Debugger (names none)", sick, result => result.Debugger.Cause, result => result.Debugger.Share);
+        output.WriteLine();
+        output.WriteLine($"layer named within ±1             {Count([.. sick.Where(result => result.Network.Culprit > 0)], result => result.NamesCulprit)}; the others name none");
         output.WriteLine();
         WriteCalibration(results, output);
+        WriteRules(results, output);
         WriteFamilies(results, output);
     }
 
@@ -59,12 +62,13 @@ internal static class ScoreTable
         {
             string? kind = result.IsSick && !result.Called ? "missed"
                 : !result.IsSick && result.Called ? "false alarm"
-                : result.IsSick && !result.RightCauses.IsEmpty && !result.RightCauses.Contains(result.Cause) ? "wrong cause"
+                : result.CanBeJudged && result.IsSick && !result.IsRight ? "wrong cause"
+                : result.Network.Culprit > 0 && !result.NamesCulprit ? "wrong layer"
                 : null;
             if (kind is not null)
             {
-                string found = string.Join("; ", result.Findings.Select(finding => $"{finding.Severity} {finding.Rule} {finding.Cause} {finding.Confidence}"));
-                output.WriteLine($"{kind,-12} {result.Network.Name} {result.Network.Recipe.Family} '{result.Network.Fault?.Name ?? "–"}' right: {string.Join('/', result.RightCauses.Order())} said: {found}");
+                string found = string.Join("; ", result.Findings.Select(finding => string.Create(CultureInfo.InvariantCulture, $"{finding.Severity} {finding.Rule} {finding.Cause} {finding.Confidence}")));
+                output.WriteLine($"{kind,-12} {result.Network.Name} {result.Network.Group} '{result.Network.Fault ?? "–"}' right: {string.Join('/', result.Network.RightCauses.Order())} said: {found}");
             }
         }
     }
@@ -75,19 +79,50 @@ internal static class ScoreTable
         output.WriteLine($"{name,-34}{recall,-34}{alarms,-34}{new Proportion(recall.Hits, recall.Hits + alarms.Hits)}");
     }
 
+    private static void WriteCause(TextWriter output, string name, Examination[] sick, Func<Examination, string?> cause, Func<Examination, double> share)
+    {
+        Examination[] called = [.. sick.Where(result => cause(result) is not null)];
+        Proportion right = Count([.. called.Where(result => result.CanBeJudged)], result => result.Network.RightCauses.Contains(cause(result)!));
+        double[] shares = [.. called.Select(share).Order()];
+        (double low, double high) = MedianInterval(shares);
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-34}{right,-34}{At(shares, 0.5):P1} ({low:P1}–{high:P1}), {At(shares, 0.9):P1}"));
+    }
+
+    /// <summary>The order statistics that hold the median with 95 %, whatever the distribution (by the binomial's normal approximation).</summary>
+    private static (double Low, double High) MedianInterval(double[] sorted)
+    {
+        double half = 0.98 * Math.Sqrt(sorted.Length);
+        return sorted.Length == 0 ? (double.NaN, double.NaN)
+            : (sorted[Math.Max(0, (int)Math.Floor(sorted.Length / 2.0 - half))], sorted[Math.Min(sorted.Length - 1, (int)Math.Ceiling(sorted.Length / 2.0 + half))]);
+    }
+
     /// <summary>Of findings stated with about this confidence, how many are right: the network is sick, and the cause one of those proven.</summary>
     private static void WriteCalibration(IReadOnlyList<Examination> results, TextWriter output)
     {
-        (double Confidence, bool Right)[] stated = [.. results.Where(result => result.Called && (!result.IsSick || !result.RightCauses.IsEmpty))
-            .Select(result => (result.Findings[0].Confidence, result.IsSick && result.RightCauses.Contains(result.Cause)))];
-        output.WriteLine("confidence   right");
+        Examination[] stated = [.. results.Where(result => result.Called && result.CanBeJudged)];
+        output.WriteLine($"{"confidence stated, mean of a bin",-34}right");
         for (int bin = 0; bin + 1 < Bins.Length; bin++)
         {
-            (double Confidence, bool Right)[] within = [.. stated.Where(one => one.Confidence >= Bins[bin] && one.Confidence < Bins[bin + 1])];
+            Examination[] within = [.. stated.Where(result => result.Findings[0].Confidence >= Bins[bin] && result.Findings[0].Confidence < Bins[bin + 1])];
             if (within.Length > 0)
             {
-                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{within.Average(one => one.Confidence):0.00}         {new Proportion(within.Count(one => one.Right), within.Length)}"));
+                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{within.Average(result => result.Findings[0].Confidence),-34:0.00}{Count(within, result => result.IsRight)}"));
             }
+        }
+        if (stated.Length > 0)
+        {
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{"Brier score",-34}{stated.Average(result => Math.Pow(result.Findings[0].Confidence - (result.IsRight ? 1 : 0), 2)):0.000}"));
+        }
+        output.WriteLine();
+    }
+
+    /// <summary>How often each rule is right with each cause when it is the first to be named, to state confidence by.</summary>
+    private static void WriteRules(IReadOnlyList<Examination> results, TextWriter output)
+    {
+        output.WriteLine($"{"rule and cause named first",-34}{"right",-34}confidence stated");
+        foreach (var group in results.Where(result => result.Called && result.CanBeJudged).GroupBy(result => (result.Findings[0].Rule, result.Cause)).OrderBy(group => group.Key))
+        {
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{group.Key.Rule + " " + group.Key.Cause,-34}{Count([.. group], result => result.IsRight),-34}{group.Average(result => result.Findings[0].Confidence):0.00}"));
         }
         output.WriteLine();
     }
@@ -95,13 +130,14 @@ internal static class ScoreTable
     private static void WriteFamilies(IReadOnlyList<Examination> results, TextWriter output)
     {
         output.WriteLine($"{"",-34}{"recall",-34}false alarms");
-        foreach (IGrouping<Family, Examination> family in results.GroupBy(result => result.Network.Recipe.Family).OrderBy(group => group.Key))
+        foreach (IGrouping<string, Examination> group in results.GroupBy(result => result.Network.Group).OrderBy(group => group.Key))
         {
-            output.WriteLine($"{family.Key,-34}{Count([.. family.Where(result => result.IsSick)], result => result.Called),-34}{Count([.. family.Where(result => !result.IsSick)], result => result.Called)}");
+            output.WriteLine($"{group.Key,-34}{Count([.. group.Where(result => result.IsSick)], result => result.Called),-34}{Count([.. group.Where(result => !result.IsSick)], result => result.Called)}");
         }
-        foreach (IGrouping<string, Examination> fault in results.Where(result => result.IsSick).GroupBy(result => result.Network.Fault?.Name ?? "settings as they came").OrderBy(group => group.Key))
+        output.WriteLine($"{"what was put in, where it is sick",-34}{"recall",-34}cause right, of those called");
+        foreach (IGrouping<string, Examination> fault in results.Where(result => result.IsSick).GroupBy(result => result.Network.Fault ?? "settings as they came").OrderBy(group => group.Key))
         {
-            output.WriteLine($"{fault.Key,-34}{Count([.. fault], result => result.Called)}");
+            output.WriteLine($"{fault.Key,-34}{Count([.. fault], result => result.Called),-34}{Count([.. fault.Where(result => result.Called && result.CanBeJudged)], result => result.IsRight)}");
         }
     }
 

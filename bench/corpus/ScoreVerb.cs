@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.CommandLine;
+using System.Diagnostics;
 
 namespace Fathom.Corpus;
 
@@ -13,18 +14,17 @@ internal static class ScoreVerb
         Option<string> part = new("--part") { HelpName = "tuning|test", DefaultValueFactory = _ => "test", Description = "Which half (default test; thresholds may be chosen on tuning only)." };
         part.AcceptOnlyFromAmong("tuning", "test");
         Option<bool> misses = new("--misses") { Description = "List the networks that were judged wrongly." };
-        Command command = new("score", "Watch the labelled networks train, and count what was found, against what became of them.") { folder, count, workers, part, misses };
+        Option<string?> only = new("--only") { HelpName = "N,N…", Description = "These networks alone, to look at again." };
+        Option<string?> keras = CorpusOptions.Keras();
+        Command command = new("score", "Watch the labelled networks train, and count what was found, against what became of them.") { folder, count, workers, part, misses, only, keras };
         command.SetAction((parsed, cancellation) =>
         {
-            Dictionary<int, Label> labels = CorpusOptions.ReadLabels(parsed.GetRequiredValue(folder));
-            bool test = parsed.GetValue(part) == "test";
-            CorpusCase[] networks = [.. Enumerable.Range(0, parsed.GetValue(count)).Where(labels.ContainsKey).Select(number => Generator.Case(number))
-                .Where(network => network.IsTest == test && labels[network.Number].Outcome is Outcome.Healthy or Outcome.Sick)];
-            if (networks.FirstOrDefault(network => labels[network.Number].Print != Label.Fingerprint(network.Recipe)) is { } stale)
-            {
-                throw new CorpusException($"the label of network {stale.Number} was given to another recipe; run the verb 'label' again");
-            }
-            Examination[] results = Examine(networks, labels, Math.Max(1, parsed.GetValue(workers)), cancellation);
+            HashSet<int>? wanted = parsed.GetValue(only) is { } list ? [.. list.Split(',').Select(ToNumber)] : null;
+            Subject[] networks = parsed.GetValue(keras) is { } models
+                ? [.. KerasCorpus.Open(models).Subjects()]
+                : [.. Drawn(parsed.GetRequiredValue(folder), parsed.GetValue(count), parsed.GetValue(part) == "test")];
+            networks = [.. networks.Where(network => network.Label.Outcome is Outcome.Healthy or Outcome.Sick && wanted?.Contains(network.Label.Number) != false)];
+            Examination[] results = Examine(networks, Math.Max(1, parsed.GetValue(workers)), cancellation);
             ScoreTable.Write(results, Console.Out);
             if (parsed.GetValue(misses))
             {
@@ -35,15 +35,28 @@ internal static class ScoreVerb
         return command;
     }
 
-    private static Examination[] Examine(CorpusCase[] networks, Dictionary<int, Label> labels, int workers, CancellationToken cancellation)
+    private static IEnumerable<Subject> Drawn(string folder, int count, bool test)
+    {
+        Dictionary<int, Label> labels = CorpusOptions.ReadLabels(folder);
+        CorpusCase[] networks = [.. Enumerable.Range(0, count).Where(labels.ContainsKey).Select(number => Generator.Case(number)).Where(network => network.IsTest == test)];
+        return networks.FirstOrDefault(network => labels[network.Number].Print != Label.Fingerprint(network.Recipe)) is { } stale
+            ? throw new CorpusException($"the label of network {stale.Number} was given to another recipe; run the verb 'label' again")
+            : networks.Select(network => Subject.Of(network, labels[network.Number]));
+    }
+
+    private static Examination[] Examine(Subject[] networks, int workers, CancellationToken cancellation)
     {
         ConcurrentBag<Examination> results = [];
+        long started = Stopwatch.GetTimestamp();
         Parallel.ForEach(networks, new ParallelOptions { MaxDegreeOfParallelism = workers, CancellationToken = cancellation }, network =>
         {
-            results.Add(Examination.Of(network, labels[network.Number], cancellation));
-            Console.Error.Write($"\r{results.Count}/{networks.Length} ");
+            results.Add(Examination.Of(network, cancellation));
+            TimeSpan left = Stopwatch.GetElapsedTime(started) / results.Count * (networks.Length - results.Count);
+            Console.Error.Write($"\r{results.Count}/{networks.Length}  {left.TotalMinutes:F0} min left ");
         });
         Console.Error.WriteLine();
-        return [.. results.OrderBy(result => result.Network.Number)];
+        return [.. results.OrderBy(result => result.Network.Label.Number)];
     }
+
+    private static int ToNumber(string text) => int.TryParse(text, out int number) ? number : throw new CorpusException($"--only takes numbers of networks; '{text}' is none");
 }

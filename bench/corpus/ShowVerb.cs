@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Fathom.Diagnosis;
 using Fathom.Diagnosis.Monitoring;
+using Fathom.Diagnosis.Rules;
 
 namespace Fathom.Corpus;
 
@@ -23,13 +24,13 @@ internal static class ShowVerb
                 throw new CorpusException($"network {network.Number} has no label");
             }
             Console.WriteLine($"label: {label.ToLine()}");
-            Examination examination = Examination.Of(network, label, cancellation, Trace);
-            Console.WriteLine($"right causes: {string.Join(", ", examination.RightCauses.Order())}");
+            Examination examination = Examination.Of(Subject.Of(network, label), cancellation, Trace);
+            Console.WriteLine($"right causes: {string.Join(", ", examination.Network.RightCauses.Order())}");
             foreach (Finding finding in examination.Findings)
             {
                 Console.WriteLine($"{finding.Severity} {finding.Rule} {finding.Problem} ({finding.Cause}), step {finding.Step}, confidence {finding.Confidence}, {string.Join(' ', finding.Layers)}\n  {finding.Explanation}");
             }
-            Console.WriteLine($"AutoTrainer: {examination.Gated}, without its gate: {examination.Ungated}, Debugger: {examination.Debugger}");
+            Console.WriteLine($"AutoTrainer: {examination.AutoTrainer.Cause ?? "–"}, without its gate: {examination.Ungated.Cause ?? "–"}, Debugger: {(examination.Debugger.Called ? "sick" : "–")}");
             return Task.FromResult(0);
         });
         return command;
@@ -51,6 +52,8 @@ internal static class ShowVerb
         Console.WriteLine($"   zeros        {Row(seen.Layers.Select(layer => layer.Zeros))}");
         Console.WriteLine($"   saturated    {Row(seen.Layers.Select(layer => layer.Saturated))}");
         Console.WriteLine($"   weights      {Row(seen.Layers.Select(layer => layer.WeightNorm))}");
+        Console.WriteLine($"   would say    {string.Join(", ", RuleCatalog.All.Where(rule => !rule.EveryStep).Select(rule => rule.Inspect(seen)).OfType<Finding>().Select(finding => $"{finding.Severity} {finding.Rule} {finding.Cause}"))}");
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"   of losses    {seen.Losses.Count}, since half {seen.Losses.Since(0.5):0.###}, least {seen.Losses.Least:0.####}"));
         foreach (StateTrace state in seen.RecurrentLayers)
         {
             Console.WriteLine($"   over time    {Row(state.MeanLogGradients)}");

@@ -8,9 +8,20 @@ namespace Fathom.Corpus;
 internal static class Trial
 {
     /// <summary>Validation accuracy, or R² (not below 0), at the end; 0 for a network that diverged.</summary>
-    public static double Score(Recipe recipe, ulong seed, WorkerPool pool, CancellationToken cancellation = default)
+    public static double Score(Recipe recipe, ulong seed, WorkerPool pool, CancellationToken cancellation = default) =>
+        Score(RecipeBuilder.Model(recipe, "trial", seed), RecipeBuilder.Data(recipe), pool, cancellation);
+
+    /// <inheritdoc cref="Score(Recipe, ulong, WorkerPool, CancellationToken)"/>
+    public static double Score(ModelDefinition model, DataSplit data, CancellationToken cancellation = default)
     {
-        using TrainingSession session = new(RecipeBuilder.Model(recipe, "trial", seed), RecipeBuilder.Data(recipe), pool, watch: false);
+        using WorkerPool pool = new(1);
+        return Score(model, data, pool, cancellation);
+    }
+
+    /// <inheritdoc cref="Score(Recipe, ulong, WorkerPool, CancellationToken)"/>
+    public static double Score(ModelDefinition model, DataSplit data, WorkerPool pool, CancellationToken cancellation)
+    {
+        using TrainingSession session = new(model, data, pool, watch: false);
         while (!session.Finished)
         {
             cancellation.ThrowIfCancellationRequested();

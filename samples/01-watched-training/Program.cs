@@ -18,7 +18,7 @@ DataSplit digits = DataSource.Open("digits");
 
 using WorkerPool pool = new(Environment.ProcessorCount);
 using WatchedRun run = new(new ModelDefinition("eight sigmoids", network, plan), digits, pool);
-run.Monitor.Found += finding => Console.WriteLine($"step {finding.Step}: {finding.Problem} ({finding.Cause}). {finding.Explanation}");
+run.Monitor.Found += finding => Console.WriteLine($"step {finding.Step}: {finding.Problem} ({finding.Cause}). {finding.Explanation} {finding.Action}");
 run.Advance();
 
 RunOutcome outcome = run.Outcome();

@@ -64,6 +64,7 @@ public static class CommandLine
             TraceVerb.Create(terminal),
             MapVerb.Create(terminal, cancellation),
             ReportVerb.Create(terminal),
+            ExplainVerb.Create(terminal),
         };
         root.Options.OfType<VersionOption>().Single().Action = new VersionAction();
         root.SetAction(NoCommand);

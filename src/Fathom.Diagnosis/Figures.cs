@@ -14,11 +14,19 @@ public static class Figures
         double.PositiveInfinity => "∞",
         double.NegativeInfinity => "-∞",
         _ => Math.Abs(value) is >= 0.01 and < 10_000
-            ? value.ToString(Math.Abs(value) >= 100 ? "0" : "0.###", CultureInfo.InvariantCulture)
+            ? value.ToString(Math.Abs(value) switch { >= 100 => "0", >= 10 => "0.#", _ => "0.###" }, CultureInfo.InvariantCulture)
             : value.ToString("0.#e+0", CultureInfo.InvariantCulture),
     };
 
-    public static string Percent(double share) => (100 * share).ToString("0.#", CultureInfo.InvariantCulture) + " %";
+    /// <summary>«1 layer is», «3 layers are».</summary>
+    public static string Count(int count, string one, string many) => $"{count} {(count == 1 ? one : many)}";
+
+    public static string Percent(double share) => Math.Abs(share) switch
+    {
+        > 0 and < 0.0005 => Number(100 * share),
+        >= 10 => (100 * share).ToString("0", CultureInfo.InvariantCulture),
+        _ => (100 * share).ToString("0.#", CultureInfo.InvariantCulture),
+    } + " %";
 
     /// <summary>«dense_1», or «dense_1 to dense_9 (9 layers)».</summary>
     public static string Span(IReadOnlyList<LayerTrace> layers) => layers.Count == 1

@@ -47,8 +47,9 @@ public static class Forecast
                 .Add("decades_lost", new Evidence(-decades, vanishes ? Decades : -Decades))
                 .Add("gradient_factor_per_layer", new Evidence(depth.FactorPerLayer, 1))
                 .Add("first_over_last_gradient", new Evidence(Math.Pow(10, decades), 1)),
-            Explanation = $"Theory expects the gradient's norm to change by ×{Number(depth.FactorPerLayer)} per layer on its way back, from {last.Layer.Name} to {first.Layer.Name} " +
-                $"by {(vanishes ? "a loss" : "a gain")} of {Number(Math.Round(Math.Abs(decades), 1))} decades (±{Number(deviation)} at this width). {Why(prediction)}.",
+            Explanation = $"Theory expects the gradient's norm to {(vanishes ? "fall" : "grow")} to {Number(Math.Pow(10, decades))} of its size from {last.Layer.Name} to {first.Layer.Name} (limit {Number(Math.Pow(10, vanishes ? -Decades : Decades))}), by ×{Number(depth.FactorPerLayer)} per layer.",
+            Action = vanishes ? VanishingGradient.Advice([.. depth.Layers.Select(layer => layer.Activation)]) : ExplodingGradient.Advice,
+            Details = $"{Why(prediction)}. At this width a draw may be off by a factor of {Number(Math.Pow(10, deviation))} (one standard deviation).",
             Remedies = vanishes ? ["activation", "initialization", "batch_norm", "residual", "optimizer"] : ["initialization", "batch_norm", "clip_norm", "learning_rate"],
         };
     }
@@ -114,8 +115,9 @@ public static class Forecast
             Step = -1,
             Confidence = 0.95,
             Evidence = ImmutableSortedDictionary<string, Evidence>.Empty.Add("layers_without_gradient", new Evidence(layers.Length, 0)),
-            Explanation = $"Theory expects no gradient at all to arrive at {string.Join(", ", layers)}: with these initial weights and biases a layer behind gives 0 whatever it is fed " +
-                "(weights of 0, or ReLUs that are all below 0). Draw the weights at random, at a variance that suits the activation, and start biases at 0.",
+            Explanation = $"Theory expects no gradient at all to arrive at {(layers.Length == 1 ? layers[0] : $"{layers[0]} to {layers[^1]} ({layers.Length} layers)")}, its norm to be 0 (limit {Number(Math.Pow(10, -Decades))} of that at the output).",
+            Action = "Draw the weights at random, at a variance that suits the activation, and start biases at 0.",
+            Details = "With these initial weights and biases a layer behind gives 0 whatever it is fed: its weights are 0, or all its ReLUs are below 0.",
             Remedies = ["initialization", "activation", "batch_norm"],
         };
     }

@@ -4,6 +4,7 @@ using Fathom.Compute;
 using Fathom.Diagnosis.Audit;
 using Fathom.Diagnosis.Causation;
 using Fathom.Diagnosis.Monitoring;
+using Fathom.Diagnosis.Rules;
 using Fathom.Runs;
 using Fathom.Theory;
 using Fathom.Training;
@@ -82,6 +83,9 @@ public sealed record RunOutcome
 
     public required double Seconds { get; init; }
 
+    /// <summary>The norms of the run's gradients, before clipping.</summary>
+    public GradientNorms GradientNorms { get; init; } = new();
+
     /// <summary>First over last layer's gradient norm; 0 if no gradient arrives at all.</summary>
     public double GradientRatio => Gradients.Length < 2 ? 1 : Gradients[0].LogGradient <= LayerTrace.Floor + 0.5 ? 0 : Math.Pow(10, Gradients[0].LogGradient - Gradients[^1].LogGradient);
 }
@@ -96,7 +100,10 @@ public sealed class WatchedRun : IDisposable
     private readonly WorkerPool? own;
     private readonly int[] updates;
     private string? ended;
+    private bool audited;
     private double seconds;
+    private Finding? alarm, nonFinite;
+    private ImmutableArray<Finding> held;
 
     /// <param name="model">Network and plan.</param>
     /// <param name="data">Training and validation data.</param>
@@ -108,10 +115,19 @@ public sealed class WatchedRun : IDisposable
         Session = new TrainingSession(model, data, pool);
         prediction = Predict(model, data.Training);
         Monitor = new TrainingMonitor(Session, prediction);
-        Audit = DataAudit.Inspect(model, data);
+        Audit = DataAudit.Inspect(model, data, prediction);
         updates = [.. Enumerable.Range(0, Session.Probes.Count).Where(index => Session.Probes[index].Kind == ProbeKind.ParameterUpdate)];
-        Monitor.Found += finding => Recorder?.Finding(finding);
-        Monitor.Changed += (finding, step) => Recorder?.Changed(finding, step);
+        Monitor.Found += finding =>
+        {
+            Recorder?.Finding(finding);
+            nonFinite ??= finding.Rule == NonFiniteValue.Identifier ? finding : null;
+            alarm ??= finding.Severity == Severity.Error ? finding : null;
+        };
+        Monitor.Changed += (finding, step) =>
+        {
+            Recorder?.Changed(finding, step);
+            alarm ??= finding.Severity == Severity.Error ? finding : null;
+        };
         Monitor.Withdrawn += (finding, step) => Recorder?.Event(step, "withdrawn", $"{finding.Rule} {finding.Problem} no longer holds");
     }
 
@@ -121,12 +137,27 @@ public sealed class WatchedRun : IDisposable
     public ImmutableArray<Finding> Audit { get; }
 
     /// <summary>What has been found up to now, causes first, each with what it has brought about.</summary>
-    public ImmutableArray<Finding> Findings => CauseChain.Link(Audit, Monitor.Findings);
+    public ImmutableArray<Finding> Findings => held.IsDefault ? CauseChain.Link(Audit, Monitor.Findings) : held;
 
     public TrainingMonitor Monitor { get; }
 
+    /// <summary>The norms of the gradients so far, before clipping.</summary>
+    public GradientNorms GradientNorms { get; } = new();
+
     /// <summary>Where the run is written; null for nowhere. Disposed with the run.</summary>
     public RunRecorder? Recorder { get; set; }
+
+    /// <summary>States to go back to; null for none. <see cref="Advance"/> keeps them.</summary>
+    public RunSnapshots? Snapshots { get; set; }
+
+    /// <summary>What happens at a new finding of severity error; <see cref="FindingAction.Rollback"/> needs <see cref="Snapshots"/> that keep a healthy state.</summary>
+    public FindingAction OnFinding { get; set; }
+
+    /// <summary>What <see cref="OnFinding"/> has done; null if nothing.</summary>
+    public ActionTaken? Taken { get; private set; }
+
+    /// <summary>Called at the first non-finite value, with the session as it was before that step; needs <see cref="Snapshots"/>.</summary>
+    public Action<Finding>? BeforeNonFinite { get; set; }
 
     /// <summary>True when nothing is left to do: all steps done, or the loss is no longer a number.</summary>
     public bool Ended => ended is not null || Session.Finished;
@@ -139,6 +170,9 @@ public sealed class WatchedRun : IDisposable
 
     /// <summary>Called while the plan's work before step 1 goes on, such as pre-training.</summary>
     public Action<PreparationProgress>? Preparing { get; set; }
+
+    /// <summary>Called when a finding of severity error has become certain, before <see cref="OnFinding"/> acts.</summary>
+    public Action<Finding>? Raised { get; set; }
 
     /// <summary>Called after each epoch with the validation result.</summary>
     public Action<int, Evaluation>? EpochEnded { get; set; }
@@ -172,6 +206,13 @@ public sealed class WatchedRun : IDisposable
         {
             ended = RunStatus.Interrupted;
         }
+        if (!Ended && until > 0 && Session.NextStep == 0 && !audited)
+        {
+            audited = true;
+            alarm = Audit.FirstOrDefault(finding => finding.Severity == Severity.Error);
+            Act(-1);
+        }
+        Snapshots?.Begin();
         while (!Ended && Session.NextStep < until)
         {
             if (cancellation.IsCancellationRequested)
@@ -183,21 +224,89 @@ public sealed class WatchedRun : IDisposable
             // The step's row first: a file cut off in between has no finding for a step that it lacks.
             Recorder?.Step(step);
             Monitor.Observe(step);
+            GradientNorms.Add(step.GradientNorm);
             Stepped?.Invoke(step);
+            Replay(step.Step);
             if (Hopeless(step) is { } reason)
             {
                 ended = RunStatus.Diverged;
                 Recorder?.Event(step.Step, "diverged", reason);
             }
-            else if (Session.NextStep % Session.StepsPerEpoch == 0)
+            Act(step.Step);
+            if (ended is null)
             {
-                Evaluation validation = Session.Evaluate(Session.Data.Validation);
-                Session.ReportEpoch(validation);
-                Recorder?.Evaluation(step.Step, step.Epoch, "validation", validation);
-                EpochEnded?.Invoke(step.Epoch, validation);
+                EndEpoch(step);
+                Snapshots?.Observe(step.Step);
             }
         }
         seconds += Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    /// <summary>
+    /// Brings session and monitor to the last healthy state, whatever ended the run, so that it can go on from there with
+    /// another plan. The run file keeps the steps since; a recorder that appends removes those that are done again.
+    /// </summary>
+    /// <returns>False if there is none, and then nothing has changed.</returns>
+    public bool RollBack()
+    {
+        if (Snapshots is not { KeepsHealthy: true } snapshots || !snapshots.RollBack())
+        {
+            return false;
+        }
+        (ended, alarm, nonFinite, held, Taken) = (null, null, null, default, null);
+        return true;
+    }
+
+    private void EndEpoch(in StepResult step)
+    {
+        if (Session.NextStep % Session.StepsPerEpoch != 0)
+        {
+            return;
+        }
+        Evaluation validation = Session.Evaluate(Session.Data.Validation);
+        Session.ReportEpoch(validation);
+        Monitor.ObserveEpoch(validation);
+        Recorder?.Evaluation(step.Step, step.Epoch, "validation", validation);
+        EpochEnded?.Invoke(step.Epoch, validation);
+        if (Session.ScheduleListens)
+        {
+            Snapshots?.Renew(); // steps alone would not bring back what the schedule was told
+        }
+    }
+
+    /// <summary>Shows the state before the first non-finite value, and then does that step once more.</summary>
+    private void Replay(long step)
+    {
+        if (nonFinite is not { } finding || finding.Step != step || BeforeNonFinite is null || Snapshots is null)
+        {
+            return;
+        }
+        Snapshots.Rewind(step);
+        BeforeNonFinite(finding);
+        Session.Step();
+    }
+
+    private void Act(long step)
+    {
+        if (alarm is not { } finding)
+        {
+            return;
+        }
+        alarm = null;
+        Raised?.Invoke(finding);
+        if (OnFinding is FindingAction.Report or FindingAction.Warn)
+        {
+            return;
+        }
+        ImmutableArray<Finding> findings = Findings;
+        string? before = ended;
+        bool back = step >= 0 && OnFinding == FindingAction.Rollback && RollBack();
+        held = findings; // going back makes the monitor forget them
+        ended = back ? RunStatus.RolledBack : before ?? RunStatus.Stopped;
+        Taken = new ActionTaken(finding, step, Session.NextStep, back, back && Snapshots!.IsProven);
+        Recorder?.Event(step, ended, back
+            ? $"{finding.Rule} {finding.Problem}: back to the state before step {Session.NextStep}"
+            : $"{finding.Rule} {finding.Problem}");
     }
 
     private void Prepared(PreparationProgress progress)
@@ -227,6 +336,7 @@ public sealed class WatchedRun : IDisposable
             StateGradients = [.. Monitor.Observation.RecurrentLayers.Select(layer => new StateGradient(layer.Layer.Name, [.. layer.MeanLogGradients], layer.Reverse))],
             Fit = Monitor.Observation.GradientOverDepth,
             Seconds = seconds,
+            GradientNorms = GradientNorms,
         };
     }
 

@@ -51,8 +51,14 @@ public static class RunStatus
     /// <summary>Stopped because the loss or a gradient was no longer finite.</summary>
     public const string Diverged = "diverged";
 
+    /// <summary>Stopped at a finding, as it was asked to.</summary>
+    public const string Stopped = "stopped";
+
+    /// <summary>Stopped at a finding, and taken back to the last healthy state.</summary>
+    public const string RolledBack = "rolled-back";
+
     /// <summary>Stopped by an error of the program.</summary>
     public const string Failed = "failed";
 
-    internal static bool IsFinal(string status) => status is Completed or Interrupted or Diverged or Failed;
+    internal static bool IsFinal(string status) => status is Completed or Interrupted or Diverged or Stopped or RolledBack or Failed;
 }

@@ -18,10 +18,14 @@ public readonly record struct Evaluation(double Loss, double Metric, MetricKind 
     public ValueList<MetricValue> Metrics { get; init; }
 }
 
-/// <summary>Units of a layer that are 0 for every sample looked at.</summary>
-/// <param name="Layer">The elementwise layer.</param>
+/// <summary>
+/// Units of a layer that are 0 for every sample looked at, at every position; a channel of a convolution is one unit. Of a
+/// <see cref="Maxout"/> those of which one and the same piece wins for every sample: such a unit is linear, and its other pieces
+/// get no gradient.
+/// </summary>
+/// <param name="Layer">The elementwise layer, or the maxout.</param>
 /// <param name="Units">Units in the layer.</param>
-/// <param name="Dead">Units that no sample activates.</param>
+/// <param name="Dead">Units that no sample activates, or that are linear.</param>
 /// <param name="Samples">Samples looked at.</param>
 public sealed record UnitActivity(Node Layer, int Units, int Dead, int Samples);
 
@@ -63,22 +67,29 @@ internal sealed class Evaluator(TrainingSession session) : IDisposable
     public IReadOnlyList<UnitActivity> MeasureUnits(DataSet data, int samples)
     {
         BatchFeed feed = new(session.Graph, data, session.Model.Plan.Loss, session.ClassWeights);
-        Node[] layers = [.. ActivationLayers];
-        bool[][] active = [.. layers.Select(layer => new bool[layer.Outputs[0].Shape.ElementsPerSample])];
+        UnitCount[] layers = [.. ActivationLayers.Select(layer => new UnitCount(layer))];
         int count = Math.Min(samples, data.Count);
         foreach (int[] rows in Batches(count))
         {
             ExecutionPlan<float> plan = Run(feed, rows);
-            for (int i = 0; i < layers.Length; i++)
+            foreach (UnitCount layer in layers)
             {
-                Span<float> output = plan.Real(layers[i].Output);
-                for (int k = 0; k < output.Length; k++)
-                {
-                    active[i][k % active[i].Length] |= output[k] != 0;
-                }
+                layer.Add(plan.Real(layer.Seen).Span);
             }
         }
-        return [.. layers.Select((layer, i) => new UnitActivity(layer, active[i].Length, active[i].Count(unit => !unit), count))];
+        return [.. layers.Select(layer => layer.ToActivity(count))];
+    }
+
+    /// <summary>The predictions for the first rows, one after the other.</summary>
+    public float[] Predict(DataSet data, int rows)
+    {
+        BatchFeed feed = new(session.Graph, data, session.Model.Plan.Loss, session.ClassWeights);
+        List<float> all = [];
+        foreach (int[] batch in Batches(Math.Min(rows, data.Count)))
+        {
+            all.AddRange(Run(feed, batch).Real(session.Graph.Prediction).Span);
+        }
+        return [.. all];
     }
 
     public void Dispose()
@@ -89,7 +100,7 @@ internal sealed class Evaluator(TrainingSession session) : IDisposable
         }
     }
 
-    private IEnumerable<Node> ActivationLayers => session.Model.Graph.Nodes.Where(node => node.Op is Activation && node.Outputs[0].Shape.HasBatch);
+    private IEnumerable<Node> ActivationLayers => session.Model.Graph.Nodes.Where(node => node.Op is Activation or Maxout && node.Outputs[0].Shape.HasBatch);
 
     private static IEnumerable<int[]> Batches(int count) => Enumerable.Range(0, count).Chunk(BatchSize);
 
@@ -97,7 +108,7 @@ internal sealed class Evaluator(TrainingSession session) : IDisposable
     {
         if (!plans.TryGetValue(rows.Length, out ExecutionPlan<float>? plan))
         {
-            Value[] wanted = [session.Graph.Loss, session.Graph.Prediction, .. ActivationLayers.Select(layer => layer.Output)];
+            Value[] wanted = [session.Graph.Loss, session.Graph.Prediction, .. ActivationLayers.Select(UnitCount.SeenOf)];
             plan = ExecutionPlan<float>.Create(session.Graph.Graph, rows.Length, session.Parameters, session.Pool, wanted);
             plans.Add(rows.Length, plan);
         }

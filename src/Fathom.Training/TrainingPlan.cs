@@ -63,6 +63,12 @@ public sealed record TrainingPlan
     /// <summary>Seed of initialisation, data order and dropout.</summary>
     public ulong Seed { get; init; } = 1;
 
+    /// <summary>What <c>fathom train</c> does at a finding of severity error.</summary>
+    public FindingAction OnFinding { get; init; }
+
+    /// <summary>The number format that the network is meant for; nothing is computed in it.</summary>
+    public Precision Precision { get; init; }
+
     /// <summary>Samples that go through the network at once, if there are so many rows of training data.</summary>
     public int MicroBatch(int rows) => Math.Max(1, Math.Min(BatchSize, rows) / Accumulate);
 

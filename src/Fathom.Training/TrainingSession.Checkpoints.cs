@@ -10,21 +10,35 @@ public sealed partial class TrainingSession
     /// <summary>Everything needed to go on from here: parameters, optimizer state, step.</summary>
     public Checkpoint Capture()
     {
+        SessionSnapshot now = CreateSnapshot();
+        Keep(now);
+        return Capture(now);
+    }
+
+    /// <summary>The same of a state kept earlier.</summary>
+    /// <param name="snapshot">One of this session that holds a state.</param>
+    public Checkpoint Capture(SessionSnapshot snapshot)
+    {
         Dictionary<string, (int[] Shape, float[] Elements)> tensors = [];
         foreach (ParameterSlice slice in Parameters.Slices)
         {
-            tensors[slice.Name] = (slice.Shape.Bind(1), Parameters.Value(slice).Span.ToArray());
+            tensors[slice.Name] = (slice.Shape.Bind(1), Part(snapshot.Values, slice));
         }
-        foreach ((string name, float[] state) in Optimizer.Export())
+        foreach (ParameterSlice slice in Optimizer.Slices)
         {
-            tensors[name] = ([state.Length], state);
+            foreach ((string name, float[] state) in Optimizer.NamesOf(slice).Zip(snapshot.States))
+            {
+                tensors[name] = ([slice.Length], Part(state, slice));
+            }
         }
-        return new Checkpoint(NextStep, LearningRateScale, Model.Plan.Optimizer.Kind, KindOf(Model.Plan.Schedule), tensors, feedback?.Export() ?? [])
+        return new Checkpoint(snapshot.NextStep, snapshot.LearningRateScale, Model.Plan.Optimizer.Kind, KindOf(Model.Plan.Schedule), tensors, [.. snapshot.Schedule])
         {
             ClippingKind = Model.Plan.Clipping?.Kind ?? "",
-            Clipping = [.. clippingState],
+            Clipping = [.. snapshot.Clipping],
         };
     }
+
+    private static float[] Part(float[] block, ParameterSlice slice) => block.AsSpan(slice.Offset, slice.Length).ToArray();
 
     /// <exception cref="TrainingException">The checkpoint belongs to another network, optimizer or schedule.</exception>
     public void Restore(Checkpoint checkpoint)
@@ -47,6 +61,44 @@ public sealed partial class TrainingSession
         Optimizer.FlushDenormals(Pool);
         NextStep = checkpoint.NextStep;
         LearningRateScale = checkpoint.LearningRateScale;
+    }
+
+    /// <summary>Memory for this session's state; nothing is in it yet.</summary>
+    public SessionSnapshot CreateSnapshot() => new(Parameters.Values.Length, Optimizer.States.Length, clippingState.Length, feedback is null ? 0 : PlateauState.StateLength);
+
+    /// <summary>Bytes of one snapshot.</summary>
+    public long SnapshotBytes => (1L + Optimizer.States.Length) * Parameters.Values.Length * sizeof(float);
+
+    /// <summary>Keeps the state as it is now: a copy of memory; allocates nothing.</summary>
+    /// <param name="snapshot">One that <see cref="CreateSnapshot"/> of this session made.</param>
+    public void Keep(SessionSnapshot snapshot)
+    {
+        Parameters.Values.Span.CopyTo(snapshot.Values);
+        for (int i = 0; i < snapshot.States.Length; i++)
+        {
+            Optimizer.States[i].Span.CopyTo(snapshot.States[i]);
+        }
+        clippingState.CopyTo(snapshot.Clipping, 0);
+        feedback?.Export(snapshot.Schedule);
+        (snapshot.NextStep, snapshot.LearningRateScale) = (NextStep, LearningRateScale);
+    }
+
+    /// <summary>Goes back to a state kept; every step from there is bit for bit what it was.</summary>
+    /// <exception cref="InvalidOperationException">Nothing is in the snapshot.</exception>
+    public void GoBack(SessionSnapshot snapshot)
+    {
+        if (snapshot.NextStep < 0)
+        {
+            throw new InvalidOperationException("The snapshot holds no state: keep one first.");
+        }
+        snapshot.Values.CopyTo(Parameters.Values.Span);
+        for (int i = 0; i < snapshot.States.Length; i++)
+        {
+            snapshot.States[i].CopyTo(Optimizer.States[i].Span);
+        }
+        snapshot.Clipping.CopyTo(clippingState, 0);
+        feedback?.Import(snapshot.Schedule);
+        (NextStep, LearningRateScale) = (snapshot.NextStep, snapshot.LearningRateScale);
     }
 
     private static string KindOf(Schedule schedule) =>

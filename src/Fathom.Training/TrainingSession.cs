@@ -36,6 +36,7 @@ public sealed partial class TrainingSession : IDisposable
     private readonly BatchOrder order;
     private readonly UpdateSize[] updates;
     private readonly Evaluator evaluator;
+    private readonly List<ForwardProbe> forwardProbes = [];
     private PlateauState? feedback;
     private readonly double[] clippingState;
     private RegularizerSet<float> regularizers;
@@ -160,7 +161,7 @@ public sealed partial class TrainingSession : IDisposable
         using FlushToZero flush = BeginFlush();
         long started = Stopwatch.GetTimestamp();
         TrainingPlan plan = Model.Plan;
-        double rate = plan.Optimizer.LearningRate * LearningRateScale * (feedback?.Factor ?? 1) * plan.Schedule.Factor(NextStep, StepsPerEpoch, TotalSteps);
+        double rate = NextLearningRate;
         Optimizer.Begin(plan.Optimizer, rate, NextStep + 1, measures: Watch is not null, parameterWatch, wantsNorm: plan.Clipping is null);
         double loss = Backpropagate(order.Rows(NextStep));
         long clock = Profile is null ? 0 : Stopwatch.GetTimestamp();
@@ -199,12 +200,25 @@ public sealed partial class TrainingSession : IDisposable
     /// <summary>Loss and metric over a whole data set, in evaluation mode.</summary>
     public Evaluation Evaluate(DataSet data) => evaluator.Evaluate(data);
 
+    /// <summary>Whether the schedule listens to <see cref="ReportEpoch"/>.</summary>
+    public bool ScheduleListens => feedback is not null;
+
     /// <summary>Tells a schedule that listens, such as plateau, how an epoch ended.</summary>
     public void ReportEpoch(Evaluation validation) =>
         feedback?.Report(feedback.Better == Better.Larger ? validation.Metric : validation.Loss);
 
-    /// <summary>For each elementwise layer the number of units that no sample makes other than 0.</summary>
+    /// <summary>For each elementwise layer the number of units that no sample makes other than 0, and for maxout of those that are linear.</summary>
     public IReadOnlyList<UnitActivity> MeasureUnits(DataSet data, int samples = 512) => evaluator.MeasureUnits(data, samples);
+
+    /// <summary>A look at values inside the network for a few training rows. The session disposes of it.</summary>
+    /// <param name="rows">Rows wanted; fewer if there are not so many.</param>
+    /// <param name="values">Values of the model's graph.</param>
+    public ForwardProbe CreateForwardProbe(int rows, IEnumerable<Value> values)
+    {
+        ForwardProbe probe = new(this, rows, values);
+        forwardProbes.Add(probe);
+        return probe;
+    }
 
     /// <summary>The memory that the steps of full batches need.</summary>
     public MemoryUse MeasureMemory()
@@ -218,11 +232,12 @@ public sealed partial class TrainingSession : IDisposable
 
     public void Dispose()
     {
-        foreach (ExecutionPlan<float> plan in plans.Values)
+        foreach (ExecutionPlan<float> plan in plans.Values.Concat(forwardPlans.Values).Concat(halfPlans.Values))
         {
             plan.Dispose();
         }
         evaluator.Dispose();
+        forwardProbes.ForEach(probe => probe.Dispose());
         Optimizer.Dispose();
         regularizers.Dispose();
         accumulator?.Dispose();
@@ -303,7 +318,7 @@ public sealed partial class TrainingSession : IDisposable
     /// </summary>
     private int Parts(int rows)
     {
-        int each = Model.Plan.MicroBatch(Data.Training.Count);
+        int each = MicroBatchRows ?? Model.Plan.MicroBatch(Data.Training.Count);
         return Math.Clamp((rows + each - 1) / each, 1, Math.Max(1, Math.Min(Model.Plan.Accumulate, each > 1 ? rows / 2 : rows)));
     }
 

@@ -15,8 +15,8 @@ public sealed class NonFiniteValueTests
         Finding finding = Of(FaultyData.Run(FaultyData.Model(Healthy(), new Sgd(1e-6)), FaultyData.Regression(input: 3e38f)));
 
         Assert.Equal((Causes.Numerical, 0), (finding.Cause, finding.Step));
-        Assert.Contains("The input input itself has values up to 3e+38", finding.Explanation);
-        Assert.Contains("scale the data", finding.Explanation);
+        Assert.Contains("; the input input itself has values up to 3e+38", finding.Explanation);
+        Assert.StartsWith("Scale the data", finding.Action);
     }
 
     [Fact]
@@ -26,7 +26,8 @@ public sealed class NonFiniteValueTests
 
         Assert.Equal(Causes.Numerical, finding.Cause);
         Assert.Equal("input", Assert.Single(finding.Layers));
-        Assert.Contains("has 1 NaN or infinite value(s) in this batch", finding.Explanation);
+        Assert.Contains("the input input itself has 1 NaN or infinite value in this batch", finding.Explanation);
+        Assert.StartsWith("Mend the data", finding.Action);
     }
 
     [Fact]
@@ -35,7 +36,7 @@ public sealed class NonFiniteValueTests
         Finding finding = Of(FaultyData.Run(FaultyData.Model(Healthy(), new Sgd(1e-6)), FaultyData.Regression(target: 1e30f)));
 
         Assert.Equal((Causes.Numerical, 0), (finding.Cause, finding.Step));
-        Assert.Contains("The targets have values up to 1e+30", finding.Explanation);
+        Assert.Contains("; the targets have values up to 1e+30", finding.Explanation);
     }
 
     [Fact]
@@ -65,7 +66,7 @@ public sealed class NonFiniteValueTests
         Finding finding = Of(SickNetworks.Run(SickNetworks.Chain(3, net => net.Relu(), weights, rate: 1e-6)));
 
         Assert.Equal((Causes.Exploding, 0), (finding.Cause, finding.Step));
-        Assert.Contains("initial weights", finding.Explanation);
+        Assert.Contains("initial weights", finding.Action);
     }
 
     [Fact]

@@ -99,6 +99,9 @@ internal sealed class ModelArguments
 /// <param name="FileData">The data as the file names them; null if it names none or the command line others.</param>
 internal sealed record LoadedModel(string Path, ModelDefinition Model, DataReference? FileData)
 {
+    /// <summary>The model with what the command line says to do at a finding; null for what the file says.</summary>
+    public LoadedModel With(FindingAction? action) => action is { } given ? this with { Model = Model with { Plan = Model.Plan with { OnFinding = given } } } : this;
+
     /// <summary>The model's text for the run file: as the user wrote it, or, from an archive, as Fathom would write it.</summary>
     public string Source()
     {

@@ -1,14 +1,23 @@
 using Fathom.Diagnosis;
 using Fathom.Diagnosis.Monitoring;
+using static Fathom.Diagnosis.Figures;
 
 namespace Fathom.Cli.Rendering;
 
-/// <summary>Findings in words.</summary>
+/// <summary>Findings in words: what and where, what is wrong, what to do; the rest on request.</summary>
 internal static class FindingText
 {
-    /// <summary>Prints each finding at the step at which it becomes certain, changes or no longer holds.</summary>
-    public static void Follow(Terminal terminal, TrainingMonitor monitor)
+    /// <summary>Layers that a header names one by one.</summary>
+    private const int MostNamed = 3;
+
+    /// <summary>Prints what model and data show, and each finding of training at the step at which it becomes certain, changes or no longer holds.</summary>
+    public static void Follow(Terminal terminal, WatchedRun run)
     {
+        foreach (Finding finding in run.Audit.Where(finding => finding.Severity > Severity.Info || terminal.Verbose))
+        {
+            Write(terminal, finding);
+        }
+        TrainingMonitor monitor = run.Monitor;
         monitor.Found += finding => Write(terminal, finding);
         monitor.Changed += (finding, step) =>
         {
@@ -20,25 +29,43 @@ internal static class FindingText
 
     public static void Write(Terminal terminal, Finding finding)
     {
-        string step = finding.Step < 0 ? "before training" : $"step {finding.Step}";
         terminal.Line();
+        Write(terminal, finding, "");
+    }
+
+    private static void Write(Terminal terminal, Finding finding, string indent)
+    {
+        string step = finding.Step < 0 ? "before training" : $"step {finding.Step}";
+        string layers = finding.Layers.IsEmpty ? "" : $", {Layers(finding)}";
         terminal.Line([
-            ($"{finding.Severity.ToString().ToLowerInvariant()} {finding.Rule}", ToneOf(finding.Severity)),
+            ($"{indent}{finding.Severity.ToString().ToLowerInvariant()} {finding.Rule}", ToneOf(finding.Severity)),
             ($" {finding.Problem}", Tone.Heading),
-            ($"  ({step}, cause {finding.Cause}, confidence {Figures.Percent(finding.Confidence)})", Tone.Dim),
+            ($"  ({step}{layers}, cause {finding.Cause}, confidence {Percent(finding.Confidence)})", Tone.Dim),
         ]);
-        terminal.Line($"  {finding.Explanation}");
-        if (finding.Layers.Length > 0)
+        terminal.Line($"{indent}  {finding.Explanation}");
+        if (finding.Action.Length > 0)
         {
-            terminal.Line($"  layers: {Layers(finding)}", Tone.Dim);
+            terminal.Line($"{indent}  {finding.Action}");
         }
-        foreach (string rival in finding.RuledOut)
+        if (terminal.Verbose)
         {
-            terminal.Line($"  ruled out: {rival}", Tone.Dim);
+            WriteMore(terminal, finding, indent);
         }
-        if (finding.Remedies.Length > 0)
+        else if (!finding.Consequences.IsEmpty)
         {
-            terminal.Line($"  may help: {string.Join(", ", finding.Remedies)}", Tone.Dim);
+            terminal.Line($"{indent}  {BringsAbout(finding)}", Tone.Dim);
+        }
+    }
+
+    /// <summary>«which brings about: saturated activation (FTH003), vanishing gradient (FTH001)».</summary>
+    public static string BringsAbout(Finding finding) => $"which brings about: {string.Join(", ", finding.Consequences.Select(effect => $"{effect.Problem} ({effect.Rule})"))}";
+
+    /// <summary>Where to read more.</summary>
+    public static void Hint(Terminal terminal, IReadOnlyList<Finding> findings)
+    {
+        if (findings.Count > 0)
+        {
+            terminal.Line($"more: {(terminal.Verbose ? "" : "--verbose, or ")}fathom explain {findings[0].Rule}", Tone.Dim);
         }
     }
 
@@ -49,7 +76,42 @@ internal static class FindingText
         _ => Tone.Dim,
     };
 
-    private static string Layers(Finding finding) => finding.Layers.Length <= 6
+    /// <summary>How it comes about, the evidence, the rivals, what may help, and what it brings about in full.</summary>
+    private static void WriteMore(Terminal terminal, Finding finding, string indent)
+    {
+        if (finding.Details.Length > 0)
+        {
+            terminal.Line($"{indent}  {finding.Details}", Tone.Dim);
+        }
+        if (finding.Layers.Length > MostNamed)
+        {
+            terminal.Line($"{indent}  layers: {string.Join(", ", finding.Layers)}", Tone.Dim);
+        }
+        TextTable evidence = new($"{indent}  evidence", "measured", "expected");
+        foreach ((string name, Evidence value) in finding.Evidence)
+        {
+            evidence.Add(Tone.Dim, $"{indent}  {name.Replace('_', ' ')}", Number(value.Measured), double.IsNaN(value.Expected) ? "–" : Number(value.Expected));
+        }
+        if (!finding.Evidence.IsEmpty)
+        {
+            evidence.Write(terminal);
+        }
+        foreach (string rival in finding.RuledOut)
+        {
+            terminal.Line($"{indent}  ruled out: {rival}", Tone.Dim);
+        }
+        if (finding.Remedies.Length > 0)
+        {
+            terminal.Line($"{indent}  may help: {string.Join(", ", finding.Remedies)}", Tone.Dim);
+        }
+        foreach (Finding effect in finding.Consequences)
+        {
+            terminal.Line($"{indent}  which brings about:", Tone.Dim);
+            Write(terminal, effect, indent + "    ");
+        }
+    }
+
+    private static string Layers(Finding finding) => finding.Layers.Length <= MostNamed
         ? string.Join(", ", finding.Layers)
-        : $"{finding.Layers[0]}, {finding.Layers[1]} … {finding.Layers[^1]} ({finding.Layers.Length})";
+        : $"{finding.Layers[0]} … {finding.Layers[^1]} ({finding.Layers.Length} layers)";
 }

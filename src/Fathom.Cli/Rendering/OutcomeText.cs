@@ -35,6 +35,8 @@ internal static class OutcomeText
             RunStatus.Completed => "done",
             RunStatus.Interrupted => "interrupted",
             RunStatus.Diverged => "stopped: loss or gradient is no longer a number",
+            RunStatus.Stopped => "stopped at an error finding",
+            RunStatus.RolledBack => "rolled back to the last healthy state,",
             _ => outcome.Status,
         };
         terminal.Line();
@@ -48,6 +50,11 @@ internal static class OutcomeText
         WriteGradient(terminal, outcome);
         terminal.Line(outcome.Findings.Length == 0 ? "no findings" : $"{outcome.Findings.Length} finding{(outcome.Findings.Length == 1 ? "" : "s")}: " +
             string.Join(", ", outcome.Findings.Select(finding => $"{finding.Rule} {finding.Problem}")), outcome.Findings.Length == 0 ? Tone.Good : Tone.Bad);
+        foreach (Finding finding in outcome.Findings.Where(finding => !finding.Consequences.IsEmpty))
+        {
+            terminal.Line($"  {finding.Rule} {finding.Problem}, {FindingText.BringsAbout(finding)}");
+        }
+        FindingText.Hint(terminal, outcome.Findings);
     }
 
     private static void WriteGradient(Terminal terminal, RunOutcome outcome)

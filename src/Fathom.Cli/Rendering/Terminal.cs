@@ -44,6 +44,9 @@ internal sealed class Terminal
     /// <summary>Whether block letters such as ▁▂▃ can be shown.</summary>
     public bool Unicode => output.Encoding.CodePage is 65001 or 1200 or 1201 or 12000 or 12001;
 
+    /// <summary>Whether findings are told with all that is known of them.</summary>
+    public bool Verbose { get; set; }
+
     /// <summary>Says nothing from now on.</summary>
     public void Silence() => quiet = true;
 
@@ -56,6 +59,9 @@ internal sealed class Terminal
     }
 
     public void Line(string text = "", Tone tone = Tone.Plain) => Line([(text, tone)]);
+
+    /// <summary>One line on the error stream, even where nothing else is said.</summary>
+    public void Warn(string text) => error.WriteLine($"fathom: {Readable(text)}");
 
     /// <summary>One line of several pieces.</summary>
     public void Line(IReadOnlyList<(string Text, Tone Tone)> pieces)

@@ -17,7 +17,7 @@ internal static class CheckVerb
         Option<string?> weights = new("--weights") { HelpName = "FILE", Description = "Measure these weights in place of drawn ones: safetensors with every parameter by name, or a checkpoint." };
         Option<bool> spectrum = new("--spectrum") { Description = "Measure also singular values of the Jacobian between layers, how alike samples and their gradients are, and dead units." };
         Option<bool> range = new("--lr-range") { Description = "Learning-rate range test: trains a copy for 200 steps at a rate that grows from 1e-6 to 10, and suggests a range." };
-        Option<bool> verbose = new("--verbose") { Description = "Show every layer and every correlation." };
+        Option<bool> verbose = new("--verbose") { Description = "Show every layer and every correlation, and of each finding how it comes about, the evidence, what was ruled out and what may help." };
         Option<string> failOn = FailOn.Option();
         Option<int?> threads = Workers.Option();
         Option<string?> json = ResultJson.Option();
@@ -43,6 +43,7 @@ internal static class CheckVerb
                 Json = parsed.GetValue(json),
             };
             settings.Validate();
+            terminal.Verbose = settings.Verbose;
             if (scaling.IsAsked(parsed))
             {
                 ResultJson.Prepare(settings.Json, terminal, parsed.GetRequiredValue(arguments.Model));

@@ -24,14 +24,16 @@ internal static class FixVerb
         Option<bool> overwrite = new("--overwrite") { Description = "Let --run replace a run that is already there." };
         Option<int?> threads = Workers.Option();
         Option<string?> json = ResultJson.Option();
+        Option<bool> verbose = TrainVerb.VerboseOption();
         Option<bool> quiet = new("--quiet") { Description = "Print nothing; the exit status, --json and the file tell the result." };
-        foreach (Option option in (Option[])[output, seeds, run, runSize, overwrite, threads, json, quiet])
+        foreach (Option option in (Option[])[output, seeds, run, runSize, overwrite, threads, json, verbose, quiet])
         {
             command.Options.Add(option);
         }
         command.SetAction(parsed =>
         {
             CheckVerb.Quiet(terminal, parsed.GetValue(quiet));
+            terminal.Verbose = parsed.GetValue(verbose);
             string model = parsed.GetRequiredValue(arguments.Model);
             ResultJson.Prepare(parsed.GetValue(json), terminal, model);
             string path = parsed.GetValue(output) ?? Path.ChangeExtension(model, ".fixed.yaml");
@@ -64,7 +66,7 @@ internal static class FixVerb
             doctor.ControlStarts = run =>
             {
                 run.Recorder = files.Run is { } file ? RunRecorder.Create(file, RunHeaders.Of(loaded, run.Session), run.Session, files.Overwrite, RunSize.Options(files.RunSize)) : null;
-                FindingText.Follow(terminal, run.Monitor);
+                FindingText.Follow(terminal, run);
             };
             doctor.ControlEnded = outcome => RepairText.Why(terminal, outcome, WatchedRun.Predict(loaded.Model, data.Training));
             doctor.Progress = step => progress.Report(Bar(step.Stage), step.Share, step.Step is { } control ? $"loss {Figures.Number(control.Loss)}" : step.Text);

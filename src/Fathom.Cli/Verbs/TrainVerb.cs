@@ -20,17 +20,21 @@ internal static class TrainVerb
         Option<string?> checkpoint = new("--checkpoint") { HelpName = "FILE", Description = "Save the state after each epoch and on Ctrl-C (default with --run FILE: FILE with the ending .checkpoint.safetensors)." };
         Option<string?> resume = new("--resume") { HelpName = "FILE", Description = "Go on from a checkpoint as if there had been no stop; with --run the run file is continued." };
         Option<string?> weights = new("--out") { HelpName = "FILE", Description = "Write the trained weights as safetensors." };
+        Option<string?> replay = new("--replay") { HelpName = "FILE", Description = "Where the step of the first non-finite value is saved, to be looked at with fathom trace --replay (default with --run FILE: FILE with the ending .replay.safetensors)." };
+        Option<string?> onFinding = OnFinding.Option();
         Option<string> failOn = FailOn.Option();
         Option<int?> threads = Workers.Option();
         Option<string?> json = ResultJson.Option();
+        Option<bool> verbose = VerboseOption();
         Option<bool> quiet = new("--quiet") { Description = "Print nothing; the exit status and --json tell the result." };
-        foreach (Option option in (Option[])[run, runSize, overwrite, checkpoint, resume, weights, failOn, threads, json, quiet])
+        foreach (Option option in (Option[])[run, runSize, overwrite, checkpoint, resume, weights, replay, onFinding, failOn, threads, json, verbose, quiet])
         {
             command.Options.Add(option);
         }
         command.SetAction(parsed =>
         {
             CheckVerb.Quiet(terminal, parsed.GetValue(quiet));
+            terminal.Verbose = parsed.GetValue(verbose);
             TrainingFiles files = new()
             {
                 Model = parsed.GetRequiredValue(arguments.Model),
@@ -40,12 +44,15 @@ internal static class TrainVerb
                 Checkpoint = parsed.GetValue(checkpoint) ?? (parsed.GetValue(run) is { } file ? TrainingFiles.CheckpointFor(file) : null),
                 Resume = parsed.GetValue(resume),
                 Weights = parsed.GetValue(weights),
+                Replay = parsed.GetValue(replay) ?? (parsed.GetValue(run) is { } recorded ? TrainingFiles.ReplayFor(recorded) : null),
+                ReplayAsked = parsed.GetValue(replay) is not null,
                 Json = parsed.GetValue(json),
             };
             ResultJson.Prepare(parsed.GetValue(json), terminal, files.Model, files.Resume);
             files.Validate();
             LoadedModel loaded = arguments.LoadModel(parsed, terminal);
             files.Spare(ModelData.Files(loaded.Model.Data));
+            loaded = loaded.With(OnFinding.Read(parsed.GetValue(onFinding)));
             DataSplit data = ModelArguments.LoadData(loaded);
             using WorkerPool pool = Workers.Start(parsed.GetValue(threads));
             using TrainingJob job = new(loaded, data, pool, files, terminal);
@@ -56,10 +63,12 @@ internal static class TrainVerb
         return command;
     }
 
+    internal static Option<bool> VerboseOption() => new("--verbose") { Description = "Tell of each finding how it comes about, the evidence, what was ruled out and what may help." };
+
     private static int Status(RunOutcome outcome, string failOn) => outcome.Status switch
     {
         Runs.RunStatus.Interrupted => ExitStatus.Findings,
-        Runs.RunStatus.Diverged when failOn != "never" => ExitStatus.Findings,
+        Runs.RunStatus.Diverged or Runs.RunStatus.Stopped or Runs.RunStatus.RolledBack when failOn != "never" => ExitStatus.Findings,
         _ => FailOn.Status(failOn, outcome.Findings),
     };
 }

@@ -18,6 +18,17 @@ internal sealed record TrainingFiles
 
     public string? Weights { get; init; }
 
+    /// <summary>Where the step of the first non-finite value goes; null for nowhere.</summary>
+    public string? Replay { get; init; }
+
+    /// <summary>Whether <see cref="Replay"/> was asked for, whatever memory it takes.</summary>
+    public bool ReplayAsked { get; init; }
+
+    /// <summary>Where the last healthy state lies beside a checkpoint, for a run that rolls back.</summary>
+    public static string HealthyFor(string checkpoint) => Path.ChangeExtension(checkpoint, ".healthy.safetensors");
+
+    public static string ReplayFor(string run) => Path.ChangeExtension(run, ".replay.safetensors");
+
     public static string CheckpointFor(string run) => Path.ChangeExtension(run, ".checkpoint.safetensors");
 
     public string? Json { get; init; }
@@ -32,7 +43,8 @@ internal sealed record TrainingFiles
         OutputPath.Require(Run, "--run", Model, Resume);
         OutputPath.Require(Checkpoint, "--checkpoint", Model);
         OutputPath.Require(Weights, "--out", Model, Resume);
-        OutputPath.RequireDistinct(("--run", Run), ("--checkpoint", Checkpoint), ("--out", Weights), ("--json", Json));
+        OutputPath.Require(Replay, "--replay", Model, Resume);
+        OutputPath.RequireDistinct(("--run", Run), ("--checkpoint", Checkpoint), ("--out", Weights), ("--replay", Replay), ("--json", Json));
     }
 
     /// <summary>Checks that no output would replace the data.</summary>
@@ -43,6 +55,7 @@ internal sealed record TrainingFiles
             OutputPath.Require(Run, "--run", file);
             OutputPath.Require(Checkpoint, "--checkpoint", file);
             OutputPath.Require(Weights, "--out", file);
+            OutputPath.Require(Replay, "--replay", file);
             OutputPath.Require(Json == "-" ? null : Json, "--json", file);
         }
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Fathom.Cli.Arguments;
 using Fathom.Cli.Rendering;
 using Fathom.Compute;
@@ -7,6 +8,7 @@ using Fathom.Formats;
 using Fathom.Runs;
 using Fathom.Training;
 using Fathom.Training.Data;
+using Fathom.Training.Replay;
 using static Fathom.Diagnosis.Figures;
 
 namespace Fathom.Cli.Verbs;
@@ -17,10 +19,17 @@ internal sealed class TrainingJob : IDisposable
     /// <summary>The monitor's state in a checkpoint's header.</summary>
     private const string MonitorKey = "fathom.monitor";
 
+    /// <summary>The step of the healthy state beside a checkpoint, in its header; −1 for none.</summary>
+    private const string HealthyKey = "fathom.healthy_step";
+
     private readonly LoadedModel loaded;
     private readonly TrainingFiles files;
     private readonly Terminal terminal;
     private readonly WatchedRun run;
+    private (bool Replay, long Healthy) saved = (false, -1);
+
+    /// <summary>Bytes up to which the state that a replay needs is kept without having been asked for.</summary>
+    private const long ReplayMemory = 1L << 30;
 
     public TrainingJob(LoadedModel loaded, DataSplit data, WorkerPool pool, TrainingFiles files, Terminal terminal)
     {
@@ -28,9 +37,10 @@ internal sealed class TrainingJob : IDisposable
         run = new WatchedRun(loaded.Model, data, pool);
         try
         {
+            KeepStates();
             if (files.Resume is { } checkpoint)
             {
-                Restore(checkpoint);
+                Resume(checkpoint);
             }
             run.Recorder = files.Run is null ? null : Recorder(files.Run);
         }
@@ -51,7 +61,7 @@ internal sealed class TrainingJob : IDisposable
         {
             terminal.WithProgress(progress => Advance(progress, cancellation));
             // First what must not be lost; the evaluation of both data sets may take long.
-            if (run.Status == RunStatus.Interrupted)
+            if (run.Status == RunStatus.Interrupted || (run.Status is RunStatus.Stopped or RunStatus.RolledBack && Session.NextStep > 0))
             {
                 Save();
             }
@@ -76,7 +86,7 @@ internal sealed class TrainingJob : IDisposable
     private void Advance(IProgressView progress, CancellationToken cancellation)
     {
         string detail = "";
-        FindingText.Follow(terminal, run.Monitor);
+        FindingText.Follow(terminal, run);
         run.Preparing = preparation =>
         {
             if (terminal.Interactive)
@@ -103,6 +113,56 @@ internal sealed class TrainingJob : IDisposable
             run.Stepped = step => progress.Report("training", (step.Step + 1.0) / Session.TotalSteps, $"epoch {step.Epoch + 1}/{Session.Model.Plan.Epochs}  loss {Number(run.Monitor.Observation.Loss)}  {detail}");
         }
         run.Advance(cancellation: cancellation);
+    }
+
+    /// <summary>What a rollback and the replay of a step go back to.</summary>
+    private void KeepStates()
+    {
+        run.OnFinding = Session.Model.Plan.OnFinding;
+        bool healthy = run.OnFinding == FindingAction.Rollback;
+        bool replays = files.Replay is not null && (files.ReplayAsked || Session.SnapshotBytes <= ReplayMemory);
+        if (healthy || replays)
+        {
+            run.Snapshots = new RunSnapshots(Session, run.Monitor, healthy);
+        }
+        run.BeforeNonFinite = finding => saved.Replay = SaveReplay(finding, replays);
+        run.Raised = finding =>
+        {
+            if (run.OnFinding == FindingAction.Warn)
+            {
+                terminal.Warn(WarningOf(finding));
+            }
+        };
+    }
+
+    private static string WarningOf(Finding finding) =>
+        $"{(finding.Step < 0 ? "before training" : $"step {finding.Step}")}: {finding.Rule} {finding.Problem} (cause {finding.Cause}){(finding.Layers.IsEmpty ? "" : $" in {finding.Layers[0]}")}";
+
+    /// <summary>The session stands before the step with the first non-finite value.</summary>
+    private bool SaveReplay(Finding finding, bool replays)
+    {
+        if (!replays)
+        {
+            return false;
+        }
+        StepCaseFile.Write(files.Replay!, StepCase.Of(Session));
+        run.Recorder?.Event(finding.Step, "replay", $"step {finding.Step} is saved in {files.Replay}");
+        terminal.Line($"  step {finding.Step} is saved; see it node by node: fathom trace --replay {files.Replay}", Tone.Dim);
+        return true;
+    }
+
+    /// <summary>Goes on from a checkpoint, with the healthy state that its run had to roll back to.</summary>
+    private void Resume(string checkpoint)
+    {
+        string healthy = TrainingFiles.HealthyFor(checkpoint);
+        if (run.Snapshots is { KeepsHealthy: true } states && File.Exists(healthy) && CheckpointFile.HeaderOf(checkpoint).TryGetValue(HealthyKey, out string? step)
+            && step == CheckpointFile.StepOf(healthy))
+        {
+            Restore(healthy);
+            states.Adopt();
+            saved.Healthy = states.HealthyStep;
+        }
+        Restore(checkpoint);
     }
 
     /// <summary>A checkpoint of another program, or of an earlier version, may lack the monitor's state: then it begins anew.</summary>
@@ -139,7 +199,22 @@ internal sealed class TrainingJob : IDisposable
     {
         if (files.Checkpoint is { } path)
         {
-            CheckpointFile.Write(path, Session, new Dictionary<string, string> { [MonitorKey] = run.Monitor.Capture() });
+            SaveHealthy(path);
+            CheckpointFile.Write(path, Session, new Dictionary<string, string>
+            {
+                [MonitorKey] = run.Monitor.Capture(),
+                [HealthyKey] = saved.Healthy.ToString(CultureInfo.InvariantCulture),
+            });
+        }
+    }
+
+    /// <summary>Before the checkpoint, which names its step, so that a file of another run is not taken for this one's.</summary>
+    private void SaveHealthy(string checkpoint)
+    {
+        if (run.Snapshots is { KeepsHealthy: true } states && states.HealthyStep != saved.Healthy && states.CaptureHealthy() is (var healthy, var monitor))
+        {
+            CheckpointFile.Write(TrainingFiles.HealthyFor(checkpoint), Session, healthy, new Dictionary<string, string> { [MonitorKey] = monitor });
+            saved.Healthy = healthy.NextStep;
         }
     }
 
@@ -168,6 +243,10 @@ internal sealed class TrainingJob : IDisposable
     private void Summarize(RunOutcome outcome)
     {
         OutcomeText.Write(terminal, outcome);
+        if (run.Taken is { } taken)
+        {
+            terminal.Line(TextOf(taken), Tone.Warning);
+        }
         if (outcome.Status == RunStatus.Interrupted)
         {
             string options = files.Run is { } file ? $" --run {file}" : "";
@@ -175,9 +254,21 @@ internal sealed class TrainingJob : IDisposable
                 ? $"go on with: fathom train {files.Model} --resume {checkpoint}{options} (and the other options as before)"
                 : "no checkpoint was written; give --run or --checkpoint to be able to go on", Tone.Warning);
         }
-        foreach (string path in new[] { files.Run, files.Checkpoint, files.Weights }.OfType<string>().Where(File.Exists))
+        foreach (string path in new[] { files.Run, files.Checkpoint, files.Weights, saved.Replay ? files.Replay : null }.OfType<string>().Where(File.Exists))
         {
             terminal.Line($"written: {path}", Tone.Dim);
         }
+    }
+
+    private string TextOf(ActionTaken taken)
+    {
+        string finding = $"{taken.Finding.Rule} {taken.Finding.Problem}";
+        if (!taken.RolledBack)
+        {
+            string reason = Session.Model.Plan.OnFinding == FindingAction.Rollback && taken.Step >= 0 ? "; there was no healthy state to go back to" : "";
+            return taken.Step < 0 ? $"not trained: {finding} stands before training" : $"stopped after step {taken.Step}: {finding}{reason}";
+        }
+        string state = taken.Proven ? $"no error finding held there or at the next {RunSnapshots.Quarantine} inspections" : "where the run began";
+        return $"step {taken.Step}: {finding}; back to step {taken.To} ({state})";
     }
 }

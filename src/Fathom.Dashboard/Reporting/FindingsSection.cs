@@ -53,6 +53,17 @@ internal static class FindingsSection
             page.Element("p", finding.Explanation);
         }
 
+        if (finding.Action.Length != 0)
+        {
+            page.Open("p").Element("strong", "Next: ").Text(finding.Action).Close();
+        }
+
+        if (finding.Details.Length != 0)
+        {
+            page.Open("details").Element("summary", "How it comes about").Element("p", finding.Details).Close();
+        }
+
+        WriteList(page, "Which brings about", finding.Consequences);
         WriteEvidence(page, finding.Evidence);
         WriteList(page, "Ruled out", finding.RuledOut);
         if (finding.Remedies.Count != 0)

@@ -25,6 +25,13 @@ internal sealed record ReportedFinding
 
     public string Explanation { get; init; } = "";
 
+    public string Action { get; init; } = "";
+
+    public string Details { get; init; } = "";
+
+    /// <summary>What it has brought about, in a few words each.</summary>
+    public IReadOnlyList<string> Consequences { get; init; } = [];
+
     public IReadOnlyList<string> Layers { get; init; } = [];
 
     public IReadOnlyList<ReportedEvidence> Evidence { get; init; } = [];
@@ -84,6 +91,9 @@ internal sealed record ReportedFinding
             {
                 Problem = Text(root, "problem"),
                 Explanation = Text(root, "explanation"),
+                Action = Text(root, "action"),
+                Details = Text(root, "details"),
+                Consequences = ReadConsequences(root),
                 Layers = Texts(root, "layers"),
                 RuledOut = Texts(root, "ruled_out"),
                 Remedies = Texts(root, "remedies"),
@@ -107,6 +117,11 @@ internal sealed record ReportedFinding
             ? new ReportedEvidence(one.Name, Number(one.Value, "measured"), Number(one.Value, "expected"))
             : new ReportedEvidence(one.Name, Number(one.Value), double.NaN))];
     }
+
+    private static IReadOnlyList<string> ReadConsequences(JsonElement root) =>
+        root.TryGetProperty("consequences", out JsonElement value) && value.ValueKind == JsonValueKind.Array
+            ? [.. value.EnumerateArray().Where(one => one.ValueKind == JsonValueKind.Object).Select(one => $"{Text(one, "rule")} {Text(one, "problem")}: {Text(one, "explanation")}")]
+            : [];
 
     private static string Text(JsonElement root, string name) =>
         root.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";

@@ -25,13 +25,15 @@ public abstract class AuditRule
 
     /// <summary>A finding of this rule, at step −1.</summary>
     /// <param name="severity">Error only where training will in all likelihood fail or be wrong.</param>
-    /// <param name="explanation">Value, threshold, and what to do.</param>
+    /// <param name="explanation">One sentence: the value, what was expected and from where, the threshold.</param>
+    /// <param name="action">What to do next, in one short sentence.</param>
     /// <param name="evidence">Measured against expected, by name.</param>
     /// <param name="layers">The layers that it concerns.</param>
     /// <param name="remedies">Kinds of remedies.</param>
     /// <param name="confidence">0 to 1.</param>
-    protected Finding Found(Severity severity, string explanation, IEnumerable<(string Name, double Measured, double Expected)> evidence,
-        ImmutableArray<string> layers = default, ImmutableArray<string> remedies = default, double confidence = 0.95) => new()
+    /// <param name="details">How it comes about.</param>
+    protected Finding Found(Severity severity, string explanation, string action, IEnumerable<(string Name, double Measured, double Expected)> evidence,
+        ImmutableArray<string> layers = default, ImmutableArray<string> remedies = default, double confidence = 0.95, string details = "") => new()
     {
         Rule = Id,
         Problem = Problem,
@@ -42,6 +44,8 @@ public abstract class AuditRule
         Confidence = confidence,
         Evidence = evidence.ToImmutableSortedDictionary(item => item.Name, item => new Evidence(item.Measured, item.Expected)),
         Explanation = explanation,
+        Action = action,
+        Details = details,
         Remedies = remedies.IsDefault ? [] : remedies,
     };
 }
@@ -64,6 +68,7 @@ public static class AuditCatalog
         new ContradictingTargets(),
         new TooFewRows(),
         new UnscaledTarget(),
+        new InitialWeights(),
     ];
 }
 
@@ -77,9 +82,10 @@ public static class DataAudit
     /// <summary>Findings, most severe first; none if nothing is wrong.</summary>
     /// <param name="model">Network and plan.</param>
     /// <param name="data">Its data; null if there are none, and then output and loss alone are looked at.</param>
-    public static ImmutableArray<Finding> Inspect(Training.ModelDefinition model, Training.Data.DataSplit? data)
+    /// <param name="prediction">What theory expects of the model; null if it was not asked, and then initial weights are not judged.</param>
+    public static ImmutableArray<Finding> Inspect(Training.ModelDefinition model, Training.Data.DataSplit? data, Theory.PropagationPrediction? prediction = null)
     {
-        AuditScope scope = new(model, data);
+        AuditScope scope = new(model, data) { Prediction = prediction };
         return [.. AuditCatalog.All.Select(rule => rule.Inspect(scope)).OfType<Finding>().OrderByDescending(finding => finding.Severity)];
     }
 }

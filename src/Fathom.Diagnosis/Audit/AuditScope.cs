@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Fathom.Graphs;
 using Fathom.Graphs.Ops;
+using Fathom.Theory;
 using Fathom.Training;
 using Fathom.Training.Data;
 using Fathom.Training.Losses;
@@ -31,6 +32,9 @@ public sealed class AuditScope
     public ModelDefinition Model { get; }
 
     public DataSplit? Data { get; }
+
+    /// <summary>What theory expects of the network at the start; null if it was not asked.</summary>
+    public PropagationPrediction? Prediction { get; init; }
 
     /// <summary>The training rows; null without data.</summary>
     public DataSet? Rows => Data?.Training;

@@ -30,8 +30,9 @@ public sealed class ClassImbalance : AuditRule
         int[] present = [.. Enumerable.Range(0, counts.Length).Where(label => counts[label] > 0).OrderByDescending(label => counts[label])];
         double ratio = (double)counts[present[0]] / counts[present[^1]], majority = (double)counts[present[0]] / rows.Count;
         return present.Length < 2 || ratio < Ratio ? null : Found(Severity.Warning,
-            $"Class {rows.ClassName(present[0])} of '{rows.Name}' has {counts[present[0]]} training rows, class {rows.ClassName(present[^1])} only {counts[present[^1]]} ({Number(Math.Round(ratio))} times fewer). Naming class {rows.ClassName(present[0])} always is right for {Percent(majority)} of the rows: " +
-            "read the accuracy against that, add the metric f1, and set 'class_weights: balanced'.",
-            [("largest_over_smallest_class", ratio, Ratio), ("majority_accuracy", majority, 1.0 / present.Length)]);
+            $"Class {rows.ClassName(present[0])} of '{rows.Name}' has {counts[present[0]]} training rows, {Number(Math.Round(ratio))} times as many as class {rows.ClassName(present[^1])} with {counts[present[^1]]} (limit {Number(Ratio)} times; Buda et al. 2018).",
+            $"Set 'class_weights: balanced', add the metric f1, and read the accuracy against {Percent(majority)}.",
+            [("largest_over_smallest_class", ratio, Ratio), ("majority_accuracy", majority, 1.0 / present.Length)],
+            details: $"Naming class {rows.ClassName(present[0])} always is right for {Percent(majority)} of the rows, and lowers the loss first.");
     }
 }

@@ -29,15 +29,18 @@ public sealed class ConstantInput : AuditRule
         (string Name, double, double)[] evidence = [("constant_features", constant.Length, 0), ("features", rows.Features, double.NaN)];
         if (constant.Length == rows.Features)
         {
-            return Found(Severity.Error, $"All {rows.Count} training rows of '{rows.Name}' have the same inputs, so that nothing in them tells their targets apart; check how the data were read.", evidence, scope.FirstLayers);
+            return Found(Severity.Error, $"All {rows.Features} features of '{rows.Name}' have one value in all {rows.Count} training rows, where features are expected to differ from row to row (limit {Percent(Most)} of them).",
+                "Check how the data were read.", evidence, scope.FirstLayers, details: "Nothing in the inputs tells their targets apart, so that nothing can be learnt.");
         }
         string names = string.Join(", ", constant.Take(Named).Select(scope.FeatureName)) + (constant.Length > Named ? $" and {constant.Length - Named} more" : "");
         if (share >= Most)
         {
-            return Found(Severity.Warning, $"{constant.Length} of {rows.Features} features of '{rows.Name}' have one value in all training rows ({names}) and tell nothing; check how the data were read, or leave them out.", evidence, scope.FirstLayers);
+            return Found(Severity.Warning, $"{constant.Length} of {rows.Features} features of '{rows.Name}' have one value in all {rows.Count} training rows (limit {Percent(Most)} of them) and tell nothing: {names}.",
+                "Check how the data were read, or leave them out.", evidence, scope.FirstLayers);
         }
         return constant.Length > 0 && !rows.FeatureNames.IsEmpty
-            ? Found(Severity.Info, $"{(constant.Length == 1 ? "A column" : $"{constant.Length} columns")} of '{rows.Name}' {(constant.Length == 1 ? "has" : "have")} one value in all training rows: {names}; {Percent(share)} of the features. They can be left out.", evidence)
+            ? Found(Severity.Info, $"{Count(constant.Length, "column", "columns")} of {rows.Features} ({Percent(share)}; a warning from {Percent(Most)} up) of '{rows.Name}' {(constant.Length == 1 ? "has" : "have")} one value in all training rows: {names}.",
+                $"Leave {(constant.Length == 1 ? "it" : "them")} out.", evidence)
             : null;
     }
 

@@ -28,9 +28,9 @@ public sealed class DuplicatedRows : AuditRule
         bool natural = HasFewPossibleRows(scope);
         int[] largest = groups.Repeated.MaxBy(group => group.Length)!;
         return Found(natural || share < Many ? Severity.Info : Severity.Warning,
-            $"{groups.Repeats} of {scope.Rows.Count} training rows of '{scope.Rows.Name}' ({Percent(share)}) repeat the inputs of an earlier row; row {largest[0] + 1} is there {largest.Length} times. " +
-            (natural ? "There are few possible rows, so that this is natural." : "They count as often in the loss, and what is drawn from them for validation is known already; leave them out unless they are meant."),
-            [("repeated_rows", share, Many)]);
+            $"{groups.Repeats} of {scope.Rows.Count} training rows of '{scope.Rows.Name}' ({Percent(share)}; limit {Percent(natural || share < Many ? Some : Many)}) repeat the inputs of an earlier row; row {largest[0] + 1} is there {largest.Length} times.",
+            natural ? "Leave them: there are few possible rows, so that repeats are natural." : "Leave them out unless they are meant.",
+            [("repeated_rows", share, Many)], details: "They count as often in the loss, and what is drawn from them for validation is known already.");
     }
 
     /// <summary>Whether rows repeat because the inputs have few values.</summary>

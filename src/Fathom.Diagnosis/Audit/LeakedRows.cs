@@ -38,8 +38,8 @@ public sealed class LeakedRows : AuditRule
         }
         bool natural = DuplicatedRows.HasFewPossibleRows(scope);
         return Found(natural ? Severity.Info : Severity.Warning,
-            $"{known} of {validation.Count} validation rows ({Percent(share)}) have the inputs of a training row; validation row {first + 1} is training row {twin + 1}. " +
-            (natural ? "There are few possible rows, so that this is natural; the validation result is that much too good." : "The validation result is that much too good; leave duplicates out before the rows are parted."),
-            [("validation_rows_trained_on", share, Share)]);
+            $"{known} of {validation.Count} validation rows ({Percent(share)}; limit {Percent(Share)}) have the inputs of a training row; validation row {first + 1} is training row {twin + 1}.",
+            natural ? "Take the validation result for too good by that much: with few possible rows, repeats are natural." : "Leave duplicates out before the rows are parted.",
+            [("validation_rows_trained_on", share, Share)], details: "What was trained on says nothing about new data: the validation result is too good.");
     }
 }

@@ -8,6 +8,8 @@ namespace Fathom.Diagnosis.Audit;
 /// <summary>A NaN or an infinity in the data: one batch with it, and every weight is NaN.</summary>
 public sealed class NonFiniteData : AuditRule
 {
+    private const string Effect = "The first batch that holds one makes every weight NaN.";
+
     public override string Id => "FTH016";
 
     public override string Problem => "data that are no numbers";
@@ -53,9 +55,9 @@ public sealed class NonFiniteData : AuditRule
         {
             return null;
         }
-        int count = Count(rows.Inputs[first..]), feature = first % rows.Features;
-        return Found(Severity.Error, $"'{rows.Name}', row {first / rows.Features + 1}, {scope.FeatureName(feature)} is {Number(rows.Inputs[first])}, and {count - 1} further inputs are no numbers; the first batch that holds one makes every weight NaN. Fill them in, or leave the rows out.",
-            [("non_finite_inputs", count, 0)], scope.FirstLayers, confidence: 0.99);
+        int count = CountBad(rows.Inputs[first..]), feature = first % rows.Features;
+        return Found(Severity.Error, $"'{rows.Name}' has {Count(count, "input that is no number", "inputs that are no numbers")} (none is allowed): row {first / rows.Features + 1}, {scope.FeatureName(feature)} is {Number(rows.Inputs[first])}.",
+            "Fill in what is missing, or leave the rows out.", [("non_finite_inputs", count, 0)], scope.FirstLayers, confidence: 0.99, details: Effect);
     }
 
     private Finding? OfTargets(DataSet rows)
@@ -64,12 +66,12 @@ public sealed class NonFiniteData : AuditRule
         {
             return null;
         }
-        int count = Count(rows.Targets[first..]);
-        return Found(Severity.Error, $"'{rows.Name}', row {first / rows.TargetWidth + 1}: the target is {Number(rows.Targets[first])}, and {count - 1} further targets are no numbers; the first batch that holds one makes every weight NaN. Leave the rows out.",
-            [("non_finite_targets", count, 0)], confidence: 0.99);
+        int count = CountBad(rows.Targets[first..]);
+        return Found(Severity.Error, $"'{rows.Name}' has {Count(count, "target that is no number", "targets that are no numbers")} (none is allowed): in row {first / rows.TargetWidth + 1} the target is {Number(rows.Targets[first])}.",
+            "Leave the rows out.", [("non_finite_targets", count, 0)], confidence: 0.99, details: Effect);
     }
 
-    private static int Count(ReadOnlySpan<float> values)
+    private static int CountBad(ReadOnlySpan<float> values)
     {
         int count = 0;
         foreach (float value in values)

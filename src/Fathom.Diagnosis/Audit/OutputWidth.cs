@@ -1,5 +1,6 @@
 using Fathom.Training.Data;
 using Fathom.Training.Losses;
+using static Fathom.Diagnosis.Figures;
 
 namespace Fathom.Diagnosis.Audit;
 
@@ -26,8 +27,8 @@ public sealed class OutputWidth : AuditRule
         if (rows.Kind == TargetKind.Real)
         {
             return width == rows.TargetWidth ? null
-                : Found(Severity.Error, $"{output} gives {width} values per sample, but each row of '{rows.Name}' has {rows.TargetWidth} target values; give the last layer {rows.TargetWidth} units.",
-                    [("output_columns", width, rows.TargetWidth)], [output]);
+                : Found(Severity.Error, $"{output} gives {Count((int)width, "value", "values")} per sample, where each row of '{rows.Name}' has {Count(rows.TargetWidth, "target value", "target values")}.",
+                    $"Give the last layer {Count(rows.TargetWidth, "unit", "units")}.", [("output_columns", width, rows.TargetWidth)], [output]);
         }
         bool isSingle = width == 1 && loss.Target == TargetForm.Real;
         if (isSingle && loss.Output == OutputMeaning.Values)
@@ -39,12 +40,12 @@ public sealed class OutputWidth : AuditRule
         if (labels.Max() >= classes)
         {
             string what = isSingle ? $"one output with the loss {loss.Kind} tells 2 classes apart" : $"{output} has {width} columns";
-            return Found(Severity.Error, $"{what}, but the labels of '{rows.Name}' go up to {labels.Max()}, so that {labels.Max() + 1} are needed; give the last layer {labels.Max() + 1} units{(isSingle ? " and take cross_entropy" : "")}.",
-                [("output_columns", width, labels.Max() + 1)], [output]);
+            return Found(Severity.Error, $"{what}, but the labels of '{rows.Name}' go up to {labels.Max()}, so that {labels.Max() + 1} are needed.",
+                $"Give the last layer {labels.Max() + 1} units{(isSingle ? " and take cross_entropy" : "")}.", [("output_columns", width, labels.Max() + 1)], [output], isSingle ? ["output"] : []);
         }
         return classes >= 4 && labels.Length * 2 <= classes
-            ? Found(Severity.Warning, $"{output} has {width} columns, but only {labels.Length} classes occur among the training rows of '{rows.Name}': the others only learn to stay silent. Check the number of classes, or whether all rows were read.",
-                [("classes_with_rows", labels.Length, classes)], [output])
+            ? Found(Severity.Warning, $"{output} has {width} columns, but only {labels.Length} classes occur among the training rows of '{rows.Name}' (limit: half of the columns).",
+                "Check the number of classes, and whether all rows were read.", [("classes_with_rows", labels.Length, classes)], [output], details: "Columns that belong to no row only learn to stay silent.")
             : null;
     }
 }

@@ -57,8 +57,8 @@ public sealed class TargetOutOfRange : AuditRule
         if (loss is Hinge)
         {
             double others = targets.Count(target => Math.Abs(Math.Abs(target) - 1) > Tolerance) / (double)targets.Length;
-            return others == 0 ? null : Found(Severity.Error, $"{Percent(others)} of the targets of '{rows.Name}' are neither -1 nor 1, which is what the loss hinge compares with; a target of 0 gives no gradient at all. Write the classes as -1 and 1.",
-                [("share_out_of_range", others, 0)], [scope.Output.Name]);
+            return others == 0 ? null : Found(Severity.Error, $"{Percent(others)} of the targets of '{rows.Name}' are neither -1 nor 1, the only values that the loss hinge is defined for (none is allowed).",
+                "Write the classes as -1 and 1.", [("share_out_of_range", others, 0)], [scope.Output.Name], details: "A target of 0 gives no gradient at all.");
         }
         if (loss is not (BinaryCrossEntropy or CrossEntropy or KullbackLeibler or Margin))
         {
@@ -66,8 +66,8 @@ public sealed class TargetOutOfRange : AuditRule
         }
         (double least, double most) = (targets.Min(), targets.Max());
         return least >= -Tolerance && most <= 1 + Tolerance ? null
-            : Found(Severity.Error, $"The targets of '{rows.Name}' go from {Number(least)} to {Number(most)}, but the loss {loss.Kind} takes shares from 0 to 1; beyond them it falls without end. Scale the targets, or take mse.",
-                [("least_target", least, 0), ("most_target", most, 1)], [scope.Output.Name]);
+            : Found(Severity.Error, $"The targets of '{rows.Name}' go from {Number(least)} to {Number(most)}, but the loss {loss.Kind} takes shares from 0 to 1.",
+                "Scale the targets to 0 to 1, or take mse.", [("least_target", least, 0), ("most_target", most, 1)], [scope.Output.Name], ["loss"], details: "Beyond 0 and 1 the loss has no minimum: it falls without end.");
     }
 
     private Finding? OfOutput(AuditScope scope, DataSet rows, double[] targets)
@@ -87,9 +87,9 @@ public sealed class TargetOutOfRange : AuditRule
         double best = variance > 0 ? 1 - missed / variance : 0;
         string limits = double.IsInfinity(range.High) ? $"nothing below {Number(range.Low)}" : double.IsInfinity(range.Low) ? $"nothing above {Number(range.High)}" : $"only {Number(range.Low)} to {Number(range.High)}";
         return Found(missed >= OutOfReach * variance ? Severity.Error : Severity.Warning,
-            $"{scope.Output.Name} ({scope.Output.Op.Kind}) gives {limits}, but {Percent(share)} of the targets of '{rows.Name}' lie outside ({Number(targets.Min())} to {Number(targets.Max())}): no weights can bring R² above {Number(Math.Max(0, best))}. " +
-            $"End in a linear layer, or scale the targets.",
-            [("share_out_of_range", share, 0), ("best_r2", best, 1)], [scope.Output.Name]);
+            $"{scope.Output.Name} ({scope.Output.Op.Kind}) gives {limits}, but {Percent(share)} of the targets of '{rows.Name}' lie outside ({Number(targets.Min())} to {Number(targets.Max())}): no weights can bring R² above {Number(Math.Max(0, best))} (an error below {Number(1 - OutOfReach)}).",
+            "End in a linear layer, or scale the targets.",
+            [("share_out_of_range", share, 0), ("best_r2", best, 1)], [scope.Output.Name], ["output"]);
     }
 
     /// <summary>Least and greatest value that an output can have; null if any number is possible or nothing is known.</summary>

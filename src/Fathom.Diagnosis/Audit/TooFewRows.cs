@@ -2,6 +2,7 @@ using Fathom.Graphs;
 using Fathom.Graphs.Ops;
 using Fathom.Training;
 using Fathom.Training.Data;
+using static Fathom.Diagnosis.Figures;
 
 namespace Fathom.Diagnosis.Audit;
 
@@ -31,15 +32,18 @@ public sealed class TooFewRows : AuditRule
         {
             bool single = batch == 1 && norm.Inputs[0].Shape.Rank == 2;
             return Found(single ? Severity.Error : Severity.Warning,
-                $"{norm.Name} (batch_norm) sees {batch} row{(batch == 1 ? "" : "s")} at a time{(single ? ", of which every unit's deviation is 0: it puts out a constant and passes on no gradient" : ", whose mean and variance are mostly chance")}. Take a batch of 16 or more{(plan.Accumulate > 1 ? " or fewer micro-batches" : "")}, or layer_norm or group_norm.",
-                [("rows_at_a_time", batch, LeastNormalized)], [norm.Name]);
+                $"{norm.Name} (batch_norm) sees {Count(batch, "row", "rows")} at a time, where its gradient needs {LeastNormalized} or more to have a variance (Yang et al. 2019).",
+                $"Take a batch of 16 or more{(plan.Accumulate > 1 ? " or fewer micro-batches" : "")}, or layer_norm or group_norm.",
+                [("rows_at_a_time", batch, LeastNormalized)], [norm.Name],
+                details: single ? "Of a single row every unit's deviation is 0: the layer puts out a constant and passes on no gradient." : "Mean and variance of so few rows are mostly chance.");
         }
         if (rows.Kind == TargetKind.Label && rows.Count < rows.Classes)
         {
-            return Found(Severity.Warning, $"'{rows.Name}' has {rows.Count} training rows for {rows.Classes} classes; some classes cannot be learnt at all.", [("training_rows", rows.Count, rows.Classes)]);
+            return Found(Severity.Warning, $"'{rows.Name}' has {Count(rows.Count, "training row", "training rows")} for {rows.Classes} classes, where each class needs one at the least.",
+                "Add rows: classes without any cannot be learnt at all.", [("training_rows", rows.Count, rows.Classes)]);
         }
         return plan.BatchSize == TrainingPlan.FullBatch || plan.BatchSize <= rows.Count ? null
-            : Found(Severity.Warning, $"The batch is {plan.BatchSize}, but '{rows.Name}' has {rows.Count} training rows: each step takes all of them, and an epoch is one step, {plan.Epochs} in all. Make the batch smaller, or set 'batch: full' if that is meant.",
-                [("batch", plan.BatchSize, rows.Count)]);
+            : Found(Severity.Warning, $"The batch is {plan.BatchSize}, but '{rows.Name}' has only {rows.Count} training rows: an epoch is one step, {plan.Epochs} in the whole run.",
+                "Make the batch smaller, or set 'batch: full' if that is meant.", [("batch", plan.BatchSize, rows.Count)]);
     }
 }

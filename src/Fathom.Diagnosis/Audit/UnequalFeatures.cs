@@ -35,8 +35,9 @@ public sealed class UnequalFeatures : AuditRule
         }
         int dwarfed = order.Count(feature => facts.Ranges[feature] * Ratio <= facts.Ranges[large]);
         return Found(Severity.Warning,
-            $"In '{scope.Rows!.Name}' {scope.FeatureName(large)} spans {Number(facts.Ranges[large])}, but {scope.FeatureName(small)} only {Number(facts.Ranges[small])}, and {dwarfed} of {facts.Ranges.Length} features are 100 times narrower than the widest{scope.Sampled(facts.Rows)}: " +
-            "the first layer hears the wide ones only. Set 'standardize: true' in the model file's data, so that each feature has mean 0 and variance 1.",
-            [("range_ratio", ratio, Ratio), ("narrow_features", dwarfed, 0)], scope.FirstLayers, confidence: 0.9);
+            $"In '{scope.Rows!.Name}' {scope.FeatureName(large)} spans {Number(facts.Ranges[large])}, {Number(ratio)} times as much as {scope.FeatureName(small)} with {Number(facts.Ranges[small])} (limit {Number(Ratio)} times; LeCun et al. 1998){scope.Sampled(facts.Rows)}.",
+            "Set 'standardize: true' in the model file's data, so that each feature has mean 0 and variance 1.",
+            [("range_ratio", ratio, Ratio), ("narrow_features", dwarfed, 0)], scope.FirstLayers, ["input_scaling"], confidence: 0.9,
+            details: $"{dwarfed} of {facts.Ranges.Length} features are {Number(Ratio)} times narrower than the widest, and the first layer hears the wide ones only.");
     }
 }

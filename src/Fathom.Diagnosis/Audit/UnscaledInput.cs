@@ -39,13 +39,14 @@ public sealed class UnscaledInput : AuditRule
         }
         double reach = scope.LearningRate * size * Math.Sqrt(scope.Rows!.Features);
         bool fails = size >= Large && scope.StepFollowsGradient && reach >= Hopeless;
-        string where = $"The inputs of '{scope.Rows!.Name}' go from {Number(facts.Least)} to {Number(facts.Most)}{scope.Sampled(facts.Rows)}{(factor != 1 || offset != 0 ? ", before rescaling," : "")}: mean {Number(mean)}, standard deviation {Number(spread)}, " +
-            $"root mean square {Number(size)} where initialization reckons with about 1";
+        string rate = fails ? $", and the learning rate times a row's norm is {Number(reach)} (limit {Number(Hopeless)})" : "";
         string effect = size < Small
-            ? "; the signal drowns in the biases, and the first layer's gradient is as small. "
-            : $"; the first layer's outputs and gradient are {Number(Math.Round(size))} times what they should be{(fails ? $", and at a learning rate of {Number(scope.Model.Plan.Optimizer.LearningRate)} the first steps of {scope.Model.Plan.Optimizer.Kind} replace its weights" : "")}. ";
+            ? "The signal drowns in the biases, and the first layer's gradient is as small."
+            : $"The first layer's outputs and gradient are {Number(Math.Round(size))} times what they should be{(fails ? $", and at a learning rate of {Number(scope.Model.Plan.Optimizer.LearningRate)} the first steps of {scope.Model.Plan.Optimizer.Kind} replace its weights" : "")}.";
         return Found(fails ? Severity.Error : Severity.Warning,
-            where + effect + $"Set 'standardize: true' in the model file's data, or scale the inputs{(facts is { Least: >= 0, Most: <= 255 and > 200 } ? " by 1/255" : "")}.",
-            [("input_root_mean_square", size, 1), ("input_mean", mean, 0), ("input_standard_deviation", spread, 1), ("learning_rate_times_row_norm", reach, Hopeless)], scope.FirstLayers, confidence: fails ? 0.95 : 0.9);
+            $"The inputs of '{scope.Rows!.Name}' have a root mean square of {Number(size)}, where initialization reckons with about 1 (limit {Number(size < Small ? Small : Large)}; LeCun et al. 1998){rate}{scope.Sampled(facts.Rows)}.",
+            $"Set 'standardize: true' in the model file's data, or scale the inputs{(facts is { Least: >= 0, Most: <= 255 and > 200 } ? " by 1/255" : "")}.",
+            [("input_root_mean_square", size, 1), ("input_mean", mean, 0), ("input_standard_deviation", spread, 1), ("learning_rate_times_row_norm", reach, Hopeless)], scope.FirstLayers, ["input_scaling", "batch_norm"], confidence: fails ? 0.95 : 0.9,
+            details: $"{effect} They go from {Number(facts.Least)} to {Number(facts.Most)}{(factor != 1 || offset != 0 ? " before rescaling" : "")}, with mean {Number(mean)} and standard deviation {Number(spread)} as the first layer reads them.");
     }
 }

@@ -27,7 +27,8 @@ public sealed class UnscaledTarget : AuditRule
         double size = Math.Sqrt(mean * mean + deviation * deviation);
         if (deviation <= 1e-7 * Math.Abs(mean))
         {
-            return Found(Severity.Error, $"All targets of '{rows.Name}' are {Number(mean)}: there is nothing to learn. Check the target column.", [("target_standard_deviation", deviation, 1)], [scope.Output.Name]);
+            return Found(Severity.Error, $"All targets of '{rows.Name}' are {Number(mean)}: their standard deviation is {Number(deviation)}, where any above 1e-7 of their mean could be learnt.",
+                "Check the target column: there is nothing to learn.", [("target_standard_deviation", deviation, 1)], [scope.Output.Name]);
         }
         Loss loss = scope.Model.Plan.Loss;
         if (loss is not (MeanSquaredError or MeanAbsoluteError or Huber))
@@ -35,17 +36,20 @@ public sealed class UnscaledTarget : AuditRule
             return null;
         }
         (string, double, double)[] evidence = [("target_mean", mean, 0), ("target_standard_deviation", deviation, 1)];
-        string sizes = $"The targets of '{rows.Name}' have mean {Number(mean)} and standard deviation {Number(deviation)}, but the network's output begins at about 0 ± 1";
+        const string Advice = "Scale the targets to mean 0 and variance 1.";
+        string sizes = $"The targets of '{rows.Name}' have mean {Number(mean)} and standard deviation {Number(deviation)}, where the network's output begins at about 0 ± 1";
         if (size >= Large)
         {
             double rate = scope.Model.Plan.Optimizer.LearningRate;
             bool fails = loss is MeanSquaredError && scope.StepFollowsGradient && scope.Model.Plan.Clipping is null && rate * size >= Hopeless;
             return Found(fails ? Severity.Error : Severity.Warning,
-                $"{sizes}: {(fails ? $"with a learning rate of {Number(rate)} the first steps throw the weights out of all proportion" : "most steps go into getting there, or the gradient is too large")}. Scale the targets to mean 0 and variance 1.",
-                [.. evidence, ("learning_rate_times_size", rate * size, Hopeless)], [scope.Output.Name], confidence: fails ? 0.9 : 0.8);
+                $"{sizes} (limit {Number(Large)}){(fails ? $", and the learning rate times their size is {Number(rate * size)} (limit {Number(Hopeless)})" : "")}.", Advice,
+                [.. evidence, ("learning_rate_times_size", rate * size, Hopeless)], [scope.Output.Name], ["target_scaling"], confidence: fails ? 0.9 : 0.8,
+                details: fails ? $"With a learning rate of {Number(rate)} the first steps throw the weights out of all proportion." : "Most steps go into getting there, or the gradient is too large.");
         }
         return deviation >= Small ? null
-            : Found(Severity.Warning, $"{sizes}: the differences that count are lost in the noise of the first steps. Scale the targets to mean 0 and variance 1.", evidence, [scope.Output.Name], confidence: 0.8);
+            : Found(Severity.Warning, $"{sizes} (limit {Number(Small)} for the deviation).", Advice, evidence, [scope.Output.Name], ["target_scaling"], confidence: 0.8,
+                details: "The differences that count are lost in the noise of the first steps.");
     }
 
     private static (double Mean, double Deviation) MeanAndDeviation(ReadOnlySpan<float> values)

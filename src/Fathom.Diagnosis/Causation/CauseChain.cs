@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Fathom.Diagnosis.Audit;
 using Fathom.Diagnosis.Rules;
 
 namespace Fathom.Diagnosis.Causation;
@@ -12,22 +13,31 @@ public static class CauseChain
     /// <summary>Stands for <see cref="WeightDecayDominates"/>, whose cause has no word of its own.</summary>
     private const string Decay = "decay";
 
+    /// <summary>Stands for settings that leave nothing of the gradient, whose cause has no word of its own either.</summary>
+    private const string Starved = "starved";
+
+    /// <summary>Stand for <see cref="InitialWeights"/>, whose effects depend on the direction.</summary>
+    private const string LargeWeights = "large weights", SmallWeights = "small weights";
+
     /// <summary>What each cause can bring about, itself not among it.</summary>
     private static readonly Dictionary<string, ImmutableArray<string>> Effects = new()
     {
         [Decay] = [Causes.Vanishing, Causes.DeadRelu, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Other],
         [Causes.WrongOutputOrLoss] = [Causes.LearningRateTooSmall, Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.Numerical, Causes.Other],
         [Causes.UnscaledInput] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
+        [LargeWeights] = [Causes.BadInitialization, Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.Numerical, Causes.Other],
+        [SmallWeights] = [Causes.BadInitialization, Causes.DeadRelu, Causes.Vanishing, Causes.Other],
         [Causes.BadInitialization] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooSmall, Causes.Other],
         [Causes.LearningRateTooLarge] = [Causes.DeadRelu, Causes.Saturation, Causes.Vanishing, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
         [Causes.Exploding] = [Causes.DeadRelu, Causes.Saturation, Causes.Numerical, Causes.Other],
+        [Starved] = [Causes.LearningRateTooSmall, Causes.Vanishing, Causes.Other],
         [Causes.Saturation] = [Causes.Vanishing, Causes.LearningRateTooSmall, Causes.Other],
         [Causes.DeadRelu] = [Causes.Vanishing, Causes.LearningRateTooSmall, Causes.Other],
         [Causes.Vanishing] = [Causes.LearningRateTooSmall, Causes.Other],
     };
 
     /// <summary>Causes in their own right that a look at model and data finds before training, even as a warning.</summary>
-    private static readonly ImmutableArray<string> Roots = [Causes.WrongOutputOrLoss, Causes.UnscaledInput];
+    private static readonly ImmutableArray<string> Roots = [Causes.WrongOutputOrLoss, Causes.UnscaledInput, Causes.BadInitialization];
 
     /// <summary>
     /// The findings of a run, those that another one explains put behind it as <see cref="Finding.Consequences"/>.
@@ -47,7 +57,7 @@ public static class CauseChain
             open.Add(early with { Severity = proven ? Severity.Error : Severity.Warning, Step = proven ? sick!.Step : early.Step });
         }
         List<Finding> linked = [];
-        foreach (Finding root in open.Where(finding => finding.Severity == Severity.Error).OrderBy(finding => Rank(KindOf(finding))).ThenByDescending(finding => finding.Confidence))
+        foreach (Finding root in open.Where(finding => finding.Severity == Severity.Error).OrderBy(Rank).ThenByDescending(finding => finding.Confidence))
         {
             int at = linked.FindIndex(other => Explains(other, root));
             if (at < 0)
@@ -63,13 +73,23 @@ public static class CauseChain
     }
 
     private static bool Explains(Finding cause, Finding effect) =>
-        cause.Rule != effect.Rule && (cause.Cause == effect.Cause || (Effects.TryGetValue(KindOf(cause), out ImmutableArray<string> effects) && effects.Contains(effect.Cause)));
+        cause.Rule != effect.Rule && (cause.Cause == effect.Cause || IsSuspicion(effect) && cause.Severity == Severity.Error
+            || (Effects.TryGetValue(KindOf(cause), out ImmutableArray<string> effects) && effects.Contains(effect.Cause)));
 
-    private static string KindOf(Finding finding) => finding.Rule == WeightDecayDominates.RuleId ? Decay : finding.Cause;
+    /// <summary>That a network does not learn follows from whatever else is wrong with it; what that rule suspects counts only where no other speaks.</summary>
+    private static bool IsSuspicion(Finding finding) => finding.Rule == NotLearning.RuleId;
 
-    private static int Rank(string cause)
+    private static string KindOf(Finding finding) => finding.Rule switch
     {
-        int rank = Effects.Keys.ToList().IndexOf(cause);
+        WeightDecayDominates.RuleId => Decay,
+        ClippingDominates.RuleId or EpsilonFloor.RuleId when finding.Cause == Causes.Other => Starved,
+        InitialWeights.RuleId => finding.Evidence[InitialWeights.Ratio].Measured > 1 ? LargeWeights : SmallWeights,
+        _ => finding.Cause,
+    };
+
+    private static int Rank(Finding finding)
+    {
+        int rank = IsSuspicion(finding) ? -1 : Effects.Keys.ToList().IndexOf(KindOf(finding));
         return rank < 0 ? Effects.Count : rank;
     }
 }

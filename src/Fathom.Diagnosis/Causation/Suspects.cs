@@ -1,4 +1,5 @@
 using Fathom.Diagnosis.Monitoring;
+using Fathom.Diagnosis.Rules;
 using Fathom.Graphs.Ops;
 using static Fathom.Diagnosis.Figures;
 
@@ -10,11 +11,8 @@ namespace Fathom.Diagnosis.Causation;
 /// </summary>
 internal static class Suspects
 {
-    /// <summary>log10: weights of three times their initial norm.</summary>
-    private const double Grown = 0.5;
-
-    /// <summary>log10 ‖Δw‖/‖w‖ of a step that is too long.</summary>
-    private const double Long = -1.6;
+    /// <summary>log10 ‖Δw‖/‖w‖ of a step that is too long, six times the healthy 1e-3, and of one that is too short; for a network that learns nothing.</summary>
+    private const double Long = -2.2, Short = -3;
 
     /// <summary>Share of its weights by which a layer cannot move in the whole run even if each step goes the same way.</summary>
     private const double Reach = 0.2;
@@ -33,6 +31,7 @@ internal static class Suspects
         Dead(observation),
         OverDepth(observation),
         OverTime(observation, grows: false),
+        FromTheStart(observation),
         TooLong(observation),
         TooShort(observation),
     ];
@@ -43,20 +42,25 @@ internal static class Suspects
         LayerTrace last = observation.Layers[^1];
         return new(Causes.WrongOutputOrLoss, last.MeanLogGradient <= LayerTrace.Floor + 0.5,
             last.MeanLogGradient <= LayerTrace.Floor + 0.5
-                ? $"the loss sends no gradient at all, not even to {last.Layer.Name}: the output's activation and the loss do not fit each other (a softmax over one unit is 1 whatever it is fed)"
+                ? $"the output does not fit the loss, which sends no gradient at all, not even to {last.Layer.Name}"
                 : $"wrong output: a gradient of norm 10^{Number(Math.Round(last.MeanLogGradient, 1))} arrives at {last.Layer.Name}",
-            [last.Layer.Name], ["output"]);
+            [last.Layer.Name], ["loss", "output"])
+        {
+            Action = "Choose the output's activation and the loss to fit each other and the labels.",
+            Details = "A softmax over one unit, for one, is 1 whatever it is fed: the loss is constant, and its gradient 0.",
+        };
     }
 
     private static Suspicion Blown(Observation observation)
     {
-        LayerTrace[] blown = [.. observation.Layers.Where(layer => layer.LogGrowth > Grown)];
+        LayerTrace[] blown = [.. observation.Layers.Where(layer => layer.IsBlown)];
         double most = observation.Layers.Select(layer => layer.LogGrowth).Where(double.IsFinite).DefaultIfEmpty(0).Max();
         return new(Causes.LearningRateTooLarge, blown.Length > 0,
             blown.Length > 0
-                ? $"the steps have blown the weights of {Span(blown)} up to {Number(Math.Pow(10, most))} times their initial norm; lower the learning rate ({Number(observation.Step.LearningRate)}) or clip the gradient"
+                ? $"the steps have blown the weights of {Span(blown)} up to {Number(Math.Pow(10, most))} times their initial norm"
                 : $"weights blown up: the largest growth is ×{Number(Math.Pow(10, most))}",
-            [.. blown.Select(layer => layer.Layer.Name)], ["learning_rate", "clip_norm", "optimizer"]);
+            [.. blown.Select(layer => layer.Layer.Name)], ["learning_rate", "clip_norm", "optimizer"])
+        { Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)}), or clip the gradient's norm." };
     }
 
     private static Suspicion Saturated(Observation observation)
@@ -65,9 +69,13 @@ internal static class Suspects
         double most = observation.Layers.Select(layer => layer.Saturated).Where(double.IsFinite).DefaultIfEmpty(0).Max();
         return new(Causes.Saturation, saturated.Length > 0,
             saturated.Length > 0
-                ? $"{Percent(most)} of the outputs of {saturated[0].Activation!.Name} are saturated, where the slope is near 0; use smaller initial weights, or normalise"
+                ? $"{Percent(most)} of the outputs of {saturated[0].Activation!.Name} are saturated"
                 : $"saturation: at most {Percent(most)} of a layer's outputs are saturated",
-            [.. saturated.Select(layer => layer.Layer.Name)], ["initialization", "activation", "batch_norm"]);
+            [.. saturated.Select(layer => layer.Layer.Name)], ["initialization", "activation", "batch_norm"])
+        {
+            Action = "Use smaller initial weights, or normalise before the activation.",
+            Details = "Where an activation is saturated its slope is near 0, and it passes on hardly any gradient.",
+        };
     }
 
     private static Suspicion Dead(Observation observation)
@@ -76,9 +84,13 @@ internal static class Suspects
         double most = observation.Layers.Where(layer => layer.Activation?.Op is Relu).Select(layer => layer.Zeros).DefaultIfEmpty(0).Max();
         return new(Causes.DeadRelu, dead.Length > 0,
             dead.Length > 0
-                ? $"{dead[0].Activation!.Name} gives 0 for {Percent(most)} of its outputs, and a ReLU that gives 0 passes no gradient on; use a leaky activation and zero biases"
+                ? $"{dead[0].Activation!.Name} gives 0 for {Percent(most)} of its outputs"
                 : $"dead units: no ReLU layer gives 0 for more than {Percent(most)} of its outputs",
-            [.. dead.Select(layer => layer.Layer.Name)], ["activation", "initialization", "batch_norm"]);
+            [.. dead.Select(layer => layer.Layer.Name)], ["activation", "initialization", "bias", "batch_norm"])
+        {
+            Action = "Use a leaky activation, and biases that begin at 0.",
+            Details = "A ReLU that gives 0 passes no gradient on.",
+        };
     }
 
     private static Suspicion OverDepth(Observation observation)
@@ -87,8 +99,9 @@ internal static class Suspects
         bool vanishes = fit.Layers >= 3 && fit.Decades > Decades, explodes = fit.Layers >= 3 && fit.Decades < -Decades;
         string change = $"the gradient's norm changes by 10^{Number(Math.Round(-fit.Decades, 1))} from the last to the first layer";
         return new(explodes ? Causes.Exploding : Causes.Vanishing, vanishes || explodes,
-            vanishes || explodes ? $"{change}; use an initialisation that fits the activation, normalisation or residual connections" : $"vanishing or exploding over depth: {change}",
-            vanishes ? [observation.Layers[0].Layer.Name] : [], ["initialization", "activation", "batch_norm", "residual"]);
+            vanishes || explodes ? change : $"vanishing or exploding over depth: {change}",
+            vanishes ? [observation.Layers[0].Layer.Name] : [], ["initialization", "activation", "batch_norm", "residual"])
+        { Action = "Use an initialisation that fits the activation, normalisation or residual connections." };
     }
 
     private static Suspicion OverTime(Observation observation, bool grows)
@@ -97,27 +110,43 @@ internal static class Suspects
         (string Name, double Change)[] changed = [.. layers.Where(layer => grows ? layer.Change > Decades : layer.Change < -Decades)];
         return new(grows ? Causes.Exploding : Causes.Vanishing, changed.Length > 0,
             changed.Length > 0
-                ? $"in {changed[0].Name} the gradient changes by 10^{Number(Math.Round(changed[0].Change, 1))} from the last to the first time step; use an LSTM or GRU, {(grows ? "orthogonal recurrent weights and clipping" : "or orthogonal recurrent weights")}"
+                ? $"in {changed[0].Name} the gradient changes by 10^{Number(Math.Round(changed[0].Change, 1))} from the last to the first time step"
                 : $"{(grows ? "exploding" : "vanishing")} over time: " + (layers.Length == 0 ? "no layer is recurrent" : $"the gradient changes by no more than 10^{Number(Math.Round(layers.Max(layer => grows ? layer.Change : -layer.Change), 1))}"),
-            [.. changed.Select(layer => layer.Name)], grows ? ["clip_norm", "recurrent", "initialization"] : ["recurrent", "initialization"]);
+            [.. changed.Select(layer => layer.Name)], grows ? ["recurrent_initialization", "clip_norm", "recurrent"] : ["recurrent", "recurrent_initialization"])
+        { Action = grows ? "Use orthogonal recurrent weights, and clip the gradient's norm." : "Use an LSTM or GRU, or orthogonal recurrent weights." };
+    }
+
+    /// <summary>The initial weights let the gradient fade, as theory has it, even if an optimizer without a scale has got it going since.</summary>
+    private static Suspicion FromTheStart(Observation observation)
+    {
+        double decades = observation.ExpectedDecades;
+        return new(Causes.Vanishing, decades > Decades,
+            decades > Decades ? $"the initial weights, with which the gradient's norm falls by 10^{Number(Math.Round(decades, 1))} over depth" : $"initial weights: theory expects the gradient's norm to change by only 10^{Number(Math.Round(-decades, 1))} over depth",
+            [observation.Layers[0].Layer.Name], ["activation", "initialization", "batch_norm", "residual"])
+        { Action = "Use a ReLU with He initialization, normalization or residual connections." };
     }
 
     private static Suspicion TooLong(Observation observation)
     {
-        double typical = Typical(observation);
-        return new(Causes.LearningRateTooLarge, typical > Long,
-            typical > Long ? $"a step changes the weights by about {Percent(Math.Pow(10, typical))}, where 0.1 % is healthy; lower the learning rate ({Number(observation.Step.LearningRate)})"
-                : $"learning rate too large: a step changes the weights by {Number(Math.Pow(10, typical))}",
-            [], ["learning_rate", "optimizer"]);
+        double typical = Typical(observation), sharpness = observation.StepSharpness;
+        bool overshoots = sharpness > StepsOvershoot.Near && observation.RaisedShare > StepsOvershoot.Many;
+        return new(Causes.LearningRateTooLarge, typical > Long || overshoots,
+            typical > Long ? $"a step changes the weights by about {Percent(Math.Pow(10, typical))}, where 0.1 % is healthy"
+                : overshoots ? $"{Percent(observation.RaisedShare)} of the steps raise the loss of their own batch"
+                : $"learning rate too large: a step changes the weights by {Number(Math.Pow(10, typical))}{(double.IsNaN(sharpness) ? "" : $", and rate × curvature along it is {Number(sharpness)}, where 2 is the edge of stability")}",
+            [], ["learning_rate", "optimizer"])
+        { Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)})." };
     }
 
     private static Suspicion TooShort(Observation observation)
     {
         double step = Math.Pow(10, Typical(observation)), reach = step * observation.TotalSteps;
-        return new(Causes.LearningRateTooSmall, reach < Reach,
-            reach < Reach ? $"a step changes the weights by only {Number(step)}, by {Percent(reach)} in the whole run even if all went the same way; raise the learning rate ({Number(observation.Step.LearningRate)})"
+        bool isShort = reach < Reach || step < Math.Pow(10, Short);
+        return new(Causes.LearningRateTooSmall, isShort,
+            isShort ? $"a step changes the weights by only {Number(step)}, by {Percent(reach)} in the whole run"
                 : $"learning rate too small: the run's steps can move the weights by {Percent(Math.Min(reach, 100))}",
-            [], ["learning_rate", "optimizer"]);
+            [], ["learning_rate", "optimizer"])
+        { Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)})." };
     }
 
     private static double StateGradientChange(StateTrace layer)

@@ -8,4 +8,11 @@ namespace Fathom.Diagnosis.Causation;
 /// <param name="Because">What speaks for it, or against it.</param>
 /// <param name="Layers">The layers concerned.</param>
 /// <param name="Remedies">What addresses it.</param>
-internal sealed record Suspicion(string Cause, bool Supported, string Because, ImmutableArray<string> Layers, ImmutableArray<string> Remedies);
+internal sealed record Suspicion(string Cause, bool Supported, string Because, ImmutableArray<string> Layers, ImmutableArray<string> Remedies)
+{
+    /// <summary>What to do if it is the cause: one short sentence.</summary>
+    public string Action { get; init; } = "";
+
+    /// <summary>How it comes about, for who wants to know more.</summary>
+    public string Details { get; init; } = "";
+}

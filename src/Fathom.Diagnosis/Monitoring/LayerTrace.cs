@@ -15,6 +15,9 @@ public sealed class LayerTrace
     /// <summary>Stands for a norm of exactly 0: below the smallest float, 1.4e-45.</summary>
     public const double Floor = -46;
 
+    /// <summary>log10 of a layer's weights over their initial norm, three times, from which on steps have made them what they are.</summary>
+    internal const double Blown = 0.5;
+
     /// <summary>
     /// Steps after which a layer that began with zero weights is measured against them: before, any step is large beside
     /// what the few steps so far have built.
@@ -35,7 +38,7 @@ public sealed class LayerTrace
     internal LayerTrace(Node layer, int depth, IReadOnlyList<Probe> probes, Node? activation)
     {
         (Layer, Depth, Activation) = (layer, depth, activation);
-        string weight = layer.Parameters.First(parameter => parameter.Outputs[0].Shape.Rank >= 2).Name;
+        string weight = Weight = layer.Parameters.First(parameter => parameter.Outputs[0].Shape.Rank >= 2).Name;
         gradientProbe = Index(probes, layer.Name, ProbeKind.ActivationGradient);
         weightProbe = Index(probes, weight, ProbeKind.Parameter);
         weightGradientProbe = Index(probes, weight, ProbeKind.ParameterGradient);
@@ -46,10 +49,22 @@ public sealed class LayerTrace
     /// <summary>The layer with weights.</summary>
     public Node Layer { get; }
 
+    /// <summary>Name of the weight matrix or kernel that is watched.</summary>
+    internal string Weight { get; }
+
+    /// <summary>Whether no path leads from the weights to the loss.</summary>
+    internal bool IsDetached => weightGradientProbe < 0;
+
+    /// <summary>log10 of the root mean square of the last update's elements; NaN if the weights are not watched.</summary>
+    internal double LastLogStep { get; private set; } = double.NaN;
+
+    /// <summary>The probe of the weights' gradient; −1 if they are not trained.</summary>
+    internal int WeightGradientProbe => weightGradientProbe;
+
     /// <summary>Layers with weights up to here, this one included.</summary>
     public int Depth { get; }
 
-    /// <summary>The elementwise function that reads the layer, if one does.</summary>
+    /// <summary>The elementwise function that reads the layer, if one does; of a recurrent layer that saturates, the layer itself.</summary>
     public Node? Activation { get; }
 
     /// <summary>log10 of the L2 norm of the gradient by the layer's output, over a batch.</summary>
@@ -63,6 +78,9 @@ public sealed class LayerTrace
 
     /// <summary>log10 of ‖Δw‖/‖w‖ per step; about −3 in healthy training, NaN until weights that began at 0 have moved.</summary>
     public double LogRelativeUpdate { get; private set; } = double.NaN;
+
+    /// <summary>The largest that <see cref="LogRelativeUpdate"/> has been: steps that have blown weights up look small beside them afterwards.</summary>
+    public double LogLargestUpdate { get; private set; } = double.NaN;
 
     /// <summary>‖Δw‖/‖w‖ per step; exactly 0 where every update is lost in rounding.</summary>
     public double RelativeUpdate => LogRelativeUpdate <= Floor + 0.5 ? 0 : Math.Pow(10, LogRelativeUpdate);
@@ -85,6 +103,12 @@ public sealed class LayerTrace
     /// <summary>log10 of the weights' norm over that at the start; NaN where they began at 0.</summary>
     public double LogGrowth => FirstWeightNorm > 0 ? Math.Log10(Math.Max(WeightNorm, 1e-46) / FirstWeightNorm) : double.NaN;
 
+    /// <summary>
+    /// Whether steps have blown the weights up: to three times their initial norm, by steps that at their largest changed
+    /// them by 1 % or more at once. Weights that grow by as much in thousands of small steps have learnt.
+    /// </summary>
+    public bool IsBlown => LogGrowth > 0.5 && LogLargestUpdate > -2;
+
     /// <summary>Takes in a step; tensors with a NaN or an infinity in them are left out.</summary>
     internal void Add(ReadOnlySpan<TensorStatistics> statistics)
     {
@@ -105,6 +129,7 @@ public sealed class LayerTrace
         if (weightProbe >= 0 && updateProbe >= 0)
         {
             AddUpdate(statistics[weightProbe], statistics[updateProbe].L2);
+            LastLogStep = Math.Log10(Math.Max(statistics[updateProbe].L2, 1e-46) / Math.Sqrt(Math.Max(1, statistics[updateProbe].Count)));
         }
         if (activationProbe >= 0 && IsFinite(statistics[activationProbe]))
         {
@@ -116,18 +141,18 @@ public sealed class LayerTrace
     }
 
     /// <summary>The state as numbers, for <see cref="Restore"/>.</summary>
-    internal double[] Capture() => [gradients, settling, LogGradient, MeanLogGradient, LogWeightGradient, LogRelativeUpdate, Saturated, Zeros, WeightNorm, FirstWeightNorm];
+    internal double[] Capture() => [gradients, settling, LogGradient, MeanLogGradient, LogWeightGradient, LogRelativeUpdate, Saturated, Zeros, WeightNorm, FirstWeightNorm, LogLargestUpdate];
 
     /// <summary>Takes a state over; false if it is none.</summary>
     internal bool Restore(IReadOnlyList<double> state)
     {
-        if (state.Count != 10 || !(state[0] >= 0) || !(state[1] >= 0))
+        if (state.Count != 11 || !(state[0] >= 0) || !(state[1] >= 0))
         {
             return false;
         }
         (gradients, settling) = ((long)state[0], (int)state[1]);
         (LogGradient, MeanLogGradient, LogWeightGradient, LogRelativeUpdate) = (state[2], state[3], state[4], state[5]);
-        (Saturated, Zeros, WeightNorm, FirstWeightNorm) = (state[6], state[7], state[8], state[9]);
+        (Saturated, Zeros, WeightNorm, FirstWeightNorm, LogLargestUpdate) = (state[6], state[7], state[8], state[9], state[10]);
         return true;
     }
 
@@ -150,6 +175,7 @@ public sealed class LayerTrace
         else if (double.IsFinite(update))
         {
             LogRelativeUpdate = Blend(LogRelativeUpdate, Math.Log10(Math.Max(update / WeightNorm, 1e-46)), NewShare);
+            LogLargestUpdate = LogLargestUpdate >= LogRelativeUpdate ? LogLargestUpdate : LogRelativeUpdate;
         }
     }
 

@@ -16,8 +16,14 @@ public sealed class Observation
         this.session = session;
         ExecutionOrder = InOrderOfExecution(session);
         (Prediction, Layers) = (prediction, layers);
+        Noise = new NoiseTrace(layers.Count);
+        Optimizer = OptimizerView.Of(session.Model.Plan.Optimizer);
         States = StateTrace.Of(session.Probes);
+        Interior = new Interior(session, layers);
+        HasMaxout = Network.Nodes.Any(node => node.Op is Graphs.Ops.Maxout);
+        Ranges = new RangeTrace(session.Probes);
         ConstantLoss = Monitoring.ConstantLoss.Of(session.Model.Plan.Loss, session.Data.Training, session.ClassWeights);
+        LeastLoss = Monitoring.LeastLoss.Of(session.Model.Graph, session.Model.Plan.Loss, session.Data.Training);
     }
 
     public ModelDefinition Model => session.Model;
@@ -33,6 +39,12 @@ public sealed class Observation
     /// <summary>Recurrent layers, in graph order.</summary>
     public IReadOnlyList<StateTrace> RecurrentLayers => States;
 
+    /// <summary>Gates, attention and dying units, looked at now and then.</summary>
+    public Interior Interior { get; }
+
+    /// <summary>How the largest magnitudes change.</summary>
+    internal RangeTrace Ranges { get; }
+
     /// <summary>The step just done.</summary>
     public StepResult Step { get; internal set; }
 
@@ -47,17 +59,77 @@ public sealed class Observation
     /// <summary>The smoothed loss over the run so far.</summary>
     public LossHistory Losses { get; } = new();
 
+    /// <summary>Spikes of the loss and of the gradient's norm.</summary>
+    internal SpikeTrace Spikes { get; } = new();
+
+    /// <summary>How often and how hard gradients were clipped.</summary>
+    internal ClipTrace Clipping { get; } = new();
+
+    /// <summary>Training and validation loss by epoch.</summary>
+    internal EpochTrace Epochs { get; } = new();
+
+    /// <summary>What steps do to the loss of their own batch.</summary>
+    internal CurvatureTrace Curvature { get; } = new();
+
+    /// <summary>The gradient's noise, as far as a rule has asked for it.</summary>
+    internal NoiseTrace Noise { get; }
+
+    /// <summary>What the optimizer remembers; null if it is not known.</summary>
+    internal OptimizerView? Optimizer { get; }
+
+    /// <summary>
+    /// ΔwᵀHΔw / −g·Δw of recent steps, by one more forward pass on their own batch: for gradient descent rate × curvature. Above 2 steps overshoot
+    /// so far that they raise the loss of their own batch; at 1/k the loss would be lowest after a step k times as long. NaN if not measured.
+    /// </summary>
+    public double StepSharpness => Curvature.Sharpness;
+
+    /// <summary>Share of recent steps that raised the loss of their own batch; NaN if not measured.</summary>
+    public double RaisedShare => Curvature.RaisedShare;
+
+    /// <summary>The loss has hardly fallen since half of the steps so far, and much is left to learn: more than a fifth of a constant prediction's.</summary>
+    internal bool HasStopped => Losses.Since(0.5) > 0.9 && Loss > 0.2 * ReferenceLoss;
+
     /// <summary>Share of the run's steps that are done, in (0, 1].</summary>
     public double Progress => (Step.Step + 1.0) / Math.Max(1, TotalSteps);
 
     /// <summary>A constant prediction's loss, or, where that is not known, the first.</summary>
     public double ReferenceLoss => double.IsNaN(ConstantLoss) ? FirstLoss : ConstantLoss;
 
+    /// <summary>Loss that remains where every class is right, since the output's function keeps the network from being surer; 0 if none does.</summary>
+    public double LeastLoss { get; }
+
+    /// <summary>A loss as the share of what there is to learn that is not yet learnt: 1 for <see cref="ReferenceLoss"/>, 0 for <see cref="LeastLoss"/>.</summary>
+    public double Unlearnt(double loss) => (loss - LeastLoss) / Math.Max(1e-30, ReferenceLoss - LeastLoss);
+
+    /// <summary>
+    /// What will be unlearnt at the run's end if the loss goes on falling by the same factor in the same time as since half
+    /// of the steps so far; what is unlearnt now if it rises.
+    /// </summary>
+    public double UnlearntAtTheEnd
+    {
+        get
+        {
+            double now = Unlearnt(Losses.Now), half = Unlearnt(Losses.Half);
+            return !(now > 0) || !(half > now) ? now : now * Math.Pow(now / half, 2 * (1 - Progress) / Progress);
+        }
+    }
+
     /// <summary>log10 of ‖Δw‖/‖w‖ of the layer in the middle; NaN if no layer is measured.</summary>
     public double TypicalLogUpdate => Median(layer => layer.LogRelativeUpdate);
 
     /// <summary>log10 of the growth of weights since the start, of the layer in the middle; NaN if all began at 0.</summary>
     public double TypicalLogGrowth => Median(layer => layer.LogGrowth);
+
+    /// <summary>Decades by which theory expects the gradient's norm to fall from the last to the first layer at the start; 0 if it was not asked or has no number.</summary>
+    public double ExpectedDecades
+    {
+        get
+        {
+            double decades = Prediction is null || Layers.Count == 0 ? 0
+                : Prediction.RelativeGradientNorm(Layers[^1].Layer.Output) - Prediction.RelativeGradientNorm(Layers[0].Layer.Output);
+            return double.IsFinite(decades) ? decades : 0;
+        }
+    }
 
     /// <summary>Findings that hold now.</summary>
     public IReadOnlyList<Finding> Open { get; internal set; } = [];
@@ -69,10 +141,16 @@ public sealed class Observation
     /// The loss has halved, and is well below that of a constant prediction: what a rule measures may be unusual, but it
     /// does not keep the network from learning.
     /// </summary>
-    public bool LossFalls => Loss < 0.5 * FirstLoss && !(Loss > 0.8 * ConstantLoss);
+    public bool LossFalls => Loss - LeastLoss < 0.5 * (FirstLoss - LeastLoss) && !(Loss - LeastLoss > 0.8 * (ConstantLoss - LeastLoss));
 
     /// <summary>After 2 % of the run or more, the loss is where it was at the start, or no better than a constant prediction's.</summary>
-    public bool LossStands => Step.Step >= 0.02 * TotalSteps && (!(Loss <= 0.9 * FirstLoss) || Loss > 0.9 * ConstantLoss);
+    public bool LossStands => Step.Step >= 0.02 * TotalSteps && (!(Loss - LeastLoss <= 0.9 * (FirstLoss - LeastLoss)) || Loss - LeastLoss > 0.9 * (ConstantLoss - LeastLoss));
+
+    /// <summary>
+    /// After a tenth of the run the loss is above 80 % of a constant prediction's (of its start where that is not known), after two
+    /// fifths above 55 %, and it is above 78 % of what it was at half of the steps so far: the measure of FTH032.
+    /// </summary>
+    public bool Stalls => Progress >= 0.1 && Loss > (Progress < 0.4 ? 0.8 : 0.55) * ReferenceLoss && Losses.Since(0.5) > 0.78;
 
     public IReadOnlyList<Probe> Probes => session.Probes;
 
@@ -103,8 +181,112 @@ public sealed class Observation
     /// <summary>How large the numbers of this step's batch are; for when something is wrong.</summary>
     internal BatchRange MeasureBatch() => BatchRange.Of(session, Step.Step);
 
-    /// <summary>Units that no sample activates, by elementwise layer; measured at inspections when asked for.</summary>
+    /// <summary>Takes <see cref="Step"/> into what is kept of the run as a whole.</summary>
+    internal void TakeStep()
+    {
+        Spikes.Add(Step, ReferenceLoss);
+        Clipping.Add(Step);
+        Epochs.Add(Step);
+    }
+
+    /// <summary>Measures what the step just done has changed, where it can be measured.</summary>
+    internal void MeasureStep()
+    {
+        if (session.MeasureStep(Step) is { } measured)
+        {
+            Curvature.Add(measured);
+        }
+    }
+
+    /// <summary>The mean squared gradients of an adaptive optimizer; null for others.</summary>
+    internal SecondMoments? MeasureSecondMoments() => Optimizer is { IsAdaptive: true } view ? SecondMoments.Measure(session, view, Layers) : null;
+
+    /// <summary>Takes the noise of this step's batch into <see cref="Noise"/>: the work of one step.</summary>
+    internal void MeasureNoise()
+    {
+        IReadOnlyList<GradientHalves> halves = session.MeasureHalves(Step.Step);
+        if (halves.Count == 0)
+        {
+            return;
+        }
+        double[] dots = new double[Layers.Count], differences = new double[Layers.Count];
+        foreach (GradientHalves half in halves)
+        {
+            int layer = Enumerable.Range(0, Layers.Count).FirstOrDefault(i => Layers[i].Weight == half.Parameter.Name, -1);
+            if (layer >= 0)
+            {
+                (dots[layer], differences[layer]) = (half.Dot, half.Difference);
+            }
+        }
+        Noise.Add(dots, differences, session.HalfOf(Step.Step));
+    }
+
+    /// <summary>Root mean square of the step in the layer in the middle, over the learning rate: 1 for steps by the gradient's sign.</summary>
+    internal double StepOverRate() => Math.Pow(10, Median(layer => layer.LastLogStep)) / Step.LearningRate;
+
+    /// <summary>
+    /// By how much the gradient's noise holds the loss up, in its units: Σ ηₗ tr Σₗ / (4B) over the layers, ηₗ the rate at which a gradient moves the layer
+    /// in the end. In a valley of curvature H noise of covariance ηΣ/B keeps the weights at a covariance C with HC + CH = ηΣ/B, so that
+    /// tr(HC)/2 = η tr Σ/(4B) (Mandt et al. 2017, equation 8, at small rates).
+    /// </summary>
+    internal double LossHeldUpByNoise()
+    {
+        double momentum = Optimizer?.Momentum ?? 0, sum = 0;
+        // Noise does not add up over the steps that momentum spreads it over, but what a gradient does in the end, does.
+        double spread = Math.Sqrt((1 + momentum) / (1 - momentum));
+        for (int i = 0; i < Layers.Count; i++)
+        {
+            double rate = Layers[i].RelativeUpdate * Layers[i].WeightNorm / Math.Pow(10, Layers[i].LogWeightGradient) * spread;
+            sum += double.IsFinite(rate) ? rate * Noise.Variances[i] / (4.0 * Rows.Batch) : 0;
+        }
+        return sum;
+    }
+
+    /// <summary>How sure the network was of its training rows when a rule last looked.</summary>
+    internal RowCertainty? Certainty { get; set; }
+
+    /// <summary>Loss of this step's batch as evaluation sees it: with running statistics and without dropout.</summary>
+    internal double EvaluationLoss() => session.LossOf(Step.Step, training: false);
+
+    /// <summary>Loss of this step's batch with the present weights, as training sees it.</summary>
+    internal double TrainingLoss() => session.LossOf(Step.Step, training: true);
+
+    /// <summary>How far running statistics are from those of this step's batch.</summary>
+    internal IReadOnlyList<StatisticsGap> MeasureStatistics() => session.MeasureStatistics(Step.Step);
+
+    /// <summary>Rows that a step sees, and rows there are.</summary>
+    internal (int Batch, int All) Rows => (Math.Min(Model.Plan.BatchSize, session.Data.Training.Count), session.Data.Training.Count);
+
+    /// <summary>Training rows of each class; empty for real targets.</summary>
+    internal IReadOnlyList<int> ClassCounts => session.Data.Training.Statistics.ClassCounts;
+
+    /// <summary>Predictions for the first training rows, and the rows.</summary>
+    internal (float[] Predictions, Fathom.Training.Data.DataSet Data) Predict(int rows) => (session.Predict(session.Data.Training, rows), session.Data.Training);
+
+    /// <summary>What is kept of the run as a whole, as numbers, for <see cref="RestoreRun"/>.</summary>
+    internal IEnumerable<(string Name, IEnumerable<double> Numbers)> CaptureRun() =>
+        [("spikes", Spikes.Capture()), ("clipping", Clipping.Capture()), ("epochs", Epochs.Capture()), ("curvature", Curvature.Capture()), ("noise", Noise.Capture()), ("certainty", Certainty?.Capture() ?? [])];
+
+    /// <summary>Takes a part of it over; false if it is none.</summary>
+    internal bool RestoreRun(string name, double[] state) => name switch
+    {
+        "spikes" => Spikes.Restore(state),
+        "clipping" => Clipping.Restore(state),
+        "epochs" => Epochs.Restore(state),
+        "curvature" => Curvature.Restore(state),
+        "noise" => Noise.Restore(state),
+        "certainty" => state.Length == 0 || (Certainty = RowCertainty.Restore(state)) is not null,
+        _ => true, // of a later version
+    };
+
+    /// <summary>Units that no sample activates, by elementwise layer, and linear units of maxout; measured at inspections when asked for.</summary>
     public IReadOnlyList<UnitActivity> Units() => session.MeasureUnits(session.Data.Training);
+
+    /// <summary>log10 of the growth of a layer's weights since the start; NaN for a node without any.</summary>
+    internal double LogGrowthOf(Node layer) => Layers.FirstOrDefault(other => other.Layer == layer)?.LogGrowth ?? double.NaN;
+
+    /// <summary>Whether the network has maxout layers.</summary>
+    internal bool HasMaxout { get; }
 
     /// <summary>Slope and fit of log10 gradient norm over depth.</summary>
     public DepthFit GradientOverDepth => DepthFit.Of(Layers);

@@ -21,12 +21,15 @@ public sealed class TrainingMonitor
     /// <summary>Inspections in a row at which a rule must name the same new severity and cause before an open finding takes them.</summary>
     private const int PersistenceOfChange = 3;
 
+    /// <summary>Least number of steps between two that are measured with another forward pass: less than 2 % more work.</summary>
+    private const int StepsBetweenMeasurements = 20;
+
     private readonly TrainingSession session;
     private readonly LayerTrace[] layers;
     private readonly Rule[] rules = [.. RuleCatalog.All];
     private readonly Voice[] voices;
     private readonly Finding?[] open;
-    private readonly long interval;
+    private readonly long interval, spacing;
 
     public TrainingMonitor(TrainingSession session, PropagationPrediction? prediction = null)
     {
@@ -38,14 +41,18 @@ public sealed class TrainingMonitor
         Graph network = session.Model.Graph;
         Dictionary<Node, int> depths = ProbeTable.Depths(network);
         LayerReaders readers = new(network);
-        layers = [.. WeightLayers(network).OrderBy(layer => depths[layer]).Select(layer => new LayerTrace(layer, depths[layer], session.Probes, readers.ActivationAfter(layer)))];
+        layers = [.. WeightLayers(network).OrderBy(layer => depths[layer]).Select(layer => new LayerTrace(layer, depths[layer], session.Probes, ActivationOf(layer, readers)))];
         (voices, open) = (new Voice[rules.Length], new Finding?[rules.Length]);
         Observation = new Observation(session, prediction, layers);
         // About 200 looks in a run, so that a network that is dead from the start is called within 3 % of its budget.
         interval = Math.Max(1, session.TotalSteps / 200);
+        spacing = (StepsBetweenMeasurements + interval - 1) / interval * interval;
     }
 
     public Observation Observation { get; }
+
+    /// <summary>Steps from one inspection to the next: a step is inspected if this divides its number.</summary>
+    public long Interval => interval;
 
     /// <summary>Findings that hold now, in the order in which they were made.</summary>
     public IEnumerable<Finding> Findings => open.OfType<Finding>().OrderBy(finding => finding.Step);
@@ -63,6 +70,9 @@ public sealed class TrainingMonitor
     public static IEnumerable<Node> WeightLayers(Graph network) =>
         network.Nodes.Where(node => node.Op is not Source && node.Parameters.Any(parameter => parameter.Outputs[0].Shape.Rank >= 2 && ((Parameter)parameter.Op).Trainable));
 
+    /// <summary>The function that reads a layer; of a plain recurrent layer, whose output is one, the layer itself.</summary>
+    private static Node? ActivationOf(Node layer, LayerReaders readers) => layer.Op is RecurrentLayer { Saturation: not null } ? layer : readers.ActivationAfter(layer);
+
     /// <summary>Takes in one step; call it after each <see cref="TrainingSession.Step"/>. Allocates nothing between inspections while all is finite.</summary>
     public void Observe(in StepResult step)
     {
@@ -71,6 +81,7 @@ public sealed class TrainingMonitor
         {
             Observation.FirstLoss = step.Loss;
         }
+        Observation.TakeStep();
         Hear(everyStep: true);
         Observation.Loss = double.IsNaN(Observation.Loss) ? step.Loss : Observation.Loss + 0.1 * (step.Loss - Observation.Loss);
         foreach (LayerTrace layer in layers)
@@ -81,13 +92,35 @@ public sealed class TrainingMonitor
         {
             layer.Add(session.Watch!.Statistics);
         }
+        Observation.Ranges.Add(session.Watch!.Statistics, step.Loss);
         if (step.Step % interval == 0)
         {
+            if (Interior.IsDue(Observation.Losses.Count))
+            {
+                Observation.Interior.Look(step.Step);
+            }
             Observation.Losses.Add(Observation.Loss);
+            if (step.Step % spacing == 0)
+            {
+                Observation.MeasureStep();
+            }
             Observation.Open = [.. Findings];
             Hear(everyStep: false);
         }
+        KeepWeightsInTime();
     }
+
+    /// <summary>The next step will be measured: the weights before it are needed.</summary>
+    private void KeepWeightsInTime()
+    {
+        if (session.NextStep % spacing == 0)
+        {
+            session.KeepWeights();
+        }
+    }
+
+    /// <summary>Takes in how an epoch ended; call it after the epoch's last <see cref="Observe"/>.</summary>
+    public void ObserveEpoch(Evaluation validation) => Observation.Epochs.EndEpoch(validation);
 
     /// <summary>
     /// Everything that decides what the monitor says next, as JSON: smoothed measurements, open findings and how often
@@ -97,8 +130,11 @@ public sealed class TrainingMonitor
     {
         ["losses"] = Numbers([Observation.FirstLoss, Observation.Loss]),
         ["history"] = Numbers(Observation.Losses.Capture()),
+        ["run"] = new JsonObject(Observation.CaptureRun().Select(part => KeyValuePair.Create(part.Name, (JsonNode?)Numbers(part.Numbers)))),
         ["layers"] = new JsonObject(layers.Select(layer => KeyValuePair.Create(layer.Layer.Name, (JsonNode?)Numbers(layer.Capture())))),
         ["states"] = new JsonObject(Observation.RecurrentLayers.Select(layer => KeyValuePair.Create(layer.Layer.Name, (JsonNode?)Numbers(layer.Capture())))),
+        ["interior"] = new JsonObject(Observation.Interior.Capture().Select(numbers => KeyValuePair.Create(numbers.Key, (JsonNode?)Numbers(numbers.Value)))),
+        ["ranges"] = Numbers(Observation.Ranges.Capture()),
         ["rules"] = new JsonObject(rules.Select((rule, i) => KeyValuePair.Create(rule.Id, (JsonNode?)new JsonObject
         {
             ["voice"] = Numbers([voices[i].Spoken, voices[i].Silent, voices[i].Otherwise]),
@@ -116,6 +152,13 @@ public sealed class TrainingMonitor
             double[] losses = Numbers(root["losses"], 2);
             (Observation.FirstLoss, Observation.Loss) = (losses[0], losses[1]);
             Observation.Losses.Restore(Numbers(root["history"]));
+            foreach ((string name, JsonNode? part) in root["run"]?.AsObject() ?? [])
+            {
+                if (!Observation.RestoreRun(name, Numbers(part)))
+                {
+                    throw new FormatException($"{name} lacks numbers");
+                }
+            }
             foreach (LayerTrace layer in layers)
             {
                 if (!layer.Restore(Numbers(root["layers"]![layer.Layer.Name])))
@@ -129,6 +172,13 @@ public sealed class TrainingMonitor
                 {
                     throw new FormatException($"{layer.Layer.Name} lacks time steps");
                 }
+            }
+            Observation.Interior.Restore(name => root["interior"]?[name] is { } numbers ? Numbers(numbers) : null);
+            KeepWeightsInTime();
+            // Written since FTH065: an older state begins without a trend.
+            if (root["ranges"] is { } ranges && !Observation.Ranges.Restore(Numbers(ranges)))
+            {
+                throw new FormatException("the tensors' ranges lack numbers");
             }
             for (int i = 0; i < rules.Length; i++)
             {

@@ -4,7 +4,7 @@ using Fathom.Training;
 
 namespace Fathom.Diagnosis.Remedies;
 
-/// <summary>Normalises each hidden layer's pre-activations over the batch (Ioffe and Szegedy 2015).</summary>
+/// <summary>Normalises each hidden layer's pre-activations over the batch (Ioffe and Szegedy 2015), or what its function gives.</summary>
 public sealed class BatchNormalization : Remedy
 {
     /// <summary>Batches below this make the statistics too noisy to rely on.</summary>
@@ -14,32 +14,20 @@ public sealed class BatchNormalization : Remedy
 
     public override Safety Safety => Safety.ChangesStructure;
 
+    public override string Precondition => "batch of 8 or more; a dense layer or convolution that an activation reads directly";
+
     public override string Effect => "pre-activations of mean 0 and variance 1 keep every layer where its activation has slope";
 
-    public override IEnumerable<Prescription> Propose(ModelDefinition model, IReadOnlyList<Finding> findings)
+    public override string Source => "Ioffe and Szegedy 2015; behind the activation: Mishkin, Sergievskiy and Matas 2017";
+
+    public override IEnumerable<Prescription> Propose(ModelDefinition model, CaseHistory history)
     {
-        if (model.Plan.BatchSize >= SmallestBatch && Targets(model.Graph).Count > 0)
+        if (model.Plan.BatchSize >= SmallestBatch && Normalization.Layers(model.Graph).Count > 0)
         {
-            yield return new Prescription(this, "batch norm before each activation", Rewrite);
+            yield return new Prescription(this, "batch norm before each activation", old => Normalization.Insert(old, behindFunction: false, For));
+            yield return new Prescription(this, "batch norm after each activation", old => Normalization.Insert(old, behindFunction: true, For));
         }
     }
 
-    private static ModelDefinition Rewrite(ModelDefinition model)
-    {
-        HashSet<Node> targets = Targets(model.Graph);
-        return model with
-        {
-            Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => targets.Contains(node)
-                ? rewriter.Builder.Layer(new BatchNorm(ChannelsLast: HasUnitsLast(node)), HiddenLayers.FreeName(rewriter, model.Graph, node.Name + "_norm"), [rewriter.Copy(node)])
-                : null),
-        };
-    }
-
-    /// <summary>Whether the units are the last axis and not the second, as those of a dense layer over sequences are.</summary>
-    private static bool HasUnitsLast(Node layer) => layer.Op is ConvolutionOp { ChannelsLast: true } || (layer.Op is Dense && layer.Outputs[0].Shape.Rank > 2);
-
-    /// <summary>Dense layers and convolutions that an activation reads directly.</summary>
-    private static HashSet<Node> Targets(Graph graph) => new(
-        graph.Nodes.Where(node => HiddenLayers.IsWeighted(node) && HiddenLayers.Readers(graph, node).ToArray() is [{ Op: Activation and not Linear } reader] && HiddenLayers.Activations(graph).Contains(reader)),
-        ReferenceEqualityComparer.Instance);
+    private static BatchNorm For(Node layer) => new(ChannelsLast: HiddenLayers.HasUnitsLast(layer));
 }

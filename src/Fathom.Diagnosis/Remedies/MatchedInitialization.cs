@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Fathom.Graphs;
 using Fathom.Graphs.Initializers;
 using Fathom.Graphs.Ops;
@@ -15,18 +16,24 @@ public sealed class MatchedInitialization : Remedy
 
     public override Safety Safety => Safety.Reinitializes;
 
+    public override string Precondition => "dense layers or convolutions whose weights are not drawn that way yet";
+
     public override string Effect => "weights drawn so that fan-in · Var(w) · E[φ'²] is near 1 keep the gradient's norm from layer to layer";
 
-    public override IEnumerable<Prescription> Propose(ModelDefinition model, IReadOnlyList<Finding> findings)
+    public override string Source => "He et al. 2015 (ReLU family); LeCun et al. 1998 and Klambauer et al. 2017 (SELU); Glorot and Bengio 2010 (others)";
+
+    protected override ImmutableArray<string>? MadeFor => [Causes.BadInitialization, Causes.Vanishing, Causes.Exploding];
+
+    public override IEnumerable<Prescription> Propose(ModelDefinition model, CaseHistory history)
     {
-        if (Matched(model) is { } matched && !SameInitializers(matched.Graph, model.Graph))
+        if (TryRewrite(model) is { } matched && !SameInitializers(matched.Graph, model.Graph))
         {
             yield return new Prescription(this, "initialization matched to activation", Rewrite);
         }
     }
 
     /// <summary>Null if two layers share weights that would have to be drawn in two ways.</summary>
-    private static ModelDefinition? Matched(ModelDefinition model)
+    internal static ModelDefinition? TryRewrite(ModelDefinition model)
     {
         try
         {
@@ -56,7 +63,7 @@ public sealed class MatchedInitialization : Remedy
         return model with
         {
             Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => HiddenLayers.IsWeighted(node)
-                ? rewriter.Copy(node, initializer: (slot, old) => slot == "weight" ? For(readers.ActivationAfter(node)?.Op) : HiddenLayers.OpensGate(model.Graph, node) ? old : ConstantInitializer.Zeros)
+                ? rewriter.Copy(node, initializer: (slot, old) => slot == "weight" ? For(HiddenLayers.FunctionAfter(readers, node)) : HiddenLayers.OpensGate(model.Graph, node) ? old : ConstantInitializer.Zeros)
                 : null),
         };
     }

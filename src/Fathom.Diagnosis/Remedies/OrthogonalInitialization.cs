@@ -15,9 +15,13 @@ public sealed class OrthogonalInitialization : Remedy
 
     public override Safety Safety => Safety.Reinitializes;
 
+    public override string Precondition => "dense layers or convolutions, none of them orthogonal yet";
+
     public override string Effect => "orthogonal weights shrink or stretch no direction of the gradient more than another";
 
-    public override IEnumerable<Prescription> Propose(ModelDefinition model, IReadOnlyList<Finding> findings)
+    public override string Source => "Saxe et al. 2013; convolutions: Xiao et al. 2018";
+
+    public override IEnumerable<Prescription> Propose(ModelDefinition model, CaseHistory history)
     {
         bool already = model.Graph.Parameters.Any(node => ((Parameter)node.Op).Initializer is Orthogonal or DeltaOrthogonal);
         if (!already && model.Graph.Nodes.Any(HiddenLayers.IsWeighted))
@@ -29,7 +33,7 @@ public sealed class OrthogonalInitialization : Remedy
     private static ModelDefinition Rewrite(ModelDefinition model)
     {
         LayerReaders readers = new(model.Graph);
-        double Gain(Node layer) => (readers.ActivationAfter(layer)?.Op as Activation)?.RecommendedWeightGain ?? 1;
+        double Gain(Node layer) => HiddenLayers.FunctionAfter(readers, layer)?.RecommendedWeightGain ?? 1;
         return model with
         {
             Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => HiddenLayers.IsWeighted(node)

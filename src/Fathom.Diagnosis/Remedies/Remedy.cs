@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Fathom.Training;
 
 namespace Fathom.Diagnosis.Remedies;
@@ -14,7 +15,7 @@ public enum Safety
     /// <summary>Another function in place of one of the network's.</summary>
     ChangesFunction,
 
-    /// <summary>Layers or connections are added.</summary>
+    /// <summary>Layers or connections are added or taken away.</summary>
     ChangesStructure,
 }
 
@@ -24,16 +25,42 @@ public enum Safety
 /// </summary>
 public abstract class Remedy
 {
-    /// <summary>Stable name, as rules and reports use it, such as <c>batch_norm</c>.</summary>
+    /// <summary>Stable name, as rules and reports use it, such as <c>batch_norm</c>. Remedies that exclude one another share it.</summary>
     public abstract string Kind { get; }
 
     public abstract Safety Safety { get; }
 
+    /// <summary>When it may be tried; a phrase.</summary>
+    public abstract string Precondition { get; }
+
     /// <summary>What it does to the gradient, in one sentence.</summary>
     public abstract string Effect { get; }
 
-    /// <summary>The variants that could be tried on this model; none if its precondition does not hold.</summary>
-    public abstract IEnumerable<Prescription> Propose(ModelDefinition model, IReadOnlyList<Finding> findings);
+    /// <summary>Who found it: author and year; or why no source is needed.</summary>
+    public abstract string Source { get; }
+
+    /// <summary>
+    /// Whether a finding asks for it: because the rule names it, or because it is made for the finding's cause. A remedy whose
+    /// precondition is a fault in itself, such as a loss that does not fit the output, answers any finding.
+    /// </summary>
+    public bool Answers(Finding finding) => finding.Remedies.Contains(Kind) || MadeFor is not { } causes || causes.Contains(finding.Cause);
+
+    /// <summary>Whether its precondition is a fault in itself, so that it is worth a try whatever was found.</summary>
+    public bool IsForAnyCause => MadeFor is null;
+
+    /// <summary>The variants that could be tried on this model, the most promising first; none if its precondition does not hold.</summary>
+    /// <param name="model">The model, or what earlier remedies have made of it.</param>
+    /// <param name="history">What is known of the case.</param>
+    public abstract IEnumerable<Prescription> Propose(ModelDefinition model, CaseHistory history);
+
+    /// <summary>The variants where nothing but findings is at hand.</summary>
+    public IEnumerable<Prescription> Propose(ModelDefinition model, IReadOnlyList<Finding> findings) => Propose(model, new CaseHistory(findings));
+
+    /// <summary>One sentence for what Fathom cannot try itself; null if there is nothing to say.</summary>
+    public virtual string? Advise(ModelDefinition model, CaseHistory history) => null;
+
+    /// <summary>Causes that it is made for, even where the rule does not name it; null for any.</summary>
+    protected virtual ImmutableArray<string>? MadeFor => [];
 }
 
 /// <summary>One remedy in one variant.</summary>
@@ -48,23 +75,4 @@ public sealed record Prescription(Remedy Remedy, string Name, Func<ModelDefiniti
     public override int GetHashCode() => HashCode.Combine(Remedy.Kind, Name);
 
     public override string ToString() => Name;
-}
-
-/// <summary>
-/// All remedies; the list to add a line to. The order is that in which several are applied: functions, structure, weights,
-/// training plan; each may depend on the ones before it.
-/// </summary>
-public static class RemedyCatalog
-{
-    public static IReadOnlyList<Remedy> All { get; } =
-    [
-        new ActivationSwap(),
-        new BatchNormalization(),
-        new ResidualConnections(),
-        new MatchedInitialization(),
-        new OrthogonalInitialization(),
-        new AdamOptimizer(),
-        new LearningRateChange(),
-        new ClipGradientNorm(),
-    ];
 }

@@ -1,54 +1,90 @@
+using System.Collections.Immutable;
 using Fathom.Graphs;
+using Fathom.Graphs.Blocks;
 using Fathom.Graphs.Ops;
 using Fathom.Training;
 
 namespace Fathom.Diagnosis.Remedies;
 
-/// <summary>Adds each hidden block's input to its output where their shapes agree (He et al. 2016).</summary>
+/// <summary>
+/// Adds each hidden block's input to its output (He et al. 2016); where their shapes differ, through a dense or 1×1 projection,
+/// if that is asked for. With ReZero each branch begins at 0 (Bachlechner et al. 2021).
+/// </summary>
 public sealed class ResidualConnections : Remedy
 {
+    private const int FewestBlocks = 2;
+
     public override string Kind => "residual";
 
     public override Safety Safety => Safety.ChangesStructure;
 
-    public override string Effect => "the identity path carries the gradient back with factor 1 past every block";
+    public override string Precondition => "no addition or gate yet; two hidden layers or more whose output has their input's shape, or can be reached by a projection";
 
-    public override IEnumerable<Prescription> Propose(ModelDefinition model, IReadOnlyList<Finding> findings)
+    public override string Effect => "the identity path carries the gradient back with factor 1 past every block; with ReZero all of it at the start";
+
+    public override string Source => "He et al. 2016; ReZero: Bachlechner et al. 2021";
+
+    protected override ImmutableArray<string>? MadeFor => [Causes.Vanishing];
+
+    public override IEnumerable<Prescription> Propose(ModelDefinition model, CaseHistory history)
     {
-        bool already = model.Graph.Nodes.Any(node => node.Op is Add or GatedSum);
-        if (!already && Blocks(model.Graph).Count >= 2)
+        if (model.Graph.Nodes.Any(node => node.Op is Add or GatedSum))
         {
-            yield return new Prescription(this, "residual connection around each block", Rewrite);
+            yield break;
+        }
+        IReadOnlyList<HiddenBlock> blocks = HiddenBlock.Of(model.Graph);
+        int equal = blocks.Count(block => block.KeepsShape);
+        if (equal >= FewestBlocks)
+        {
+            yield return new Prescription(this, "residual connection around each block", Plain);
+            yield return new Prescription(this, "residual connection around each block, ReZero", old => Around(old, block => block.KeepsShape ? ResidualScale.Rezero : null));
+        }
+        int projected = blocks.Count(block => !block.KeepsShape && CanProject(block));
+        if (projected > 0 && equal + projected >= FewestBlocks)
+        {
+            yield return new Prescription(this, "residual connection around each block, projected where shapes differ",
+                old => Around(old, block => block.KeepsShape || CanProject(block) ? ResidualScale.None : null));
         }
     }
 
-    private static ModelDefinition Rewrite(ModelDefinition model)
+    private static ModelDefinition Plain(ModelDefinition model)
     {
-        Dictionary<Node, Value> blocks = Blocks(model.Graph);
+        Dictionary<Node, Value> starts = HiddenBlock.Of(model.Graph).Where(block => block.KeepsShape).ToDictionary(block => block.End, block => block.Start);
         return model with
         {
-            Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => blocks.TryGetValue(node, out Value start)
+            Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => starts.TryGetValue(node, out Value start)
                 ? rewriter.Builder.Layer(new Add(), HiddenLayers.FreeName(rewriter, model.Graph, node.Name + "_skip"), [rewriter.Mapped(start), rewriter.Copy(node)])
                 : null),
         };
     }
 
-    /// <summary>The last node of each block (its activation) with the value that the block starts from.</summary>
-    private static Dictionary<Node, Value> Blocks(Graph graph)
+    /// <param name="model">The model.</param>
+    /// <param name="scale">How a block's branch is scaled; null to leave the block alone.</param>
+    private static ModelDefinition Around(ModelDefinition model, Func<HiddenBlock, ResidualScale?> scale)
     {
-        Dictionary<Node, Value> blocks = new(ReferenceEqualityComparer.Instance);
-        foreach (Node activation in HiddenLayers.Activations(graph))
+        Dictionary<Node, HiddenBlock> blocks = HiddenBlock.Of(model.Graph).Where(block => scale(block) is not null).ToDictionary(block => block.End);
+        return model with
         {
-            Node node = activation;
-            while (!HiddenLayers.IsWeighted(node) && node.DataInputs.Take(2).ToArray() is [{ } before] && HiddenLayers.Readers(graph, before.Node).Count() == 1)
-            {
-                node = before.Node;
-            }
-            if (HiddenLayers.IsWeighted(node) && node.Inputs[0].Node.Op is not Input && node.Inputs[0].Shape.Equals(activation.Outputs[0].Shape))
-            {
-                blocks[activation] = node.Inputs[0];
-            }
+            Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => blocks.TryGetValue(node, out HiddenBlock? block)
+                ? rewriter.Builder.Block(new Residual(scale(block)!.Value, ChannelsLast: HiddenLayers.HasUnitsLast(block.Layer)),
+                    HiddenLayers.FreeName(rewriter, model.Graph, node.Name + "_skip"), [rewriter.Copy(node), rewriter.Mapped(block.Start)])
+                : null),
+        };
+    }
+
+    /// <summary>Whether a projection can bring the block's input to its output's shape; it is tried, on a graph of the two alone.</summary>
+    private static bool CanProject(HiddenBlock block)
+    {
+        try
+        {
+            GraphBuilder builder = new();
+            Value branch = builder.Input("branch", block.End.Outputs[0]), start = builder.Input("start", block.Start.Type);
+            builder.Block(new Residual(ChannelsLast: HiddenLayers.HasUnitsLast(block.Layer)), "sum", [branch, start]);
+            return true;
         }
-        return blocks;
+        catch (GraphException)
+        {
+            return false;
+        }
     }
 }

@@ -1,24 +1,71 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Fathom.Diagnosis.Remedies;
 using Fathom.Graphs;
+using Fathom.Theory;
 using Fathom.Training;
 using Fathom.Training.Data;
 
 namespace Fathom.Diagnosis.Repair;
 
-/// <summary>Which remedies come into question, and in which order theory would try them.</summary>
-internal sealed class Candidates(ModelDefinition model, DataSet data, IReadOnlyList<Finding> findings)
+/// <summary>
+/// Which remedies come into question, and in which order: what the finding's cause asks for first, then what theory thinks
+/// most of, then the mildest.
+/// </summary>
+internal sealed class Candidates
 {
     /// <summary>Decades over the whole depth within which a gradient counts as flat.</summary>
     private const double Flat = 1;
 
-    private readonly double sickDecades = Math.Abs(Decades(model, data));
+    /// <summary>Decades from which on theory says by itself that the network is sick.</summary>
+    private const double Broken = 2;
+
+    private const string Initialization = "initialization";
+
+    /// <summary>Half a decade each way.</summary>
+    private static readonly double[] RateFactors = [3, 1.0 / 3];
+
+    private static readonly Remedy Rate = RemedyCatalog.All.First(remedy => remedy is LearningRateChange);
+
+    /// <summary>What only a remedy answers whose precondition is a fault in itself.</summary>
+    private static readonly Finding Nothing = new()
+    {
+        Rule = "", Problem = "", Severity = Severity.Info, Cause = Causes.None, Layers = [], Step = 0, Confidence = 0, Explanation = "",
+        Evidence = ImmutableSortedDictionary<string, Evidence>.Empty,
+    };
+
+    private readonly ModelDefinition model;
+    private readonly DataSet data;
+    private readonly SideBySide workers;
+    private readonly CaseHistory history;
+    private readonly Dictionary<string, int> wish = [];
+    private readonly ConcurrentDictionary<string, double> predicted = new();
+    private readonly double sickDecades;
+
+    /// <param name="model">The network as given.</param>
+    /// <param name="history">What was found in the control's run, causes first.</param>
+    /// <param name="data">Its training data.</param>
+    /// <param name="workers">Where theory is asked for several candidates at once.</param>
+    public Candidates(ModelDefinition model, CaseHistory history, DataSet data, SideBySide workers)
+    {
+        (this.model, this.history, this.data, this.workers) = (model, history, data, workers);
+        // What is wrong in itself, whatever the finding says, then what rules ask for, then what is made for the cause.
+        Remedy[] catalog = [.. RemedyCatalog.All];
+        string[] plain = [.. catalog.Where(remedy => remedy.Answers(Nothing)).Select(remedy => remedy.Kind)];
+        Finding[] worst = [.. history.Findings.OrderByDescending(finding => finding.Severity)];
+        string[] made = [.. worst.SelectMany(finding => catalog.Where(remedy => remedy.Answers(finding)).Select(remedy => remedy.Kind))];
+        foreach (string kind in plain.Concat(worst.SelectMany(finding => finding.Remedies)).Concat(made))
+        {
+            wish.TryAdd(kind, wish.Count);
+        }
+        sickDecades = Math.Abs(Decades(model));
+    }
 
     /// <summary>Remedies that could not be applied to this network, with the reason as their fate.</summary>
     public List<Trial> Impossible { get; } = [];
 
-    /// <summary>Each remedy alone, the best prediction first. One that makes it worse is left out.</summary>
-    public List<Trial> Singles() => Ranked(Indicated.SelectMany(remedy => remedy.Propose(model, findings)).Select(prescription => ImmutableArray.Create(prescription)));
+    /// <summary>Each remedy alone. One that makes it worse by theory is left out.</summary>
+    public List<Trial> Singles() => Ranked([.. RemedyCatalog.All.Where(Indicated).SelectMany(remedy => remedy.Propose(model, history)).Select(prescription => ImmutableArray.Create(prescription))]);
 
     /// <summary>
     /// Two remedies of different kinds, the second proposed for what the first has made of the network. First come those
@@ -27,32 +74,72 @@ internal sealed class Candidates(ModelDefinition model, DataSet data, IReadOnlyL
     /// </summary>
     public List<Trial> Pairs(IReadOnlyList<Trial> singles, int most)
     {
-        List<ImmutableArray<Prescription>> pairs = [];
-        // The catalog's order is the order of application: functions, structure, weights, training plan.
-        for (int i = 0; i < RemedyCatalog.All.Count; i++)
-        {
-            foreach (Prescription first in RemedyCatalog.All[i].Propose(model, findings).Where(_ => Wanted(RemedyCatalog.All[i])))
-            {
-                if (TryApply([first]) is { } partly)
-                {
-                    pairs.AddRange(RemedyCatalog.All.Skip(i + 1).Where(later => later.Kind != first.Remedy.Kind && Wanted(later))
-                        .SelectMany(later => later.Propose(partly, findings)).Select(second => ImmutableArray.Create(first, second)));
-                }
-            }
-        }
         Dictionary<string, Trial> alone = singles.ToDictionary(trial => trial.Name);
-        return Diverse(Ranked(pairs)
+        List<ImmutableArray<Prescription>> pairs = [.. RemedyCatalog.All.Where(Wanted).SelectMany(first => first.Propose(model, history)).SelectMany(first => Extended([first]))];
+        // Theory is asked about the most promising only: with many remedies there are hundreds of pairs.
+        IEnumerable<ImmutableArray<Prescription>> likely = pairs.OrderByDescending(pair => pair.Max(remedy => Worth(alone, remedy))).ThenBy(pair => pair.Sum(Prior)).Take(4 * most);
+        return Diverse(Ranked([.. likely])
             .OrderByDescending(trial => Math.Abs(trial.PredictedDecades) < Flat)
             .ThenByDescending(trial => trial.Remedies.All(remedy => !(Math.Abs(alone.GetValueOrDefault(remedy.Name)?.PredictedDecades ?? double.NaN) < Flat)))
-            .ThenByDescending(trial => trial.Remedies.Max(remedy => alone.GetValueOrDefault(remedy.Name) is { } known && double.IsFinite(known.Loss) ? known.Metric : double.MinValue)), most);
+            .ThenByDescending(trial => trial.Remedies.Max(remedy => Worth(alone, remedy))), most);
+    }
+
+    /// <summary>The best pairs with a third remedy.</summary>
+    public List<Trial> Triples(IEnumerable<Trial> best, int most) =>
+        Diverse(Ranked([.. best.SelectMany(pair => Extended(pair.Remedies))]), most);
+
+    /// <summary>Close to a candidate that does well: its learning rate by a factor, other variants of what it consists of, other ways to train it.</summary>
+    public List<Trial> Near(Trial trial, int most)
+    {
+        ImmutableArray<Prescription> rest = [.. trial.Remedies.Where(part => part.Remedy.Kind != Rate.Kind)];
+        double rate = Apply(trial.Remedies).Plan.Optimizer.LearningRate;
+        IEnumerable<ImmutableArray<Prescription>> rates = RateFactors.Select(factor => rest.Add(AtRate(Round(rate * factor))));
+        IEnumerable<ImmutableArray<Prescription>> siblings = trial.Remedies.SelectMany(part => RemedyCatalog.All.Where(remedy => remedy.Kind == part.Remedy.Kind)
+            .SelectMany(remedy => remedy.Propose(model, history)).Where(other => other != part).Select(other => trial.Remedies.Replace(part, other)));
+        IEnumerable<ImmutableArray<Prescription>> further = Extended(trial.Remedies).Where(set => set[^1].Remedy.Safety == Safety.TrainingPlan).OrderBy(set => Prior(set[^1]));
+        List<Trial> near = Ranked([.. rates]);
+        return [.. near, .. Ranked([.. siblings.Take(most), .. further.Take(most)]).Where(other => near.All(known => known.Name != other.Name)).Take(most - near.Count)];
+    }
+
+    private static Prescription AtRate(double rate) => new(Rate, $"learning rate {Figures.Number(rate)}", old => old with
+    {
+        Plan = old.Plan with { Optimizer = old.Plan.Optimizer with { LearningRate = rate } },
+    });
+
+    /// <summary>To two digits.</summary>
+    private static double Round(double number)
+    {
+        double unit = Math.Pow(10, Math.Floor(Math.Log10(number)) - 1);
+        return Math.Round(number / unit) * unit;
     }
 
     public ModelDefinition Apply(ImmutableArray<Prescription> remedies) => remedies.Aggregate(model, (mended, remedy) => remedy.Rewrite(mended));
 
-    private IEnumerable<Remedy> Indicated => RemedyCatalog.All.Where(remedy => findings.Any(finding => finding.Remedies.Contains(remedy.Kind)));
+    /// <summary>Where nothing was found that names a remedy, all are worth a try.</summary>
+    private bool Indicated(Remedy remedy) => history.Findings.Any(remedy.Answers) || history.Findings.All(finding => finding.Remedies.IsEmpty && finding.Severity == Severity.Info);
 
-    /// <summary>As the second half of a pair, other weights are worth a try even where no rule asks for them.</summary>
-    private bool Wanted(Remedy remedy) => remedy.Safety == Safety.Reinitializes || Indicated.Contains(remedy);
+    /// <summary>As part of a combination, other weights are worth a try even where no rule asks for them.</summary>
+    private bool Wanted(Remedy remedy) => remedy.Kind == Initialization || Indicated(remedy);
+
+    private int Prior(Prescription remedy) => wish.GetValueOrDefault(remedy.Remedy.Kind, wish.Count);
+
+    private static double Worth(Dictionary<string, Trial> alone, Prescription remedy) =>
+        alone.GetValueOrDefault(remedy.Name) is { } known && double.IsFinite(known.Metric) ? known.Metric : 0;
+
+    /// <summary>
+    /// With one more remedy of another kind, from further down the catalog: its order is the order of application:
+    /// functions, structure, weights, training plan.
+    /// </summary>
+    private IEnumerable<ImmutableArray<Prescription>> Extended(ImmutableArray<Prescription> remedies)
+    {
+        if (TryApply(remedies) is not { } partly)
+        {
+            return [];
+        }
+        int last = RemedyCatalog.All.ToList().IndexOf(remedies[^1].Remedy);
+        return RemedyCatalog.All.Skip(last + 1).Where(later => Wanted(later) && remedies.All(earlier => earlier.Remedy.Kind != later.Kind))
+            .SelectMany(later => later.Propose(partly, history)).Select(remedies.Add);
+    }
 
     private ModelDefinition? TryApply(ImmutableArray<Prescription> remedies)
     {
@@ -62,30 +149,43 @@ internal sealed class Candidates(ModelDefinition model, DataSet data, IReadOnlyL
         }
         catch (GraphException error)
         {
-            Impossible.Add(new Trial { Remedies = remedies, PredictedDecades = double.NaN, Fate = $"cannot be applied: {error.Message}" });
+            Trial impossible = new() { Remedies = remedies, PredictedDecades = double.NaN, Fate = $"cannot be applied: {error.Message}" };
+            if (Impossible.All(known => known.Name != impossible.Name))
+            {
+                Impossible.Add(impossible);
+            }
             return null;
         }
     }
 
-    private List<Trial> Ranked(IEnumerable<ImmutableArray<Prescription>> sets)
+    private List<Trial> Ranked(IReadOnlyCollection<ImmutableArray<Prescription>> sets)
     {
-        List<Trial> trials = [];
-        foreach (ImmutableArray<Prescription> set in sets)
-        {
-            if (TryApply(set) is not { } mended)
-            {
-                continue;
-            }
-            double decades = Decades(mended, data);
-            bool onlyPlan = set.All(item => item.Remedy.Safety == Safety.TrainingPlan);
-            // A rewrite of the network that leaves the gradient no flatter than it was is not worth a run.
-            if (onlyPlan || double.IsNaN(decades) || double.IsNaN(sickDecades) || Math.Abs(decades) <= sickDecades + 0.1)
-            {
-                trials.Add(new Trial { Remedies = set, PredictedDecades = decades });
-            }
-        }
-        return [.. trials.OrderBy(trial => double.IsNaN(trial.PredictedDecades) ? double.MaxValue : Math.Round(Math.Abs(trial.PredictedDecades), 1)).ThenBy(trial => trial.Invasiveness)];
+        (ImmutableArray<Prescription> Remedies, ModelDefinition Mended)[] possible = [.. sets.Select(set => (set, Mended: TryApply(set))).Where(pair => pair.Mended is not null).Select(pair => (pair.set, pair.Mended!))];
+        workers.Run(possible, default, pair => predicted.GetOrAdd(Trial.NameOf(pair.Remedies), _ => Decades(pair.Mended)));
+        Trial[] trials = [.. possible.Select(pair => new Trial { Remedies = pair.Remedies, PredictedDecades = predicted[Trial.NameOf(pair.Remedies)] }).Where(Helps)];
+        // The first variant of each kind before the second of any: ten learning rates are one idea.
+        Dictionary<string, int> variants = [];
+        return
+        [
+            .. trials.OrderBy(Doubt).ThenBy(trial => trial.Remedies.Sum(Prior)).ThenBy(Unevenness).ThenBy(trial => trial.Invasiveness)
+                .Select(trial => (Trial: trial, Doubt: Doubt(trial), Variant: Next(variants, $"{Doubt(trial)} {string.Join('+', trial.Remedies.Select(remedy => remedy.Remedy.Kind))}")))
+                .OrderBy(item => item.Doubt).ThenBy(item => item.Variant).Select(item => item.Trial),
+        ];
     }
+
+    private static int Next(Dictionary<string, int> counts, string key) => counts[key] = counts.GetValueOrDefault(key) + 1;
+
+    /// <summary>
+    /// A rewrite of the network that leaves the gradient steep, and no flatter than it was, is not worth a run. What theory
+    /// finds flat may be sick all the same: of layers that start at zero it expects nothing.
+    /// </summary>
+    private bool Helps(Trial trial) => trial.Remedies.All(item => item.Remedy.Safety == Safety.TrainingPlan)
+        || double.IsNaN(trial.PredictedDecades) || double.IsNaN(sickDecades) || Math.Abs(trial.PredictedDecades) <= Math.Max(sickDecades, Broken) + 0.1;
+
+    /// <summary>Where theory says that no gradient arrives, what does not change that comes last.</summary>
+    private int Doubt(Trial trial) => !(sickDecades > Broken) || Math.Abs(trial.PredictedDecades) < Flat ? 0 : double.IsNaN(trial.PredictedDecades) ? 1 : 2;
+
+    private static double Unevenness(Trial trial) => double.IsNaN(trial.PredictedDecades) ? double.MaxValue : Math.Round(Math.Abs(trial.PredictedDecades), 1);
 
     private static List<Trial> Diverse(IEnumerable<Trial> ranked, int most)
     {
@@ -111,11 +211,12 @@ internal sealed class Candidates(ModelDefinition model, DataSet data, IReadOnlyL
     }
 
     /// <summary>log10 of first over last layer's gradient by theory; NaN if theory cannot say.</summary>
-    private static double Decades(ModelDefinition model, DataSet data)
+    private double Decades(ModelDefinition candidate)
     {
         try
         {
-            return WatchedRun.Predict(model, data).Depth.TotalDecades;
+            PropagationPrediction prediction = WatchedRun.Predict(candidate, data);
+            return prediction.Depth.TotalDecades;
         }
         catch (GraphException)
         {

@@ -1,7 +1,7 @@
-using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Diagnostics;
 using Fathom.Compute;
-using Fathom.Runs;
+using Fathom.Diagnosis.Remedies;
 using Fathom.Training;
 using Fathom.Training.Data;
 using Fathom.Training.Losses;
@@ -10,14 +10,19 @@ using static Fathom.Diagnosis.Figures;
 namespace Fathom.Diagnosis.Repair;
 
 /// <summary>
-/// Finds a cure and proves it: a control that nobody touches; candidates that theory ranks and short runs thin out, with the
-/// control's seed and data order; an ablation of what the winner consists of; then control and cure over other seeds, on
-/// validation rows that had no part in choosing the cure.
+/// Finds a cure and proves it: a control that nobody touches; candidates that the cause and theory rank and short runs thin
+/// out, with the control's seed and data order; an ablation of what the winner consists of; then control and cure over
+/// other seeds, on validation rows that had no part in choosing the cure. Each part ends where more steps would decide
+/// nothing: the control when its finding is certain, a candidate when next to nothing is left to gain, the proof when the
+/// difference exceeds spread and chance and controls either have learnt nothing or are beaten where they end.
 /// </summary>
 public sealed class Doctor
 {
     /// <summary>Fewer validation rows than this are not divided: half of them could tell too little.</summary>
     private const int FewestToDivide = 40;
+
+    /// <summary>Candidates that are put to the proof, if the first do not stand it.</summary>
+    private const int MostProofs = 2;
 
     private readonly object gate = new();
     private readonly DataSplit data;
@@ -46,7 +51,7 @@ public sealed class Doctor
     /// <summary>Called once with the control's run before it starts, to attach a recorder or listeners.</summary>
     public Action<WatchedRun>? ControlStarts { get; set; }
 
-    /// <summary>Called when the control has ended, with its findings, before any remedy is tried.</summary>
+    /// <summary>Called when the control has ended or its finding is certain, before any remedy is tried.</summary>
     public Action<RunOutcome>? ControlEnded { get; set; }
 
     /// <summary>Whether one half of the validation rows chooses the cure and the other half proves it.</summary>
@@ -55,111 +60,104 @@ public sealed class Doctor
     /// <exception cref="OperationCanceledException">Interrupted; the control's record is complete up to then.</exception>
     public DoctorReport Examine(ModelDefinition model, CancellationToken cancellation = default)
     {
-        RunOutcome control = RunControl(model, cancellation, out double chosenBy);
-        ImmutableArray<Finding> findings = [.. control.Findings.OrderByDescending(finding => finding.Severity).ThenBy(finding => finding.Step)];
-        DoctorReport report = new() { Model = model, Control = control, Findings = findings, Verdict = "" };
-        if (!report.Sick)
-        {
-            return report with { Verdict = HealthyVerdict(control) };
-        }
-        Candidates candidates = new(model, data.Training, findings);
-        using TrialRace race = new(candidates, choosing, options, workers, Report);
-        Trial? best = race.Run(chosenBy, cancellation);
-        report = report with { Trials = [.. race.Trials], Contributions = [.. race.Contributions] };
-        return best is null
-            ? report with { Verdict = "No candidate could be trained to the end; nothing was changed." }
-            : Confirm(report, best, candidates.Apply(best.Remedies), cancellation);
+        long started = Stopwatch.GetTimestamp();
+        CostBook cost = new();
+        double fullRun = StepWork.FullRun(model, data.Training.Count);
+        using ControlRun control = StartControl(model, fullRun, cost);
+        RunOutcome outcome = control.UntilCertain(cancellation);
+        ControlEnded?.Invoke(outcome);
+        ImmutableArray<Finding> findings = [.. outcome.Findings.OrderByDescending(finding => finding.Severity).ThenBy(finding => finding.Step)];
+        DoctorReport report = new() { Model = model, Control = outcome, Findings = findings, Verdict = "" };
+        report = report.Sick || !Learns(outcome) ? Treat(report, control, fullRun, cost, cancellation) : report with { Verdict = "The network is healthy; nothing was changed." };
+        control.Close();
+        return report with { Cost = cost.Sum, Seconds = Stopwatch.GetElapsedTime(started).TotalSeconds };
     }
 
-    /// <summary>No rule speaks; but a network that learns nothing is not called healthy.</summary>
-    private string HealthyVerdict(RunOutcome control) => control.Training.Loss > 0.9 * control.FirstLoss && !(control.Training.Metric > Tolerance.Ignorance(data.Training) + 0.1)
-        ? $"No fault of the gradient was found, but the network does not learn: its training loss is {Number(control.Training.Loss)}, after {Number(control.FirstLoss)} at the start. Look at data, labels, output and loss. Nothing was changed."
-        : "The network is healthy; nothing was changed.";
-
-    private RunOutcome RunControl(ModelDefinition model, CancellationToken cancellation, out double chosenBy)
+    private ControlRun StartControl(ModelDefinition model, double fullRun, CostBook cost)
     {
-        using WatchedRun run = new(model, data, pool);
-        ControlStarts?.Invoke(run);
+        WatchedRun run = new(model, data, pool);
+        try
+        {
+            ControlStarts?.Invoke(run);
+        }
+        catch
+        {
+            run.Dispose();
+            throw;
+        }
         Action<StepResult>? others = run.Stepped;
         run.Stepped = step =>
         {
             others?.Invoke(step);
             Report(new DoctorProgress(DoctorStage.Control, "control", (double)(step.Step + 1) / run.Session.TotalSteps, step));
         };
-        run.Advance(cancellation: cancellation);
-        RunOutcome outcome = run.Outcome();
-        run.Recorder?.Complete(outcome.Status);
-        cancellation.ThrowIfCancellationRequested();
-        chosenBy = outcome.Status == RunStatus.Diverged ? Tolerance.Ignorance(choosing.Validation) : run.Session.Evaluate(choosing.Validation).Metric;
-        ControlEnded?.Invoke(outcome);
-        return outcome;
+        return new ControlRun(run, choosing.Validation, fullRun, cost, options.Thorough);
     }
 
-    /// <summary>
-    /// Control and cure at full budget over seeds that had no part in the choice. Accepted only if the cure is better with
-    /// each seed, by more than the seeds differ among themselves and than chance explains.
-    /// </summary>
-    private DoctorReport Confirm(DoctorReport report, Trial best, ModelDefinition mended, CancellationToken cancellation)
+    private DoctorReport Treat(DoctorReport report, ControlRun control, double fullRun, CostBook cost, CancellationToken cancellation)
     {
-        (Pair[] pairs, RunOutcome first, bool diverged) = Prove(report.Model, mended, cancellation);
-        report = report with { Pairs = [.. pairs], MendedOutcome = first };
-        double gain = pairs.Average(pair => pair.Mended - pair.Control);
-        double spread = Math.Max(Tolerance.Spread([.. pairs.Select(pair => pair.Control)]), Tolerance.Spread([.. pairs.Select(pair => pair.Mended)]));
-        double chance = Tolerance.Of(pairs.Average(pair => pair.Mended), proving.Validation);
-        string what = report.Control.Validation.MetricKind == MetricKind.Accuracy ? "accuracy" : "R²";
-        string where = $"{pairs.Length} {(pairs.Length == 1 ? "seed" : "seeds")}{(Divided ? $", on {proving.Validation.Count} validation rows that had no part in choosing it" : "; too few validation rows to keep some apart from the choice")}";
-        if (diverged || pairs.Any(pair => !(pair.Mended > pair.Control)) || !(gain > Math.Max(spread, chance)))
+        CaseHistory history = new(report.Findings) { Data = data.Training, GradientNorms = report.Control.GradientNorms };
+        Candidates candidates = new(report.Model, history, data.Training, workers);
+        using TrialRuns runs = new(candidates, choosing, fullRun, cost);
+        TrialRace race = new(candidates, choosing, options, workers, runs, Report);
+        for (int proofs = 0; proofs < MostProofs && report.Cure is null && race.Run(rung => control.At(rung, cancellation), cancellation) is { } best; proofs++)
         {
-            best.Fate = "not proven";
-            return report with
-            {
-                Verdict = diverged
-                    ? $"No cure is proven: the best candidate ({best.Name}) diverged with another seed. Nothing was changed."
-                    : $"No cure is proven: the best candidate ({best.Name}) changes {what} by {Number(gain)} on average, against a spread of {Number(spread)}, over {where}. Nothing was changed.",
-            };
+            report = Prove(report, race, runs, best, candidates.Apply(best.Remedies), control, fullRun, cost, cancellation);
+        }
+        race.Close();
+        return report with
+        {
+            Control = control.Outcome(),
+            Trials = [.. race.Trials],
+            Contributions = [.. race.Contributions],
+            Verdict = report.Verdict.Length > 0 ? report.Verdict : $"Found no cure: {(race.Trials.Count == 0 ? "no remedy fits what was found" : $"none of {Count(race.Trials.Count, "candidate")} did better than the network as it is")}. {(report.Sick ? "" : LearnsNothing(report.Control))}Nothing was changed.",
+        };
+    }
+
+    private DoctorReport Prove(DoctorReport report, TrialRace race, TrialRuns runs, Trial best, ModelDefinition mended, ControlRun control, double fullRun, CostBook cost, CancellationToken cancellation)
+    {
+        using Proof proof = new(report.Model, mended, proving, options, workers, fullRun, cost, Report);
+        ProofResult result = proof.Run(race.DecidedAt(best), () => control.End(proving.Validation, cancellation).Metric, cancellation);
+        report = report with { Pairs = result.Pairs };
+        if (!result.Accepted)
+        {
+            race.Reject(best);
+            return report with { Verdict = NotProven(report, best, result) };
         }
         best.Fate = "accepted";
+        WatchedRun run = runs.RunOf(best);
         return report with
         {
             Cure = best,
             Mended = mended,
-            Verdict = $"{best.Name}: {what} rises by {Number(gain)} on average over {where} (spread {Number(spread)}); each time against an untouched control with the same seed and data order.",
+            MendedOutcome = run.Outcome() with { Validation = run.Session.Evaluate(data.Validation) },
+            Verdict = Proven(report, best, result),
         };
     }
 
-    private (Pair[] Pairs, RunOutcome First, bool Diverged) Prove(ModelDefinition model, ModelDefinition mended, CancellationToken cancellation)
+    /// <summary>No rule may speak; but a network that guesses its own training rows at the end is not called healthy.</summary>
+    private bool Learns(RunOutcome control) => control.Training.Metric > Tolerance.Ignorance(data.Training) + 0.1;
+
+    private static string LearnsNothing(RunOutcome control) =>
+        $"No fault of the gradient was found, but the network does not learn: its training loss is {Number(control.Training.Loss)}, after {Number(control.FirstLoss)} at the start. Look at data, labels, output and loss. ";
+
+    private string Proven(DoctorReport report, Trial best, ProofResult result)
     {
-        ulong[] seeds = [.. Enumerable.Range(1, Math.Max(1, options.Seeds)).Select(i => model.Plan.Seed + (ulong)i)];
-        ConcurrentDictionary<(bool Mended, ulong Seed), RunOutcome> outcomes = new();
-        // Beside the proof, the mended network with the control's own seed and all validation rows: what a user will see.
-        (bool Mended, ulong Seed, DataSplit Data)[] work =
-        [
-            (true, model.Plan.Seed, data),
-            .. seeds.SelectMany(seed => new[] { (false, seed, proving), (true, seed, proving) }),
-        ];
-        int done = 0;
-        workers.Run(work, cancellation, item =>
-        {
-            ModelDefinition seeded = item.Mended ? mended : model;
-            using WatchedRun run = new(seeded with { Plan = seeded.Plan with { Seed = item.Seed } }, item.Data);
-            run.Advance(cancellation: cancellation);
-            outcomes[(item.Mended, item.Seed)] = run.Outcome();
-            Report(new DoctorProgress(DoctorStage.Confirmation, $"seed {item.Seed}", (double)Interlocked.Increment(ref done) / work.Length));
-        });
-        Pair[] pairs = [.. seeds.Select(seed => new Pair(seed, Score(outcomes[(false, seed)]), Score(outcomes[(true, seed)]), Failed(outcomes[(false, seed)])))];
-        bool diverged = outcomes.Any(outcome => outcome.Key.Mended && Failed(outcome.Value));
-        return (pairs, outcomes[(true, model.Plan.Seed)], diverged);
+        string when = result.Rung == TrialRace.Rungs.Length - 1 ? "" : $" after {Percent(TrialRace.Rungs[result.Rung])} of the budget, where it was decided";
+        string end = result.ControlEnd is { } reached ? $" The control ends at {Number(reached)}." : "";
+        return $"{best.Name}: {What(report)} rises by {Number(result.Gain)} on average over {Where(result)} (spread {Number(result.Spread)}){when}; each time against an untouched control with the same seed and data order.{end}";
     }
 
-    /// <summary>
-    /// A network that diverged, or whose R² is below 0, counts as one that knows nothing, which is kind to a control: an
-    /// R² of −10¹² must not swamp the spread.
-    /// </summary>
-    private double Score(RunOutcome outcome) => Failed(outcome)
-        ? Tolerance.Ignorance(proving.Validation)
-        : outcome.Validation.MetricKind == MetricKind.R2 ? Math.Max(0, outcome.Validation.Metric) : outcome.Validation.Metric;
+    private string NotProven(DoctorReport report, Trial best, ProofResult result) => result.Diverged
+        ? $"No cure is proven: the best candidate ({best.Name}) diverged with another seed. Nothing was changed."
+        : $"No cure is proven: the best candidate ({best.Name}) changes {What(report)} by {Number(result.Gain)} on average, against a spread of {Number(result.Spread)}, over {Where(result)}. Nothing was changed.";
 
-    private static bool Failed(RunOutcome outcome) => outcome.Status == RunStatus.Diverged || double.IsNaN(outcome.Validation.Metric);
+    private static string What(DoctorReport report) => report.Control.Validation.MetricKind == MetricKind.Accuracy ? "accuracy" : "R²";
+
+    private string Where(ProofResult result) =>
+        $"{Count(result.Pairs.Length, "seed")}{(Divided ? $", on {proving.Validation.Count} validation rows that had no part in choosing it" : "; too few validation rows to keep some apart from the choice")}";
+
+    private static string Count(int number, string what) => $"{number} {what}{(number == 1 ? "" : "s")}";
 
     private void Report(DoctorProgress progress)
     {

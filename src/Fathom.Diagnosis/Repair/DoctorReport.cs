@@ -13,14 +13,20 @@ public sealed record DoctorOptions
     /// </summary>
     public int Seeds { get; init; } = 3;
 
-    /// <summary>Shares of the budget after which the weaker candidates are dropped.</summary>
-    public ImmutableArray<double> Rungs { get; init; } = [0.1, 0.3];
+    /// <summary>
+    /// Whether control, finalists and proof all run to the end of the budget. Otherwise each stops as soon as more steps
+    /// would decide nothing: see <see cref="Doctor"/>.
+    /// </summary>
+    public bool Thorough { get; init; }
 
-    /// <summary>Candidates that are run to the end.</summary>
+    /// <summary>Candidates that are run to the end, if none stands out before.</summary>
     public int Finalists { get; init; } = 3;
 
-    /// <summary>Combinations of two remedies that are tried.</summary>
+    /// <summary>Combinations of two remedies that are tried; half as many of three.</summary>
     public int Combinations { get; init; } = 8;
+
+    /// <summary>What trials may cost, in full runs of the network as given; after that the best so far is taken.</summary>
+    public double TrialBudget { get; init; } = 2;
 }
 
 /// <summary>What the doctor is doing.</summary>
@@ -51,6 +57,9 @@ public sealed record Trial
     /// <summary>Steps that were run.</summary>
     public long Steps { get; set; }
 
+    /// <summary>The same as a share of its plan.</summary>
+    public double Share { get; set; }
+
     /// <summary>Accuracy or R² after them, on the validation rows that choose; NaN if it was not run.</summary>
     public double Metric { get; set; } = double.NaN;
 
@@ -59,28 +68,41 @@ public sealed record Trial
     /// <summary>What became of it.</summary>
     public string Fate { get; set; } = "";
 
-    public string Name => string.Join(" + ", Remedies.Select(remedy => remedy.Name));
+    public string Name => NameOf(Remedies);
 
     /// <summary>How deep it cuts: mild remedies count 1, structural ones 4.</summary>
     public int Invasiveness => Remedies.Sum(remedy => (int)remedy.Remedy.Safety + 1);
+
+    internal static string NameOf(ImmutableArray<Prescription> remedies) => string.Join(" + ", remedies.Select(remedy => remedy.Name));
 }
 
 /// <summary>
-/// Control and mended network, trained at full budget from one seed and in one data order: accuracy or R² on the
-/// validation rows that had no part in choosing the cure.
+/// Control and mended network, trained from one seed and in one data order for the same share of the budget: accuracy or
+/// R² on the validation rows that had no part in choosing the cure.
 /// </summary>
 /// <param name="Seed">Seed of both.</param>
 /// <param name="Control">The control's; what knowing nothing scores, if it diverged or is worse than that.</param>
 /// <param name="Mended">The mended network's.</param>
 /// <param name="ControlDiverged">Whether the control's loss ended as no number.</param>
-public sealed record Pair(ulong Seed, double Control, double Mended, bool ControlDiverged = false);
+public sealed record Pair(ulong Seed, double Control, double Mended, bool ControlDiverged = false)
+{
+    /// <summary>Steps of the control.</summary>
+    public long ControlSteps { get; init; }
 
-/// <summary>Whether a remedy mattered: full runs with it and without it, all else the same.</summary>
+    /// <summary>Steps of the mended network.</summary>
+    public long MendedSteps { get; init; }
+}
+
+/// <summary>Whether a remedy mattered: runs with it and without it, all else the same.</summary>
 /// <param name="Remedy">The remedy.</param>
 /// <param name="MetricWith">Validation accuracy or R² with it.</param>
 /// <param name="MetricWithout">The same without it; of a single remedy, the control's.</param>
 /// <param name="Kept">Whether it is part of the cure; if not, it made no difference.</param>
-public sealed record Contribution(Prescription Remedy, double MetricWith, double MetricWithout, bool Kept);
+public sealed record Contribution(Prescription Remedy, double MetricWith, double MetricWithout, bool Kept)
+{
+    /// <summary>Steps of both runs.</summary>
+    public long Steps { get; init; }
+}
 
 /// <summary>What the doctor found and did.</summary>
 public sealed record DoctorReport
@@ -100,12 +122,18 @@ public sealed record DoctorReport
     /// <summary>The mended model; null without a cure.</summary>
     public ModelDefinition? Mended { get; init; }
 
-    /// <summary>The mended network's run with the control's seed.</summary>
+    /// <summary>The mended network's run with the control's seed, as far as it was carried.</summary>
     public RunOutcome? MendedOutcome { get; init; }
 
     public ImmutableArray<Pair> Pairs { get; init; } = [];
 
     public ImmutableArray<Contribution> Contributions { get; init; } = [];
+
+    /// <summary>What it took.</summary>
+    public SearchCost Cost { get; init; } = SearchCost.None;
+
+    /// <summary>Wall time of all of it.</summary>
+    public double Seconds { get; init; }
 
     /// <summary>Why the cure was accepted, or why nothing was changed.</summary>
     public required string Verdict { get; init; }

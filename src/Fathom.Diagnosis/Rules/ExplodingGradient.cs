@@ -18,6 +18,9 @@ public sealed class ExplodingGradient : Rule
     /// </summary>
     internal const double Violent = -0.5;
 
+    /// <summary>What to do against growth over depth.</summary>
+    internal const string Advice = "Use smaller initial weights or normalisation; clipping and a smaller learning rate only bound the effect.";
+
     public override string Id => "FTH002";
 
     public override string Problem => "exploding gradient";
@@ -49,9 +52,7 @@ public sealed class ExplodingGradient : Rule
         double step = worst.RelativeUpdate;
         string cause = overDepth ? Causes.Exploding : Causes.LearningRateTooLarge;
         LayerTrace[] layers = violent.Length > 0 ? violent : [.. observation.Layers];
-        string depth = overDepth
-            ? $"The gradient's norm grows by ×{Number(fit.FactorPerLayer)} per layer on its way back, to {Number(Math.Pow(10, -fit.Decades))} times its size at the output. "
-            : "";
+        string loss = $"the loss ({Number(observation.Loss)}) does not fall below its start ({Number(observation.FirstLoss)})";
         return new Finding
         {
             Rule = Id,
@@ -66,10 +67,15 @@ public sealed class ExplodingGradient : Rule
                 .Add("largest_relative_update", new Evidence(step, 1e-3))
                 .Add("gradient_norm", new Evidence(observation.Step.GradientNorm, double.NaN))
                 .Add("loss_over_first", new Evidence(observation.Loss / observation.FirstLoss, 1)),
-            Explanation =
-                $"{depth}A step changes {worst.Layer.Name} by {Percent(step)} of its weights, where about 0.1 % is healthy, and the loss ({Number(observation.Loss)}) " +
-                $"does not fall below its start ({Number(observation.FirstLoss)}). " +
-                (overDepth ? "Smaller initial weights or normalisation mend the cause; clipping and a smaller learning rate bound the effect." : $"The rate ({Number(observation.Step.LearningRate)}) is too large: lower it or clip the gradient's norm."),
+            Explanation = overDepth
+                ? $"The gradient's norm grows to {Number(Math.Pow(10, -fit.Decades))} times its size from {observation.Layers[^1].Layer.Name} to {observation.Layers[0].Layer.Name} (limit {Number(Math.Pow(10, Decades))}{VanishingGradient.Theory(observation)}), and {loss}."
+                : $"A step changes {worst.Layer.Name} by {Percent(step)} of its weights (limit 30 %; about 0.1 % is healthy, CS231n), and {loss}.",
+            Action = overDepth
+                ? Advice
+                : $"Lower the learning rate ({Number(observation.Step.LearningRate)}), or clip the gradient's norm.",
+            Details = overDepth
+                ? $"Each layer multiplies the gradient's norm by {Number(fit.FactorPerLayer)} on its way back; a step changes {worst.Layer.Name} by {Percent(step)} of its weights, where about 0.1 % is healthy."
+                : "Steps of that length replace the weights in place of improving them.",
             RuledOut = overDepth || fit.Layers < 3 ? [] : [$"explosion over depth: the gradient's norm changes by ×{Number(fit.FactorPerLayer)} per layer on its way back, {Growth(fit)}"],
             Remedies = overDepth ? ["initialization", "batch_norm", "clip_norm", "learning_rate"] : ["learning_rate", "clip_norm", "optimizer"],
         };

@@ -23,6 +23,9 @@ public sealed class LearningRateTooSmall : Rule
     /// <summary>Decades of the gradient over depth from which on vanishing or exploding is the better explanation.</summary>
     private const double Decades = 3;
 
+    /// <summary>Decades between the relative updates of layers that an optimizer without a scale moves alike.</summary>
+    private const double Alike = 2;
+
     /// <summary>When a loss that falls is falling too slowly.</summary>
     private static class Slow
     {
@@ -48,11 +51,15 @@ public sealed class LearningRateTooSmall : Rule
     public override Finding? Inspect(Observation observation)
     {
         LayerTrace[] layers = [.. observation.Layers.Where(layer => double.IsFinite(layer.LogRelativeUpdate))];
-        if (layers.Length > 0 && IsTooSlow(observation))
+        if (layers.Length == 0 || observation.Layers.Any(layer => layer.IsBlown))
+        {
+            return null; // beside weights that steps have blown up, any step is small
+        }
+        if (IsTooSlow(observation))
         {
             return DescribeSlow(observation, layers);
         }
-        if (layers.Length == 0 || !(observation.Loss > Standing * observation.FirstLoss && observation.Loss < observation.FirstLoss / Standing) || Math.Abs(observation.GradientOverDepth.Decades) >= Decades)
+        if (!(observation.Loss > Standing * observation.FirstLoss && observation.Loss < observation.FirstLoss / Standing) || !IsCarriedThrough(observation, layers))
         {
             return null;
         }
@@ -66,18 +73,22 @@ public sealed class LearningRateTooSmall : Rule
         return reach < Movement && fastest is > 0 and < HealthyStep ? Describe(observation, layers, fastest, reach) : null;
     }
 
+    /// <summary>The gradient keeps its size over depth, or the optimizer makes up for it: then all layers move alike, only too slowly.</summary>
+    private static bool IsCarriedThrough(Observation observation, LayerTrace[] layers) =>
+        Math.Abs(observation.GradientOverDepth.Decades) < Decades || layers.Min(layer => layer.LogRelativeUpdate) > layers.Max(layer => layer.LogRelativeUpdate) - Alike;
+
     /// <summary>
     /// The loss goes down all the time, but at this pace the run ends half-way, and the weights could move further: steps of a
     /// healthy size would use the run.
     /// </summary>
     private static bool IsTooSlow(Observation observation) =>
-        observation.Progress >= Slow.Start && observation.Losses.AtTheEnd(observation.Progress) > Slow.Unlearnt * observation.ReferenceLoss
-        && observation.Losses.Since(0.5) < Slow.Falling && observation.TypicalLogUpdate < Math.Log10(HealthyStep)
+        observation.Progress >= Slow.Start && observation.UnlearntAtTheEnd > Slow.Unlearnt
+        && observation.Losses.Since(0.5) < Slow.Falling && observation.TypicalLogUpdate < Math.Log10(HealthyStep) && observation.TypicalLogUpdate > LayerTrace.Floor + 0.5
         && Math.Pow(10, observation.TypicalLogUpdate) * observation.TotalSteps < Slow.Reach && Math.Abs(observation.GradientOverDepth.Decades) < Decades;
 
     private Finding DescribeSlow(Observation observation, LayerTrace[] layers)
     {
-        double step = Math.Pow(10, observation.TypicalLogUpdate), end = observation.Losses.AtTheEnd(observation.Progress);
+        double step = Math.Pow(10, observation.TypicalLogUpdate), end = observation.LeastLoss + observation.UnlearntAtTheEnd * (observation.ReferenceLoss - observation.LeastLoss);
         return new()
         {
             Rule = Id,
@@ -90,11 +101,11 @@ public sealed class LearningRateTooSmall : Rule
             Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
                 .Add("typical_relative_update", new Evidence(step, HealthyStep))
                 .Add("loss_at_the_end", new Evidence(end, Slow.Unlearnt * observation.ReferenceLoss)),
-            Explanation =
-                $"The loss falls all the time, but slowly: at this pace it is still {Number(end)} at the end of the run, where a constant prediction has {Number(observation.ReferenceLoss)}. A step changes the weights by {Number(step)}, where about 1e-3 is healthy. " +
-                $"Raise the learning rate ({Number(observation.Step.LearningRate)}) by a factor of 3 to 30, or train for longer.",
+            Explanation = $"At this pace the loss is still {Number(end)} at the end of the run (limit {Number(Slow.Unlearnt * observation.ReferenceLoss)}, {Percent(Slow.Unlearnt)} of a constant prediction's), and a step changes the weights by {Number(step)}, where about 1e-3 is healthy (CS231n).",
+            Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)}) by a factor of 3 to 30, or train for longer.",
+            Details = "The loss falls all the time, and the weights could move further: steps of a healthy size would use the run.",
             RuledOut = [$"vanishing gradient: the gradient's norm changes by only 10^{Number(Math.Round(-observation.GradientOverDepth.Decades, 1))} from the last to the first layer"],
-            Remedies = ["learning_rate", "optimizer"],
+            Remedies = ["learning_rate", "optimizer", "batch_size"],
         };
     }
 
@@ -111,10 +122,10 @@ public sealed class LearningRateTooSmall : Rule
             .Add("largest_relative_update", new Evidence(fastest, HealthyStep))
             .Add("movement_in_whole_run", new Evidence(reach, Movement))
             .Add("loss_over_first", new Evidence(observation.Loss / observation.FirstLoss, Standing)),
-        Explanation =
-            $"Even the fastest layer moves by only {Number(fastest)} of its weights per step, where about 1e-3 is healthy; at this rate all {observation.TotalSteps} steps together move it by " +
-            $"{Percent(reach)}. The loss ({Number(observation.Loss)}) has hardly left its start ({Number(observation.FirstLoss)}). Raise the learning rate ({Number(observation.Step.LearningRate)}), by a factor of about {Number(Math.Pow(10, Math.Max(1, Math.Round(Math.Log10(HealthyStep / fastest)))))}.",
+        Explanation = $"Even the fastest layer moves by only {Number(fastest)} of its weights a step (1e-3 is healthy, CS231n), {Percent(reach)} in all {observation.TotalSteps} steps (limit {Percent(Movement)}), and the loss ({Number(observation.Loss)}) has hardly left its start ({Number(observation.FirstLoss)}).",
+        Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)}) by a factor of about {Number(Math.Pow(10, Math.Max(1, Math.Round(Math.Log10(HealthyStep / fastest)))))}.",
+        Details = "Gradients arrive at every layer; it is the steps that are short: even if all of them went the same way, no layer would get anywhere within the run.",
         RuledOut = [$"vanishing gradient: the gradient's norm changes by only 10^{Number(Math.Round(-observation.GradientOverDepth.Decades, 1))} from the last to the first layer"],
-        Remedies = ["learning_rate", "optimizer"],
+        Remedies = ["learning_rate", "optimizer", "batch_size"],
     };
 }

@@ -14,7 +14,13 @@ namespace Fathom.Diagnosis.Rules;
 /// </summary>
 public sealed class NonFiniteValue : Rule
 {
-    public override string Id => "FTH005";
+    /// <summary>The rule's <see cref="Id"/>.</summary>
+    public const string Identifier = "FTH005";
+
+    /// <summary>Decades of the gradient over depth within which theory says that the initial weights carry it through.</summary>
+    private const double Carried = 1.5;
+
+    public override string Id => Identifier;
 
     public override string Problem => "non-finite value";
 
@@ -59,16 +65,16 @@ public sealed class NonFiniteValue : Rule
         {
             bool overflow = double.IsPositiveInfinity(bad.L2) || observation.Step.LearningRate * observation.Step.ClippedNorm > float.MaxValue;
             return Make(observation, batch, probe.Layer.Name, "update", overflow ? Causes.LearningRateTooLarge : CauseOf(observation, batch, index),
-                $"The step at the learning rate {Number(observation.Step.LearningRate)} makes {probe.Node.Name} non-finite, while every gradient is finite.",
+                $"Step {observation.Step.Step} at the learning rate {Number(observation.Step.LearningRate)} makes {Share(bad)} of {probe.Node.Name} NaN or infinite (none is allowed), while every gradient is finite", "",
                 ImmutableSortedDictionary<string, Evidence>.Empty.Add("learning_rate", new Evidence(observation.Step.LearningRate, double.NaN)));
         }
         Node producer = probe.Value?.Node ?? probe.Node;
         Node op = producer.Forward ?? producer;
         string from = ReferenceEquals(op, producer) ? $"{op.Name} ({op.Op.Kind})" : $"the backward pass of {op.Name} ({op.Op.Kind})";
         string inputs = string.Join("; ", producer.Inputs.SelectMany(input => Describe(input, observation)));
-        string count = $"{bad.NaN} NaN, {bad.PositiveInfinity} +∞, {bad.NegativeInfinity} −∞ of {bad.Count}";
         return Make(observation, batch, probe.Layer.Name, op.Op.Kind, CauseOf(observation, batch, index),
-            $"{probe} has the first non-finite values: {count}. It comes from {from}" + (inputs.Length == 0 ? "." : $", whose inputs were {inputs}."),
+            $"{probe} has the first non-finite values in step {observation.Step.Step}: {Share(bad)} are NaN or infinite (none is allowed), made by {from}",
+            inputs.Length == 0 ? "" : $"The inputs of {op.Name} were {inputs}.",
             ImmutableSortedDictionary<string, Evidence>.Empty
                 .Add("nan", new Evidence(bad.NaN, 0))
                 .Add("infinite", new Evidence(bad.PositiveInfinity + bad.NegativeInfinity, 0)));
@@ -80,11 +86,16 @@ public sealed class NonFiniteValue : Rule
         BatchRange batch = observation.MeasureBatch();
         string inputs = string.Join("; ", Describe(prediction, observation));
         return Make(observation, batch, prediction.Node.Name, "loss", CauseOf(observation, batch, -1),
-            $"The loss ({observation.Model.Plan.Loss.Kind}) is {Number(observation.Step.Loss)}, while every activation is finite: the loss itself overflows. Its input was {inputs}.",
+            $"The loss ({observation.Model.Plan.Loss.Kind}) is {Number(observation.Step.Loss)} in step {observation.Step.Step}, where a finite number is expected, while every activation is finite",
+            $"The loss itself overflows. Its input was {inputs}.",
             ImmutableSortedDictionary<string, Evidence>.Empty.Add("loss", new Evidence(observation.Step.Loss, double.NaN)));
     }
 
-    private Finding Make(Observation observation, BatchRange batch, string layer, string op, string cause, string explanation, ImmutableSortedDictionary<string, Evidence> evidence) => new()
+    /// <summary>«5 of 320 values», or all of them where it is their norm that overflows.</summary>
+    private static string Share(in TensorStatistics tensor) =>
+        $"{(tensor.Finite == tensor.Count ? tensor.Count : tensor.Count - tensor.Finite)} of {tensor.Count} values";
+
+    private Finding Make(Observation observation, BatchRange batch, string layer, string op, string cause, string explanation, string details, ImmutableSortedDictionary<string, Evidence> evidence) => new()
     {
         Rule = Id,
         Problem = batch.BadInputs > 0 ? $"{Problem} in the input {observation.InputName}" : $"{Problem} made by {op}",
@@ -96,33 +107,39 @@ public sealed class NonFiniteValue : Rule
         Evidence = evidence
             .Add("gradient_norm", new Evidence(observation.Step.GradientNorm, double.NaN))
             .Add("largest_input", new Evidence(batch.LargestInput, double.NaN)),
-        Explanation = explanation + Advice(observation, batch, cause),
-        Remedies = ["learning_rate", "clip_norm", "initialization", "batch_norm", "optimizer"],
+        Explanation = $"{explanation}{Data(observation, batch)}.",
+        Action = Advice(observation, batch, cause),
+        Details = $"{(observation.Step.Step == 0 ? "It is there at the first step." : $"Up to step {observation.Step.Step - 1} all was finite.")}{Mechanism(batch, cause)} {details}".TrimEnd(),
+        Remedies = ["learning_rate", "clip_norm", "initialization", "batch_norm", "optimizer", "clip_value"],
     };
 
-    private static string Advice(Observation observation, BatchRange batch, string cause)
-    {
-        if (OfData(batch.BadInputs, batch.LargestInput) is { } input)
-        {
-            return $" The input {observation.InputName} itself has {input}.";
-        }
-        if (OfData(batch.BadTargets, batch.LargestTarget) is { } target)
-        {
-            return $" The targets have {target}.";
-        }
-        string before = observation.Step.Step == 0 ? " It is there at the first step:" : $" Up to step {observation.Step.Step - 1} all was finite:";
-        return before + cause switch
-        {
-            Causes.Exploding => " the signal grows from layer to layer; use smaller initial weights or normalisation, or clip the gradient's norm.",
-            Causes.LearningRateTooLarge => " the steps are so large that they replace the weights; lower the learning rate or clip the gradient's norm.",
-            _ => $" neither the steps nor the signal had grown; look at the scale of the data (largest input of the batch {Number(batch.LargestInput)}) and at the numerics of the op.",
-        };
-    }
+    /// <summary>What is wrong with the batch itself, as the end of a sentence.</summary>
+    private static string Data(Observation observation, BatchRange batch) =>
+        OfData(batch.BadInputs, batch.LargestInput) is { } input ? $"; the input {observation.InputName} itself has {input}"
+        : OfData(batch.BadTargets, batch.LargestTarget) is { } target ? $"; the targets have {target}"
+        : "";
 
     private static string? OfData(long bad, double largest) =>
-        bad > 0 ? $"{bad} NaN or infinite value(s) in this batch: mend the data"
-        : largest >= BatchRange.NearOverflow ? $"values up to {Number(largest)} in this batch, near the largest float (3.4e+38): scale the data"
+        bad > 0 ? $"{bad} NaN or infinite value{(bad == 1 ? "" : "s")} in this batch"
+        : largest >= BatchRange.NearOverflow ? $"values up to {Number(largest)}, near the largest float (3.4e+38)"
         : null;
+
+    private static string Advice(Observation observation, BatchRange batch, string cause) =>
+        !batch.Finite ? "Mend the data: fill in the values that are no numbers, or leave the rows out."
+        : !batch.InRange ? "Scale the data to mean 0 and variance 1."
+        : cause switch
+        {
+            Causes.Exploding => "Use smaller initial weights or normalisation, or clip the gradient's norm.",
+            Causes.LearningRateTooLarge => $"Lower the learning rate ({Number(observation.Step.LearningRate)}), or clip the gradient's norm.",
+            _ => $"Look at the scale of the data (largest input of the batch {Number(batch.LargestInput)}) and at the numerics of the op.",
+        };
+
+    private static string Mechanism(BatchRange batch, string cause) => !batch.Finite || !batch.InRange ? "" : cause switch
+    {
+        Causes.Exploding => " The signal grows from layer to layer.",
+        Causes.LearningRateTooLarge => " The steps are so large that they replace the weights.",
+        _ => " Neither the steps nor the signal had grown.",
+    };
 
     /// <summary>
     /// Data that cannot be computed with come first; then what the traces said before this step; then whether the
@@ -133,6 +150,11 @@ public sealed class NonFiniteValue : Rule
         if (!batch.Finite || !batch.InRange)
         {
             return Causes.Numerical;
+        }
+        // What theory carries through at the start and steps have blown up is the steps' doing, wherever it overflows.
+        if (Math.Abs(observation.ExpectedDecades) < Carried && observation.Layers.Any(layer => layer.IsBlown))
+        {
+            return Causes.LearningRateTooLarge;
         }
         DepthFit fit = observation.GradientOverDepth;
         if (fit.Layers >= 3 && fit.Decades <= -ExplodingGradient.Decades)

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Fathom.Diagnosis.Monitoring;
-using Fathom.Graphs;
 using Fathom.Graphs.Ops;
 using static Fathom.Diagnosis.Figures;
 
@@ -18,6 +17,15 @@ public sealed class SaturatedActivation : Rule
     /// <summary>log10 of a layer's weights over their initial norm at which steps have driven it into saturation: twice.</summary>
     private const double Grown = 0.3;
 
+    /// <summary>Decades over depth that theory must not expect of the gradient for the learning rate to be the cause.</summary>
+    private const double Decades = 1.5;
+
+    /// <summary>
+    /// Share of the run from which on a network that began saturated must have learnt, and the share of the loss that may be
+    /// left: such networks learn their rows by heart at best. Chosen on the tuning half of bench/corpus.
+    /// </summary>
+    private const double Late = 0.3, Unlearnt = 0.3;
+
     public override string Id => "FTH003";
 
     public override string Problem => "saturated activation";
@@ -32,17 +40,20 @@ public sealed class SaturatedActivation : Rule
             return null;
         }
         LayerTrace worst = saturated.MaxBy(layer => layer.Saturated)!;
-        int blocking = saturated.Count(layer => !Bypassed(layer.Activation!, observation.Network));
+        int blocking = saturated.Count(layer => !Detour.LeadsAround(observation.Network, layer.Activation!));
         bool hurts = blocking * 2 >= observation.Layers.Count || observation.Layers[0].LogRelativeUpdate < -5;
         double expected = Expected(worst, observation);
         bool fromStart = expected > Share / 2;
-        bool driven = !saturated.Any(layer => Expected(layer, observation) > Share / 2) && observation.Layers.Any(layer => layer.LogGrowth > Grown);
+        // Where the initial weights let the gradient fade anyway, saturation comes on top of it, and no rate mends that.
+        bool driven = !saturated.Any(layer => Expected(layer, observation) > Share / 2) && observation.Layers.Any(layer => layer.LogGrowth > Grown) && observation.ExpectedDecades < Decades;
+        bool inVain = fromStart && saturated.Length * 2 >= observation.Layers.Count && observation.Progress >= Late && observation.Unlearnt(observation.Losses.Now) > Unlearnt;
         string bypass = blocking == 0 ? " Residual connections carry the gradient past." : "";
+        string theory = double.IsNaN(expected) ? "" : $"; theory expects {Percent(expected)} from the initial weights";
         return new Finding
         {
             Rule = Id,
             Problem = Problem,
-            Severity = hurts && !observation.LossFalls ? Severity.Error : Severity.Warning,
+            Severity = (hurts && !observation.LossFalls) || inVain ? Severity.Error : Severity.Warning,
             Cause = driven ? Causes.LearningRateTooLarge : Causes.Saturation,
             Layers = [.. saturated.Select(layer => layer.Activation!.Name)],
             Step = observation.Step.Step,
@@ -50,19 +61,16 @@ public sealed class SaturatedActivation : Rule
             Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
                 .Add("saturated_share", new Evidence(worst.Saturated, double.IsNaN(expected) ? Share : expected))
                 .Add("saturated_layers", new Evidence(saturated.Length, 0)),
-            Explanation =
-                $"{Percent(worst.Saturated)} of the outputs of {worst.Activation!.Name} ({worst.Activation.Op.Kind}) are saturated; {saturated.Length} hidden layer(s) are above {Percent(Share)}.{bypass} " +
-                (fromStart ? $"Theory expects {Percent(expected)} from these initial weights: they are too large. Initialise for this activation." : "The weights have grown into saturation: lower the learning rate, or normalise."),
+            Explanation = $"{Percent(worst.Saturated)} of the outputs of {worst.Activation!.Name} ({worst.Activation.Op.Kind}) are saturated (limit {Percent(Share)}{theory}); {Count(saturated.Length, "hidden layer is", "hidden layers are")} above the limit.",
+            Action = fromStart ? $"Draw smaller initial weights, at the variance that suits {worst.Activation.Op.Kind}, or normalise before it." : "Lower the learning rate, or normalise before the activation.",
+            Details = (fromStart ? "The initial weights are too large for this activation." : "The weights have grown into saturation.") +
+                $" Where an activation is saturated its slope is below 6 % of its maximum, and it passes on hardly any gradient.{bypass}",
             RuledOut = fromStart || double.IsNaN(expected) ? [] : [$"initialisation: at the start theory expects only {Percent(expected)} saturated"],
-            Remedies = ["initialization", "activation", "batch_norm", "learning_rate"],
+            Remedies = ["initialization", "activation", "batch_norm", "bias", "layer_norm", "learning_rate"],
         };
     }
 
     /// <summary>The share that theory expects at the start; NaN without a prediction.</summary>
     private static double Expected(LayerTrace layer, Observation observation) =>
         observation.Prediction?.Depth.Layers.FirstOrDefault(other => other.Activation == layer.Activation)?.SaturatedShare ?? double.NaN;
-
-    /// <summary>Whether a residual connection leads around: the output is added to something else.</summary>
-    private static bool Bypassed(Node activation, Graph network) =>
-        network.Nodes.Any(node => node.Op is Add && node.Inputs.Contains(activation.Output) && node.DataInputs.Count() > 1);
 }

@@ -27,12 +27,13 @@ public sealed class SymmetricUnits : Rule
         {
             return null;
         }
-        LayerTrace[] equal = [.. observation.Layers.Where(layer => IsHidden(layer, observation) && AreEqual(observation.WeightsOf(layer), layer.Layer.Parameters.First(parameter => parameter.Outputs[0].Shape.Rank >= 2).Outputs[0].Shape[0].Size))];
+        LayerTrace[] equal = [.. observation.Layers.Where(layer => IsHidden(layer, observation) && Difference(observation, layer) <= Tolerance)];
         if (equal.Length == 0)
         {
             return null;
         }
-        bool zero = equal[0].WeightNorm == 0;
+        bool zero = equal.All(layer => layer.WeightNorm == 0);
+        double difference = equal.Max(layer => Difference(observation, layer));
         return new Finding
         {
             Rule = Id,
@@ -44,11 +45,12 @@ public sealed class SymmetricUnits : Rule
             Confidence = 0.97,
             Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
                 .Add("symmetric_layers", new Evidence(equal.Length, 0))
+                .Add("largest_difference", new Evidence(difference, 1))
                 .Add("loss_over_first", new Evidence(observation.Loss / observation.FirstLoss, double.NaN)),
-            Explanation =
-                $"All units of {Span(equal)} have {(zero ? "weights of 0" : "the same weights")}: equal weights get equal gradients, so the units never come to differ, and the layer works as a single one. " +
-                "Draw the weights at random (He for ReLU, Xavier for tanh and sigmoid); only biases may start at 0.",
-            RuledOut = [$"learning rate: at any rate, equal units move alike"],
+            Explanation = $"All units of {Span(equal)} have {(zero ? "weights of 0" : "the same weights")}: they differ by {Number(difference)} of the largest (limit {Number(Tolerance)}), where weights drawn at random differ by about 1.",
+            Action = "Draw the weights at random (He for ReLU, Xavier for tanh and sigmoid); only biases may start at 0.",
+            Details = "Equal weights get equal gradients, so that the units never come to differ, and the layer works as a single one.",
+            RuledOut = [$"learning rate: at any rate equal units move alike, and after {observation.Step.Step + 1} steps they still differ by no more than {Number(difference)}"],
             Remedies = ["initialization"],
         };
     }
@@ -56,11 +58,14 @@ public sealed class SymmetricUnits : Rule
     /// <summary>A weighted layer whose output another layer reads; a last layer at 0 is sound.</summary>
     private static bool IsHidden(LayerTrace layer, Observation observation) => layer.Layer.Op is Dense or ConvolutionOp && layer != observation.Layers[^1];
 
-    private static bool AreEqual(ReadOnlySpan<float> weights, int units)
+    /// <summary>Largest difference of a weight from the first unit's, relative to the largest weight; 0 if all are 0. Infinity beyond <see cref="Tolerance"/>, where it is not looked for any further.</summary>
+    private static float Difference(Observation observation, LayerTrace layer)
     {
+        ReadOnlySpan<float> weights = observation.WeightsOf(layer);
+        int units = layer.Layer.Parameters.First(parameter => parameter.Outputs[0].Shape.Rank >= 2).Outputs[0].Shape[0].Size;
         if (units < 2 || weights.Length % units != 0)
         {
-            return false;
+            return float.PositiveInfinity;
         }
         int row = weights.Length / units;
         float largest = 0, difference = 0;
@@ -70,9 +75,9 @@ public sealed class SymmetricUnits : Rule
             difference = Math.Max(difference, Math.Abs(weights[i] - weights[i % row]));
             if (difference > Tolerance * largest && i >= row)
             {
-                return false;
+                return float.PositiveInfinity;
             }
         }
-        return difference <= Tolerance * largest;
+        return largest == 0 ? 0 : difference / largest;
     }
 }

@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using Fathom.Diagnosis.Monitoring;
+using Fathom.Graphs;
 using Fathom.Graphs.Ops;
+using Fathom.Theory;
 using static Fathom.Diagnosis.Figures;
 
 namespace Fathom.Diagnosis.Rules;
@@ -23,6 +25,9 @@ public sealed class VanishingGradient : Rule
     /// <summary>Share of its weights that a layer must be able to move in the whole run.</summary>
     private const double Movement = 0.01;
 
+    /// <summary>Share of its weights by which a layer must be able to move if the rate is not to blame.</summary>
+    private const double Anywhere = 0.3;
+
     public override string Id => "FTH001";
 
     public override string Problem => "vanishing gradient";
@@ -38,7 +43,8 @@ public sealed class VanishingGradient : Rule
         }
         LayerTrace[] starved = [.. observation.Layers.Where(layer => Movable(layer, observation.TotalSteps) < Movement)];
         bool still = starved.Length > 0 && starved[0].Depth == observation.Layers[0].Depth;
-        if (!still && !observation.LossStands)
+        // Where an optimizer without a scale moves all layers alike, only too slowly to get anywhere, its rate is to blame.
+        if (!still && (!observation.LossStands || !observation.Layers.Any(layer => Movable(layer, observation.TotalSteps) > Anywhere)))
         {
             return null;
         }
@@ -59,11 +65,12 @@ public sealed class VanishingGradient : Rule
         // NaN where no activation can saturate, and so nothing was looked at.
         double saturated = observation.Layers.Select(layer => layer.Saturated).Where(share => !double.IsNaN(share)).DefaultIfEmpty(double.NaN).Max();
         LayerTrace? dead = observation.Layers.FirstOrDefault(layer => layer.Activation?.Op is Relu && layer.Zeros > Dead);
-        string cause = dead is not null ? Causes.DeadRelu : saturated > SaturatedActivation.Share ? Causes.Saturation : Causes.Vanishing;
+        // What theory carries through and steps have blown up is lost by the steps.
+        string cause = Healthy(expected, observation) && observation.Layers.Any(layer => layer.IsBlown) ? Causes.LearningRateTooLarge : dead is not null ? Causes.DeadRelu : saturated > SaturatedActivation.Share ? Causes.Saturation : Causes.Vanishing;
         string consequence = still
-            ? $"At this rate {Span(starved)} would move by less than 1 % of {(starved.Length == 1 ? "its" : "their")} weights in all {observation.TotalSteps} steps of the run."
-            : $"The optimizer moves {Span(starved)} all the same, but not to any end: the loss ({Number(observation.Loss)}) " +
-                (observation.Loss <= 0.9 * observation.FirstLoss ? $"is no better than a constant prediction's ({Number(observation.ConstantLoss)})." : $"stands where it started ({Number(observation.FirstLoss)}).");
+            ? $"{Span(starved)} would move by {Percent(starved.Max(layer => Movable(layer, observation.TotalSteps)))} of {(starved.Length == 1 ? "its" : "their")} weights in the run (limit {Percent(Movement)})"
+            : $"the loss ({Number(observation.Loss)}) " +
+                (observation.Loss <= 0.9 * observation.FirstLoss ? $"is no better than a constant prediction's ({Number(observation.ConstantLoss)})" : $"stands where it started ({Number(observation.FirstLoss)})");
         bool none = first.LogGradient <= LayerTrace.Floor + 0.5;
         ImmutableSortedDictionary<string, Evidence> evidence = ImmutableSortedDictionary<string, Evidence>.Empty
             .Add("gradient_factor_per_layer", new Evidence(fit.FactorPerLayer, expected))
@@ -71,7 +78,10 @@ public sealed class VanishingGradient : Rule
             .Add("decades_lost", new Evidence(fit.Decades, Decades))
             .Add("first_layer_relative_update", new Evidence(first.RelativeUpdate, 1e-3))
             .Add("starved_layers", new Evidence(starved.Length, 0));
-        string theory = double.IsNaN(expected) ? "" : $" (theory expects ×{Number(expected)})";
+        string theory = Theory(observation);
+        string factor = none ? "" : $"Each layer multiplies the gradient's norm by {Number(fit.FactorPerLayer)} on its way back{(double.IsNaN(expected) ? "" : $" (theory expects {Number(expected)} at the start)")}. ";
+        string all = still ? $"The whole run has {observation.TotalSteps} steps. " : $"The optimizer moves {Span(starved)} all the same, but not to any end. ";
+        (string mechanism, string action) = Mechanism(observation, expected, saturated, dead);
         return new Finding
         {
             Rule = Id,
@@ -82,24 +92,31 @@ public sealed class VanishingGradient : Rule
             Step = observation.Step.Step,
             Confidence = Confidence(fit, starved, observation),
             Evidence = evidence,
-            Explanation =
-                (none
-                    ? $"The gradient that arrives at {first.Layer.Name} is exactly 0{theory}. "
-                    : $"The gradient's norm changes by ×{Number(fit.FactorPerLayer)} per layer on its way back{theory}; from {last.Layer.Name} to {first.Layer.Name} it falls to {Number(ratio)} of its size. ") +
-                consequence + " " + Mechanism(observation, expected, saturated, dead),
+            Explanation = none
+                ? $"The gradient that arrives at {first.Layer.Name} is exactly 0 (limit {Number(Math.Pow(10, -Decades))} of that at {last.Layer.Name}{theory}); {consequence}."
+                : $"The gradient's norm falls to {Number(Math.Pow(10, -fit.Decades))} of its size from {last.Layer.Name} to {observation.Layers[0].Layer.Name} (limit {Number(Math.Pow(10, -Decades))}{theory}); {consequence}.",
+            Action = action,
+            Details = factor + all + mechanism,
             RuledOut = RuledOut(observation, saturated),
             Remedies = ["activation", "initialization", "batch_norm", "residual", "optimizer", .. Healthy(expected, observation) ? new[] { "learning_rate" } : []],
         };
     }
 
     /// <summary>Factor of the gradient's norm per layer that theory expects, over the same layers.</summary>
-    private static double ExpectedFactor(Theory.PropagationPrediction prediction, Observation observation)
+    private static double ExpectedFactor(PropagationPrediction prediction, Observation observation)
     {
-        double first = prediction.RelativeGradientNorm(observation.Layers[0].Layer.Output);
-        double last = prediction.RelativeGradientNorm(observation.Layers[^1].Layer.Output);
         int steps = observation.Layers[^1].Depth - observation.Layers[0].Depth;
-        return steps > 0 ? Math.Pow(10, (first - last) / steps) : double.NaN;
+        return steps > 0 ? Math.Pow(10, -ExpectedDecades(prediction, observation) / steps) : double.NaN;
     }
+
+    /// <summary>Decades by which theory expects the gradient's norm to fall from the last to the first layer at the start.</summary>
+    internal static double ExpectedDecades(PropagationPrediction prediction, Observation observation) =>
+        prediction.RelativeGradientNorm(observation.Layers[^1].Layer.Output) - prediction.RelativeGradientNorm(observation.Layers[0].Layer.Output);
+
+    /// <summary>What theory expects of the first over the last layer's norm, as the end of a parenthesis; nothing where it has no number.</summary>
+    internal static string Theory(Observation observation) => observation.Prediction is { } prediction && ExpectedDecades(prediction, observation) is double decades && double.IsFinite(decades)
+        ? $"; theory expects {Number(Math.Pow(10, -decades))}"
+        : "";
 
     private static double Confidence(DepthFit fit, LayerTrace[] starved, Observation observation)
     {
@@ -114,9 +131,13 @@ public sealed class VanishingGradient : Rule
     private static bool Healthy(double expected, Observation observation) =>
         Math.Abs(Math.Log10(expected)) * (observation.Layers[^1].Depth - observation.Layers[0].Depth) < 1;
 
-    private static string Mechanism(Observation observation, double expected, double saturated, LayerTrace? dead)
+    /// <summary>How the gradient gets lost, and what to do against it.</summary>
+    private static (string Text, string Action) Mechanism(Observation observation, double expected, double saturated, LayerTrace? dead)
     {
         List<string> sentences = [];
+        string action = dead is not null ? "Use a leaky activation, or He initialisation with zero biases."
+            : saturated > SaturatedActivation.Share ? "Draw smaller initial weights, or normalise before the activation."
+            : Advice([.. observation.Layers.Select(layer => layer.Activation)]);
         if (dead is not null)
         {
             sentences.Add($"{dead.Activation!.Name} gives 0 for {Percent(dead.Zeros)} of its outputs, and a ReLU that gives 0 passes no gradient on.");
@@ -127,7 +148,8 @@ public sealed class VanishingGradient : Rule
         }
         if (Healthy(expected, observation))
         {
-            sentences.Add("The initial weights would carry the gradient through, so it is training that has changed them: lower the learning rate.");
+            sentences.Add("The initial weights would carry the gradient through, so it is training that has changed them.");
+            action = $"Lower the learning rate ({Number(observation.Step.LearningRate)}): the initial weights would carry the gradient through.";
         }
         else if (sentences.Count == 0)
         {
@@ -135,8 +157,14 @@ public sealed class VanishingGradient : Rule
             string? sentence = observation.Prediction?.Explain(middle.Activation ?? middle.Layer);
             sentences.Add(sentence is null ? "Each layer multiplies the gradient by |w|·φ', which here is below 1." : sentence.TrimEnd('.') + ".");
         }
-        return string.Join(" ", sentences);
+        return (string.Join(" ", sentences), action);
     }
+
+    /// <summary>What to do against loss over depth. A sigmoid's slope is 1/4 at most: no weights of a sound size make up for that.</summary>
+    /// <param name="activations">Those of the layers; null for layers without one.</param>
+    internal static string Advice(IReadOnlyList<Node?> activations) => activations.Any(activation => activation?.Op is Sigmoid)
+        ? "Replace sigmoid by relu with He initialisation, or add batch normalisation or residual connections."
+        : "Draw the weights at a variance that suits the activation (He for relu, Xavier for tanh), or add batch normalisation or residual connections.";
 
     private static ImmutableArray<string> RuledOut(Observation observation, double saturated)
     {

@@ -27,11 +27,12 @@ public sealed class WeightDecayDominates : Rule
     public override Finding? Inspect(Observation observation)
     {
         double growth = observation.TypicalLogGrowth;
-        if (!(growth < Shrunk) || observation.Loss < Standing * observation.ReferenceLoss)
+        if (!(growth < Shrunk) || observation.Unlearnt(observation.Loss) < Standing)
         {
             return null;
         }
         LayerTrace[] shrunk = [.. observation.Layers.Where(layer => layer.LogGrowth < Shrunk)];
+        double step = Math.Pow(10, observation.TypicalLogUpdate);
         return new Finding
         {
             Rule = Id,
@@ -44,10 +45,10 @@ public sealed class WeightDecayDominates : Rule
             Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
                 .Add("weights_over_initial", new Evidence(Math.Pow(10, growth), 1))
                 .Add("loss_over_constant", new Evidence(observation.Loss / observation.ReferenceLoss, Standing)),
-            Explanation =
-                $"The weights of {Span(shrunk)} have shrunk to {Number(Math.Pow(10, growth))} of their initial norm, and the loss ({Number(observation.Loss)}) is no better than a constant prediction's ({Number(observation.ReferenceLoss)}): " +
-                "weight decay or regularization pulls harder than the loss. Lower it by a factor of 10 to 100 (1e-4 to 1e-2 is usual).",
-            RuledOut = [$"learning rate too large: steps are large only beside weights that have shrunk"],
+            Explanation = $"The weights of {Span(shrunk)} have shrunk to {Number(Math.Pow(10, growth))} of their initial norm (limit a third), and the loss ({Number(observation.Loss)}) is above {Percent(Standing)} of a constant prediction's ({Number(observation.ReferenceLoss)}).",
+            Action = "Lower weight decay or regularization by a factor of 10 to 100 (1e-4 to 1e-2 is usual).",
+            Details = "Weight decay or a regularizer pulls harder than the loss: at weights of 0 the signal is gone, and with it the gradient.",
+            RuledOut = [$"learning rate too large: a step changes the weights by {Percent(step)} of what they are, but by {Percent(step * Math.Pow(10, growth))} of what they were at the start"],
             Remedies = ["regularization", "optimizer"],
         };
     }

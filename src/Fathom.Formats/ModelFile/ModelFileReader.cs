@@ -24,7 +24,7 @@ public sealed class ModelFileReader
     internal const string FullBatch = "full";
 
     private static readonly string[] Keys =
-        ["fathom", "name", "data", "seed", "input", "layers", "output", "initialization", "loss", "class_weights", "optimizer", "schedule", "clip", "regularization", "batch", "accumulate", "recompute", "epochs", "metrics", "pretraining"];
+        ["fathom", "name", "data", "seed", "input", "layers", "output", "initialization", "loss", "class_weights", "optimizer", "schedule", "clip", "regularization", "batch", "accumulate", "recompute", "epochs", "metrics", "pretraining", "on_finding", "precision"];
 
     private readonly string file;
     private readonly YamlText source;
@@ -134,6 +134,8 @@ public sealed class ModelFileReader
             Accumulate = ReadAccumulate(plan.BatchSize),
             Recompute = root.Find("recompute") is { } recompute && (bool)YamlValue.Read(source, "recompute", recompute, typeof(bool))!,
             Epochs = Count("epochs", plan.Epochs),
+            OnFinding = root.Find("on_finding") is { } action ? (FindingAction)YamlValue.Read(source, "on_finding", action, typeof(FindingAction))! : plan.OnFinding,
+            Precision = root.Find("precision") is { } precision ? (Precision)YamlValue.Read(source, "precision", precision, typeof(Precision))! : plan.Precision,
             Seed = root.Find("seed") is { } seed ? (ulong)YamlValue.Read(source, "seed", seed, typeof(ulong))! : plan.Seed,
         };
     }

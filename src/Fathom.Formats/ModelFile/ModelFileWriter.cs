@@ -93,6 +93,14 @@ public static class ModelFileWriter
         {
             text.Append("pretraining: ").Append(Component(pretraining, pretraining.Kind, PretrainingCatalog.ByKind)).Append('\n');
         }
+        if (plan.OnFinding != FindingAction.Report)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"on_finding: {RecordSchema.SnakeCase(plan.OnFinding.ToString())}\n");
+        }
+        if (plan.Precision != Precision.Fp32)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"precision: {RecordSchema.SnakeCase(plan.Precision.ToString())}\n");
+        }
     }
 
     private static string Component<T>(T record, string kind, IReadOnlyDictionary<string, T> catalog) where T : class =>

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using Fathom.Compute;
@@ -26,6 +27,10 @@ public sealed record Gru(int Units, bool ResetAfter = true, bool Bias = true, bo
     public override int Gates => 3;
 
     public override int States => 1;
+
+    public override int GateOutput => 3;
+
+    public override ImmutableArray<string> GateNames => ["reset", "update", ""];
 
     /// <summary>b_hn stands inside r·(…), so its gradient is not that of b_in.</summary>
     internal override bool RecurrentBiasGradient => ResetAfter;

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using Fathom.Compute;
@@ -25,6 +26,10 @@ public sealed record Lstm(int Units, bool Bias = true, bool RecurrentBias = true
     public override int Gates => 4;
 
     public override int States => 2;
+
+    public override int GateOutput => 5;
+
+    public override ImmutableArray<string> GateNames => ["input", "forget", "", "output"];
 
     internal override Initializer DefaultBias => new ForgetGateBias();
 

@@ -27,6 +27,15 @@ public abstract record RecurrentLayer(int Units, bool Bias, bool RecurrentBias, 
     /// <summary>States that go from step to step: 2 for an LSTM (h and c), otherwise 1.</summary>
     public abstract int States { get; }
 
+    /// <summary>
+    /// The output with the gates' values at each step, (T, N, gates·units), steps in the order in which they are read; −1 for a
+    /// layer without gates. What stands there for a step that is padding has no meaning.
+    /// </summary>
+    public virtual int GateOutput => -1;
+
+    /// <summary>Names of the gates' blocks in <see cref="GateOutput"/>; empty for one that is no gate but the candidate.</summary>
+    public virtual ImmutableArray<string> GateNames => [];
+
     /// <summary>How the first bias starts.</summary>
     internal virtual Initializer DefaultBias => ConstantInitializer.Zeros;
 

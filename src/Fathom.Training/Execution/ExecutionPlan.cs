@@ -97,7 +97,10 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
     /// <param name="step">Step number, which keys the random numbers.</param>
     /// <param name="probe">Sees each watched tensor directly after it has been written; null for none.</param>
     /// <param name="profile">Takes the time of every kernel; null for none.</param>
-    public void Run(bool training, ulong seed, long step, ProbeSet<T>? probe = null, StepProfile? profile = null)
+    public void Run(bool training, ulong seed, long step, ProbeSet<T>? probe = null, StepProfile? profile = null) => Run(training, seed, step, keepStatistics: false, probe, profile);
+
+    /// <summary>The same; a run that only measures keeps the running statistics as they are.</summary>
+    internal void Run(bool training, ulong seed, long step, bool keepStatistics, ProbeSet<T>? probe = null, StepProfile? profile = null)
     {
         Circumstances run = new(training, seed, step, probe, profile, FlushToZero.BySoftware);
         foreach (BoundStage stage in stages)
@@ -118,7 +121,7 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
         }
         long clock = profile is null ? 0 : Stopwatch.GetTimestamp();
         Copy(gradientCopies);
-        if (training)
+        if (training && !keepStatistics)
         {
             Copy(updates);
         }

@@ -7,7 +7,13 @@ namespace Fathom.Training.Optimizers;
 public sealed partial class OptimizerState<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     /// <summary>The names of the state's tensors, <c>optimizer.PARAMETER.INDEX</c>.</summary>
-    public IEnumerable<string> TensorNames => slices.SelectMany(slice => Enumerable.Range(0, states.Length).Select(state => NameOf(slice, state)));
+    public IEnumerable<string> TensorNames => slices.SelectMany(NamesOf);
+
+    /// <summary>The names of one parameter's state tensors.</summary>
+    public IEnumerable<string> NamesOf(ParameterSlice slice) => Enumerable.Range(0, states.Length).Select(state => NameOf(slice, state));
+
+    /// <summary>One parameter's state tensors.</summary>
+    public IEnumerable<T[]> Export(ParameterSlice slice) => states.Select(state => state.Slice(slice.Offset, slice.Length).Span.ToArray());
 
     /// <summary>The state as arrays, named <c>optimizer.PARAMETER.INDEX</c>.</summary>
     public IReadOnlyDictionary<string, T[]> Export()

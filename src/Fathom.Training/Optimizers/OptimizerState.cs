@@ -88,6 +88,12 @@ public sealed partial class OptimizerState<T> : IDisposable where T : unmanaged,
     /// <summary>The trainable parameters, in the order of the update sizes.</summary>
     public IReadOnlyList<ParameterSlice> Slices => slices;
 
+    /// <summary>The state tensors, laid out as the store's parameters are.</summary>
+    internal ReadOnlySpan<Buffer<T>> States => states;
+
+    /// <summary>One of the state tensors of a parameter.</summary>
+    internal ReadOnlySpan<T> StateOf(ParameterSlice parameter, int state) => states[state].Slice(parameter.Offset, parameter.Length).Span;
+
     /// <summary>Position of a trainable parameter among the update sizes.</summary>
     public int IndexOf(string parameter) => indices.TryGetValue(parameter, out int index)
         ? index

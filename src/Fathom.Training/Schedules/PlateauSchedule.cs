@@ -50,6 +50,9 @@ public sealed class PlateauState(PlateauSchedule schedule)
     private int waited;
     private int cooling;
 
+    /// <summary>Numbers of the whole state.</summary>
+    public const int StateLength = 4;
+
     /// <summary>Which way the metric gets better: a loss or an accuracy has to be reported.</summary>
     public Better Better => schedule.Better;
 
@@ -83,13 +86,21 @@ public sealed class PlateauState(PlateauSchedule schedule)
     }
 
     /// <summary>The whole state, for a checkpoint.</summary>
-    public double[] Export() => [Factor, best, waited, cooling];
+    public double[] Export()
+    {
+        double[] state = new double[StateLength];
+        Export(state);
+        return state;
+    }
+
+    /// <summary>The same into memory of the caller's, of <see cref="StateLength"/> numbers.</summary>
+    public void Export(Span<double> state) => (state[0], state[1], state[2], state[3]) = (Factor, best, waited, cooling);
 
     /// <summary>Goes on from an exported state.</summary>
     /// <exception cref="TrainingException">Not four numbers.</exception>
     public void Import(IReadOnlyList<double> state)
     {
-        if (state.Count != 4)
+        if (state.Count != StateLength)
         {
             throw new TrainingException($"the checkpoint has {state.Count} numbers for the plateau schedule; it needs 4");
         }

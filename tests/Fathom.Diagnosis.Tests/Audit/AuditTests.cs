@@ -129,7 +129,7 @@ public sealed class AuditTests
         Assert.Equal(Severity.Error, finding.Severity);
         Assert.Contains("row 4, feature 3", finding.Explanation);
         finding = Of(FaultyData.Model(Network.Input(8).Dense(1).Build(), new Sgd(0.1)), FaultyData.Regression(target: value), "FTH016")!;
-        Assert.Contains("row 4: the target", finding.Explanation);
+        Assert.Contains("in row 4 the target is", finding.Explanation);
     }
 
     [Fact]

@@ -170,7 +170,7 @@ public sealed class ModelFileReaderTests
     [InlineData("just words", "m.yaml:1:1: a model file consists of keys and values; it starts with 'fathom: 1'")]
     [InlineData("input: 3", "m.yaml:1:1: key 'fathom': the key is missing; allowed: 1")]
     [InlineData("fathom: 2", "m.yaml:1:9: key 'fathom': this is version 2 of the format, which is newer than this program; allowed: 1")]
-    [InlineData("fathom: 1\nlayer: [relu]", "m.yaml:2:1: key 'layer': no such key, nearest is 'layers'; allowed: fathom, name, data, seed, input, layers, output, initialization, loss, class_weights, optimizer, schedule, clip, regularization, batch, accumulate, recompute, epochs, metrics, pretraining")]
+    [InlineData("fathom: 1\nlayer: [relu]", "m.yaml:2:1: key 'layer': no such key, nearest is 'layers'; allowed: fathom, name, data, seed, input, layers, output, initialization, loss, class_weights, optimizer, schedule, clip, regularization, batch, accumulate, recompute, epochs, metrics, pretraining, on_finding, precision")]
     [InlineData("fathom: 1\nlayers: [relu]", "m.yaml:1:1: key 'input': the key is missing; allowed: the shape of a sample, such as 64 or [28, 28, 1]")]
     [InlineData("fathom: 1\ninput: abc", "m.yaml:2:8: key 'input': 'abc' is not a whole number; allowed: the shape of a sample, such as 64 or [28, 28, 1]")]
     [InlineData("fathom: 1\ninput: [4, 0]", "m.yaml:2:12: key 'input': 0 is out of range; allowed: extents of 1 or more")]

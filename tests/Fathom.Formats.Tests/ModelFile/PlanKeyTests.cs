@@ -22,12 +22,15 @@ public sealed class PlanKeyTests
             accumulate: 4
             recompute: true
             metrics: [top_3, f1, {f1: binary}, {top_k: 2}]
+            on_finding: rollback
+            precision: fp8_e4m3
             """);
         Assert.Equal(new ClassWeights([1, 2, 0.5]), plan.ClassWeights);
         Assert.Equal(new AutoClip(20, 50), plan.Clipping);
         Assert.Equal<Regularizer>([new L2(), new L1(1e-5, ["dense_2", "dense_1.bias"]), new MaxNorm(), new Orthogonality(Gain: 1.5), new GradientNoise(0.3)], plan.Regularization);
         Assert.Equal((TrainingPlan.FullBatch, 4, true), (plan.BatchSize, plan.Accumulate, plan.Recompute));
         Assert.Equal<Metric>([new TopK(3), new F1(), new F1(F1Average.Binary), new TopK(2)], plan.Metrics);
+        Assert.Equal((FindingAction.Rollback, Precision.Fp8E4m3), (plan.OnFinding, plan.Precision));
         plan.Validate();
     }
 
@@ -58,6 +61,8 @@ public sealed class PlanKeyTests
     [InlineData("regularization: [{l2: {layers: [dense_3]}}]", "m.yaml:8:19: regularization l2: no such layer, nearest is 'dense_1': 'dense_3'; it must be a layer, block or parameter of the network")]
     [InlineData("accumulate: 33", "m.yaml:8:13: key 'accumulate': 33 is out of range; allowed: 1 to the batch, which is 32")]
     [InlineData("recompute: sometimes", "m.yaml:8:12: key 'recompute': 'sometimes' is not true or false; allowed: true, false")]
+    [InlineData("on_finding: panic", "m.yaml:8:13: key 'on_finding': 'panic' is not one of the names; allowed: report, warn, stop, rollback")]
+    [InlineData("precision: fp17", "m.yaml:8:12: key 'precision': 'fp17' is not one of the names; allowed: fp32, bf16, fp16, fp8_e5m2, fp8_e4m3")]
     [InlineData("batch: 0", "m.yaml:8:8: key 'batch': 0 is out of range; allowed: 1 or more")]
     [InlineData("batch: all", "m.yaml:8:8: key 'batch': 'all' is not a whole number; allowed: a whole number of 1 or more, full")]
     [InlineData("class_weights: [1, 2]", "m.yaml:8:16: key 'class_weights': loss cross_entropy: there are 2 class weights; the output dense_2 has 3 classes")]
@@ -89,6 +94,7 @@ public sealed class PlanKeyTests
         yield return plain;
         yield return plain with { ClassWeights = ClassWeights.Balanced, BatchSize = TrainingPlan.FullBatch, Accumulate = 7, Recompute = true };
         yield return plain with { ClassWeights = new ClassWeights([0.1, 1e-30, 3]), BatchSize = 1 };
+        yield return plain with { OnFinding = FindingAction.Stop, Precision = Precision.Fp8E5m2 };
         yield return plain with { Metrics = [new TopK(), new TopK(3), new F1(F1Average.Binary), new Accuracy()] };
         yield return plain with { Regularization = [new L1(), new L2(0.1, ["dense_1", "dense_2.bias"], true), new MaxNorm(4), new Orthogonality(), new GradientNoise(1, 0, Vectors: false)] };
         foreach (Optimizer optimizer in OptimizerCatalog.ByKind.Values)

@@ -4,6 +4,7 @@ using Fathom.Cli.Rendering;
 using Fathom.Compute;
 using Fathom.Diagnosis;
 using Fathom.Diagnosis.Audit;
+using Fathom.Diagnosis.Causation;
 using Fathom.Diagnosis.Preflight;
 using Fathom.Diagnosis.Preflight.Rules;
 using Fathom.Graphs;
@@ -60,7 +61,7 @@ internal sealed class CheckRun(LoadedModel loaded, CheckSettings settings, Termi
         OutputGradient.Of(Model, prediction, data?.Training) is { } unit ? PrecisionForecast.Of(prediction, unit.Log10Rms) : null;
 
     private ImmutableArray<Finding> Findings(ImmutableArray<Finding> audit, PropagationPrediction prediction, PreflightReport? report, int stepsPerEpoch) =>
-        [.. audit.AddRange(PreflightCatalog.Inspect(Model, prediction, report, (long)stepsPerEpoch * Model.Plan.Epochs)).OrderByDescending(finding => finding.Severity)];
+        PreflightChain.Link(audit, PreflightCatalog.Inspect(Model, prediction, report, (long)stepsPerEpoch * Model.Plan.Epochs));
 
     private PreflightReport? Skip(string reason)
     {

@@ -43,6 +43,7 @@ internal sealed class CheckText(CheckOutcome outcome, bool verbose, Terminal ter
             FindingText.Write(terminal, finding);
         }
         terminal.Line();
+        FindingText.Hint(terminal, outcome.Findings);
         Verdict();
     }
 

@@ -219,6 +219,7 @@ internal static class DepthText
         if (first?.Finding is { } finding)
         {
             terminal.Line($"  {finding.Explanation}");
+            terminal.Line($"  {finding.Action}");
             terminal.Line($"  may help: {string.Join(", ", finding.Remedies)}; 'fathom fix' tries them", Tone.Dim);
         }
     }

@@ -36,8 +36,9 @@ public sealed class CollapsedSamples : PreflightRule
         LayerCorrelation first = positions ? tokens[0] : alike[0];
         double distance = positions ? 1 - first.TokenSimilarity : first.Distance;
         return Found(Severity.Warning, Causes.BadInitialization,
-            $"From {first.Layer.Name} on {(positions ? "the positions of a sample" : "the samples of a batch")} look the same: 1 − c is {Number(distance)} there, where it is {Number(positions ? 1 - layers[0].TokenSimilarity : layers[0].Distance)} at {layers[0].Layer.Name}. " +
-            "What follows cannot tell them apart, and learns one answer for all. Draw weights at the edge of chaos (χ1 = 1), or add normalization or residual connections.",
+            $"From {first.Layer.Name} on {(positions ? "the positions of a sample" : "the samples of a batch")} look the same: 1 − c, c being their correlation, is {Number(distance)} (limit {Number(Collapsed)}), where it is {Number(positions ? 1 - layers[0].TokenSimilarity : layers[0].Distance)} at {layers[0].Layer.Name}.",
+            "Draw weights at the edge of chaos (χ1 = 1), or add normalization or residual connections.",
+            "What follows cannot tell them apart, and learns one answer for all: in the ordered phase every layer makes two inputs more alike (Schoenholz et al. 2017).",
             (positions ? tokens : alike).Select(layer => layer.Layer.Name), 0.9, [("distance", distance, Collapsed)], ["initialization", "activation", "batch_norm", "residual"]);
     }
 }

@@ -32,10 +32,14 @@ public sealed class GradientOverTime(bool vanishes) : PreflightRule
         int steps = worst.LogGradients.Length;
         double per = Math.Pow(worst.Ratio, 1.0 / Math.Max(1, steps - 1));
         string memory = vanishes && per is > 0 and < 1 ? $" That is a memory of about {Number(-1 / Math.Log(per))} steps: what lies further back is hardly learnt." : "";
+        double limit = vanishes ? 1e-3 : 1e3;
+        double lost = scope.Report.Comparable ? scope.Prediction.Recurrent.FirstOrDefault(layer => layer.Layer.Name == worst.Layer)?.DecadesLost ?? double.NaN : double.NaN;
+        string theory = double.IsFinite(lost) ? $"; theory expects {Number(Math.Pow(10, -lost))}" : "";
         return Found(Severity.Warning, vanishes ? Causes.Vanishing : Causes.Exploding,
-            $"Over the {steps} time steps of {worst.Layer} the gradient's norm changes to {Number(worst.Ratio)} of its size on its way back to the first, ×{Number(per)} per step, measured {scope.Basis}.{memory} " +
-            (vanishes ? "Use an LSTM or GRU with a forget bias of 1 or more, orthogonal recurrent weights, or shorter sequences." : "Bound the gradient's norm, or use orthogonal recurrent weights."),
-            found.Select(layer => layer.Layer), 0.8, [("first_over_last_step", worst.Ratio, vanishes ? 1e-3 : 1e3), ("factor_per_step", per, 1)],
-            vanishes ? ["initialization"] : ["clip_norm", "initialization"]);
+            $"Over the {steps} time steps of {worst.Layer} the gradient's norm {(vanishes ? "falls" : "grows")} to {Number(worst.Ratio)} of its size on its way back to the first (limit {Number(limit)}{theory}), measured {scope.Basis}.",
+            vanishes ? "Use an LSTM or GRU with a forget bias of 1 or more, orthogonal recurrent weights, or shorter sequences." : "Bound the gradient's norm, or use orthogonal recurrent weights.",
+            $"Each time step multiplies the gradient's norm by {Number(per)}.{memory}",
+            found.Select(layer => layer.Layer), 0.8, [("first_over_last_step", worst.Ratio, limit), ("factor_per_step", per, 1)],
+            vanishes ? ["recurrent", "recurrent_initialization", "forget_gate"] : ["recurrent_initialization", "clip_norm", "truncated_bptt"]);
     }
 }

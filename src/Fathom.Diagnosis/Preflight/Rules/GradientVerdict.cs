@@ -41,14 +41,14 @@ public static class GradientVerdict
         Evidence = theory.Evidence
             .SetItem("decades_lost", theory.Evidence["decades_lost"] with { Measured = -decades })
             .SetItem("decades_lost_predicted", theory.Evidence["decades_lost"]),
-        Explanation = $"{Change(decades)} from {scope.Layers[^1].Node.Name} to {scope.Layers[0].Node.Name}, measured {scope.Basis}{Spread(scope)}. {theory.Explanation}",
+        Explanation = Sentence(scope, decades, scope.Prediction.Depth.TotalDecades),
+        Details = $"{Spread(scope)}{theory.Details}",
     };
 
     private static Finding Measured(PreflightScope scope, double decades, bool vanishes)
     {
         Rule rule = vanishes ? new VanishingGradient() : new ExplodingGradient();
         double per = decades / Math.Max(1, scope.Layers[^1].Depth - scope.Layers[0].Depth);
-        string theory = scope.Report.Comparable ? $" {Expectation(scope, decades)}" : "";
         return new Finding
         {
             Rule = rule.Id,
@@ -62,20 +62,34 @@ public static class GradientVerdict
                 .Add("decades_lost", new Evidence(-decades, vanishes ? Forecast.Decades : -Forecast.Decades))
                 .Add("decades_lost_predicted", new Evidence(-scope.Report.ExpectedDecades, double.NaN))
                 .Add("gradient_factor_per_layer", new Evidence(Math.Pow(10, per), 1)),
-            Explanation = $"{Change(decades)} from {scope.Layers[^1].Node.Name} to {scope.Layers[0].Node.Name}, measured {scope.Basis}{Spread(scope)}: ×{Number(Math.Pow(10, per))} per layer.{theory}",
+            Explanation = Sentence(scope, decades, scope.Report.Comparable ? scope.Report.ExpectedDecades : double.NaN),
+            Action = vanishes ? VanishingGradient.Advice([.. scope.Prediction.Depth.Layers.Select(layer => layer.Activation)]) : ExplodingGradient.Advice,
+            Details = $"{Spread(scope)}Each layer multiplies the gradient's norm by {Number(Math.Pow(10, per))} on its way back.{(scope.Report.Comparable ? TooNarrow(scope, decades) : "")}",
             Remedies = vanishes ? ["activation", "initialization", "batch_norm", "residual", "optimizer"] : ["initialization", "batch_norm", "clip_norm", "learning_rate"],
         };
     }
 
+    /// <summary>Value, limit and expectation in one sentence.</summary>
+    /// <param name="scope">What was measured.</param>
+    /// <param name="decades">Measured change of the gradient's norm from the last to the first layer.</param>
+    /// <param name="expected">What theory expects of it; NaN for nothing.</param>
+    private static string Sentence(PreflightScope scope, double decades, double expected)
+    {
+        string last = scope.Layers[^1].Node.Name, first = scope.Layers[0].Node.Name, theory = double.IsFinite(expected) ? $"; theory expects {Number(Math.Pow(10, expected))}" : "";
+        double limit = Math.Pow(10, decades > 0 ? Forecast.Decades : -Forecast.Decades);
+        return double.IsFinite(decades)
+            ? $"The gradient's norm {(decades < 0 ? "falls" : "grows")} to {Number(Math.Pow(10, decades))} of its size from {last} to {first} (limit {Number(limit)}{theory}), measured {scope.Basis}."
+            : $"No gradient arrives at {first} (limit {Number(limit)} of that at {last}{theory}), measured {scope.Basis}.";
+    }
+
     /// <summary>What theory says to a gradient that its mean square over draws does not have.</summary>
-    private static string Expectation(PreflightScope scope, double decades)
+    private static string TooNarrow(PreflightScope scope, double decades)
     {
         double mean = scope.Prediction.Depth.TotalDecades, typical = scope.Report.ExpectedDecades;
-        string expected = $"Theory expects {Number(Math.Round(typical, 1))} decades of a typical draw";
         // The mean square lives on rare draws: what all others lose is the price of few units in many layers.
         return Math.Abs(typical - decades) < 1 + 0.2 * Math.Abs(decades) && Math.Abs(typical - mean) >= 1
-            ? $"{expected}, though {Number(Math.Round(mean, 1))} in the mean over draws: so many layers are too narrow for that mean. Widen them, or add normalization or residual connections."
-            : $"{expected}.";
+            ? $" Theory expects {Number(Math.Pow(10, typical))} of a typical draw, though {Number(Math.Pow(10, mean))} in the mean over draws: so many layers are too narrow for that mean; wider ones, normalization or residual connections help."
+            : "";
     }
 
     private static Finding Contradicted(Finding theory, PreflightScope scope, double decades) => theory with
@@ -85,7 +99,9 @@ public static class GradientVerdict
         Evidence = theory.Evidence
             .SetItem("decades_lost", theory.Evidence["decades_lost"] with { Measured = -decades })
             .SetItem("decades_lost_predicted", theory.Evidence["decades_lost"]),
-        Explanation = $"Theory expects it, but measured {scope.Basis} the gradient changes by only {Number(Math.Round(decades, 1))} decades over depth; trust the measurement. {theory.Explanation}",
+        Explanation = $"Theory expects the gradient's norm to change to {Number(Math.Pow(10, scope.Prediction.Depth.TotalDecades))} of its size over depth (limit {Number(Math.Pow(10, theory.Cause == Causes.Exploding ? Forecast.Decades : -Forecast.Decades))}), but measured {scope.Basis} it changes to {Number(Math.Pow(10, decades))}.",
+        Action = "Go by the measurement: train the network as it is, and watch this layer by layer.",
+        Details = $"{theory.Explanation} {theory.Details}",
     };
 
     /// <summary>Theory's finding that no gradient arrives, unless one does.</summary>
@@ -101,11 +117,7 @@ public static class GradientVerdict
         return [.. scope.Layers.Where(layer => !(Math.Abs(layer.Gradient.Measured - last) < Forecast.Decades)).Select(layer => layer.Node.Name)];
     }
 
-    private static string Change(double decades) => double.IsFinite(decades)
-        ? $"The gradient's norm {(decades < 0 ? "falls" : "grows")} by {Number(Math.Round(Math.Abs(decades), 1))} decades"
-        : "No gradient arrives";
-
     private static string Spread(PreflightScope scope) => scope.Layers[0].Gradient.MeasuredDeviation is double deviation && double.IsFinite(deviation)
-        ? $" (±{Number(deviation)} from draw to draw)"
+        ? $"From draw to draw it varies by a factor of {Number(Math.Pow(10, deviation))} (one standard deviation). "
         : "";
 }

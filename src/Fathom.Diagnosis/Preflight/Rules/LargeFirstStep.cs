@@ -27,8 +27,9 @@ public sealed class LargeFirstStep : PreflightRule
         NodeMeasurement worst = violent.MaxBy(layer => layer.Weights!.RelativeUpdate)!;
         double update = worst.Weights!.RelativeUpdate;
         return Found(Severity.Warning, Causes.LearningRateTooLarge,
-            $"The first step at a learning rate of {Number(scope.Report.LearningRate)} would move {worst.Node.Name} by {Percent(update)} of its weights, and {violent.Length} of {moved.Length} layers by more than {Percent(Violent)}, " +
-            $"measured {scope.Basis}; 0.1 % is healthy. Lower the rate, begin with a warm-up, or clip the gradient's norm ({Number(scope.Report.GradientNorm)}). 'fathom check --lr-range' finds a rate.",
-            violent.Select(layer => layer.Node.Name), 0.7, [("largest_relative_update", update, Healthy), ("layers", violent.Length, 0)], ["learning_rate", "clip_norm"]);
+            $"The first step at a learning rate of {Number(scope.Report.LearningRate)} would move {worst.Node.Name} by {Percent(update)} of its weights (limit {Percent(Violent)}; 0.1 % is healthy, CS231n), and {violent.Length} of {moved.Length} layers beyond the limit.",
+            "Lower the rate ('fathom check --lr-range' finds one), begin with a warm-up, or clip the gradient's norm.",
+            $"Measured {scope.Basis}, where the gradient's norm is {Number(scope.Report.GradientNorm)}.",
+            violent.Select(layer => layer.Node.Name), 0.7, [("largest_relative_update", update, Healthy), ("layers", violent.Length, 0)], ["learning_rate", "warmup", "clip_norm"]);
     }
 }

@@ -41,8 +41,8 @@ public abstract class PreflightRule
     /// <summary>A finding, or null if nothing is wrong.</summary>
     public abstract Finding? Inspect(PreflightScope scope);
 
-    /// <summary>A finding of this rule.</summary>
-    protected Finding Found(Severity severity, string cause, string explanation, IEnumerable<string> layers, double confidence,
+    /// <summary>A finding of this rule: explanation in one sentence with value, expectation and threshold; next action; how it comes about.</summary>
+    protected Finding Found(Severity severity, string cause, string explanation, string action, string details, IEnumerable<string> layers, double confidence,
         IEnumerable<(string Name, double Measured, double Expected)> evidence, params ImmutableArray<string> remedies) => new()
     {
         Rule = Id,
@@ -54,6 +54,8 @@ public abstract class PreflightRule
         Confidence = Math.Round(confidence, 3),
         Evidence = evidence.ToImmutableSortedDictionary(item => item.Name, item => new Evidence(item.Measured, item.Expected)),
         Explanation = explanation,
+        Action = action,
+        Details = details,
         Remedies = remedies,
     };
 }
@@ -70,6 +72,7 @@ public static class PreflightCatalog
         new SaturatedAtStart(),
         new DeadAtStart(),
         new CollapsedSamples(),
+        new ShatteredGradient(),
         new LargeFirstStep(),
         new SmallFirstStep(),
         new UnexpectedMeasurement(),

@@ -30,8 +30,9 @@ public sealed class SmallFirstStep : PreflightRule
             return null;
         }
         return Found(Severity.Warning, Causes.LearningRateTooSmall,
-            $"The first step at a learning rate of {Number(scope.Report.LearningRate)} moves even the fastest layer by only {Number(fastest)} of its weights, measured {scope.Basis}; about 1e-3 is healthy. " +
-            $"At that rate all {scope.TotalSteps} steps together move it by {Percent(reach)}. Raise the rate by a factor of about {Number(Math.Pow(10, Math.Max(1, Math.Round(Math.Log10(HealthyStep / fastest)))))}.",
+            $"The first step at a learning rate of {Number(scope.Report.LearningRate)} moves even the fastest layer by only {Number(fastest)} of its weights (1e-3 is healthy, CS231n), and all {scope.TotalSteps} steps together by {Percent(reach)} (limit {Percent(Movement)}).",
+            $"Raise the rate by a factor of about {Number(Math.Pow(10, Math.Max(1, Math.Round(Math.Log10(HealthyStep / fastest)))))}.",
+            $"Measured {scope.Basis}; the whole run is reckoned at the first step's size, all steps going the same way.",
             scope.Layers.Select(layer => layer.Node.Name), 0.6 + 0.3 * Math.Clamp(Math.Log10(Movement / reach) / 2, 0, 1),
             [("largest_relative_update", fastest, HealthyStep), ("movement_in_whole_run", reach, Movement)], ["learning_rate", "optimizer"]);
     }

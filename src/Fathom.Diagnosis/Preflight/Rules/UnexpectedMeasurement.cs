@@ -29,8 +29,9 @@ public sealed class UnexpectedMeasurement : PreflightRule
         Comparison comparison = gradient ? layer.Gradient : layer.Signal;
         string what = gradient ? "gradient's norm" : "signal's root mean square";
         return Found(Severity.Info, Causes.Other,
-            $"At {layer.Node.Name} the {what} is {Number(comparison.Value)}, measured {scope.Basis}, where theory expects {Number(comparison.ExpectedValue)} (z = {Number(Math.Round(comparison.Z, 1))}); {strange.Length} of {scope.Layers.Length} layers differ. " +
-            Reasons(scope, gradient),
+            $"At {layer.Node.Name} the {what} is {Number(comparison.Value)}, where theory expects {Number(comparison.ExpectedValue)}: {Number(Math.Round(Math.Abs(comparison.Z), 1))} standard errors (limit {Alone} at one layer, {Judgement.MostZ} at a quarter of them); {strange.Length} of {scope.Layers.Length} layers differ.",
+            "Go by the measurement.",
+            $"Measured {scope.Basis}. {Reasons(scope, gradient)}",
             strange.Select(item => item.Node.Name), Math.Min(0.95, 0.5 + 0.05 * Math.Abs(comparison.Z)),
             [("z", comparison.Z, Judgement.MostZ), ("measured_over_expected", comparison.Value / comparison.ExpectedValue, 1)]);
     }
@@ -53,6 +54,6 @@ public sealed class UnexpectedMeasurement : PreflightRule
         {
             reasons.Add("an op whose effect theory had to sample");
         }
-        return $"Possible reasons: {string.Join(", ", reasons)}. Go by the measurement.";
+        return $"Possible reasons: {string.Join(", ", reasons)}.";
     }
 }

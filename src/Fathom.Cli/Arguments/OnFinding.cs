@@ -1,0 +1,21 @@
+using System.CommandLine;
+using Fathom.Training;
+
+namespace Fathom.Cli.Arguments;
+
+/// <summary>What a run does at a finding of severity error.</summary>
+internal static class OnFinding
+{
+    public static Option<string?> Option()
+    {
+        Option<string?> option = new("--on-finding")
+        {
+            HelpName = "ACTION",
+            Description = "What to do when a finding of severity error becomes certain: report it, warn on stderr too, stop there, or rollback to the last healthy state and stop (default: the model file's on_finding, else report).",
+        };
+        option.AcceptOnlyFromAmong([.. Enum.GetNames<FindingAction>().Select(name => name.ToLowerInvariant())]);
+        return option;
+    }
+
+    public static FindingAction? Read(string? word) => word is null ? null : Enum.Parse<FindingAction>(word, ignoreCase: true);
+}

@@ -1,0 +1,44 @@
+using System.Collections.Immutable;
+using Fathom.Training;
+
+namespace Fathom.Diagnosis.Remedies;
+
+/// <summary>Smaller batches where the run has too few steps to get anywhere, larger ones where a rule says that batches are too noisy.</summary>
+public sealed class BatchSizeChange : Remedy
+{
+    private const int Factor = 4, Smallest = 8, Largest = 1024;
+
+    /// <summary>Steps of a run below which more of them are worth more than quieter ones.</summary>
+    private const int FewSteps = 300;
+
+    public override string Kind => "batch_size";
+
+    public override Safety Safety => Safety.TrainingPlan;
+
+    public override string Precondition => "smaller: a run of fewer than 300 steps that moves too little, batch of 32 or more; larger: a rule asks for it, batch at most a quarter of the rows; the number of rows must be known";
+
+    public override string Effect => "a quarter of the batch takes four times the steps in the same epochs; four times the batch halves the gradient's noise";
+
+    public override string Source => "Smith et al. 2018; McCandlish et al. 2018 (noise scale)";
+
+    protected override ImmutableArray<string>? MadeFor => [Causes.LearningRateTooSmall];
+
+    public override IEnumerable<Prescription> Propose(ModelDefinition model, CaseHistory history)
+    {
+        if (history.Data is not { Count: > 0 } data || history.Steps(model.Plan) is not { } steps || model.Plan.Accumulate > 1)
+        {
+            yield break;
+        }
+        int batch = Math.Min(model.Plan.BatchSize, data.Count);
+        if (history.Has(Causes.LearningRateTooSmall) && steps < FewSteps && batch >= Factor * Smallest)
+        {
+            yield return Sized(batch / Factor);
+        }
+        else if (history.Asks(Kind) && !history.Has(Causes.LearningRateTooSmall) && batch <= data.Count / Factor && batch * Factor <= Largest)
+        {
+            yield return Sized(batch * Factor);
+        }
+    }
+
+    private Prescription Sized(int batch) => new(this, $"batch of {batch}", old => old with { Plan = old.Plan with { BatchSize = batch } });
+}

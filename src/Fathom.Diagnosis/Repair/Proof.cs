@@ -1,0 +1,114 @@
+using System.Collections.Immutable;
+using Fathom.Training;
+using Fathom.Training.Data;
+
+namespace Fathom.Diagnosis.Repair;
+
+/// <summary>What the comparison over seeds came to.</summary>
+/// <param name="Pairs">One for each seed.</param>
+/// <param name="Diverged">Whether the mended network diverged with a seed.</param>
+/// <param name="Accepted">Whether the cure is proven.</param>
+/// <param name="Hopeless">Whether with some seed the cure is no better than the control after a quarter of the budget, although the candidate showed by then.</param>
+/// <param name="Gain">Mean gain.</param>
+/// <param name="Spread">Standard deviation over seeds, of control or mended, the larger.</param>
+/// <param name="Rung">Where the comparison ended, an index of <see cref="TrialRace.Rungs"/>.</param>
+/// <param name="ControlEnd">What the control with its own seed comes to at the end; null if the controls had learnt nothing.</param>
+internal sealed record ProofResult(ImmutableArray<Pair> Pairs, bool Diverged, bool Accepted, bool Hopeless, double Gain, double Spread, int Rung, double? ControlEnd);
+
+/// <summary>
+/// Control and cure over seeds, and on rows, that had no part in the choice. A sequential test: both are carried on until
+/// the difference is decided, at most to the end of the budget.
+/// </summary>
+internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataSplit data, DoctorOptions options, SideBySide workers, double fullRun, CostBook cost, Action<DoctorProgress> report) : IDisposable
+{
+    /// <summary>A quarter of the budget: from there on a cure that does not show with a seed ends the proof.</summary>
+    private const int FirstDoubt = 2;
+
+    private readonly Side[] sides =
+    [
+        .. Enumerable.Range(1, Math.Max(1, options.Seeds)).Select(i => model.Plan.Seed + (ulong)i)
+            .SelectMany(seed => new[] { new Side(false, seed), new Side(true, seed) }),
+    ];
+
+    /// <summary>
+    /// Accepted only if the cure is better with each seed, by more than the seeds differ among themselves and than chance
+    /// explains; and if controls that learn something could still catch up, by more than that above the end of one.
+    /// </summary>
+    /// <param name="rung">Where to look first.</param>
+    /// <param name="controlEnd">The end of the control with its own seed on the rows that prove.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public ProofResult Run(int rung, Func<double> controlEnd, CancellationToken cancellation)
+    {
+        for (int at = options.Thorough ? TrialRace.Rungs.Length - 1 : rung; ; at++)
+        {
+            Advance(at, cancellation);
+            ProofResult result = Judge(at, rung, controlEnd);
+            if (result.Accepted || result.Diverged || result.Hopeless || at == TrialRace.Rungs.Length - 1)
+            {
+                return result;
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (Side side in sides)
+        {
+            side.Run?.Dispose();
+        }
+    }
+
+    private void Advance(int rung, CancellationToken cancellation)
+    {
+        int done = 0;
+        workers.Run(sides, cancellation, side =>
+        {
+            // A control that has learnt nothing up to the first stop is not asked again before the last.
+            if (side.Mended || side.Now is null || rung == TrialRace.Rungs.Length - 1 || !Dead(side.Now))
+            {
+                side.Run ??= Start(side);
+                double share = !options.Thorough && !side.Mended && side.Now is null ? TrialRace.Rungs[0] : TrialRace.Rungs[rung];
+                side.Now = side.Run.Advance(share, cancellation);
+                if (!side.Mended && share < TrialRace.Rungs[rung] && !Dead(side.Now))
+                {
+                    side.Now = side.Run.Advance(TrialRace.Rungs[rung], cancellation);
+                }
+            }
+            report(new DoctorProgress(DoctorStage.Confirmation, $"seed {side.Seed}", (double)Interlocked.Increment(ref done) / sides.Length));
+        });
+    }
+
+    private MeteredRun Start(Side side)
+    {
+        ModelDefinition seeded = side.Mended ? mended : model;
+        return new MeteredRun(new WatchedRun(seeded with { Plan = seeded.Plan with { Seed = side.Seed } }, data), fullRun, portion => cost.Add(DoctorStage.Confirmation, portion));
+    }
+
+    private ProofResult Judge(int rung, int first, Func<double> controlEnd)
+    {
+        Measurement[] controls = [.. sides.Where(side => !side.Mended).Select(side => side.Now!)], cures = [.. sides.Where(side => side.Mended).Select(side => side.Now!)];
+        ImmutableArray<Pair> pairs = [.. sides.Where(side => !side.Mended).Select((side, i) => new Pair(side.Seed, controls[i].Metric, cures[i].Metric, controls[i].Diverged) { ControlSteps = controls[i].Steps, MendedSteps = cures[i].Steps })];
+        double gain = pairs.Average(pair => pair.Mended - pair.Control);
+        double spread = Math.Max(Tolerance.Spread([.. pairs.Select(pair => pair.Control)]), Tolerance.Spread([.. pairs.Select(pair => pair.Mended)]));
+        double least = Math.Max(spread, Tolerance.Of(cures.Average(cure => cure.Metric), data.Validation));
+        bool diverged = cures.Any(cure => cure.Diverged);
+        bool better = !diverged && pairs.All(pair => pair.Mended > pair.Control) && gain > least;
+        double? end = better && rung < TrialRace.Rungs.Length - 1 && !controls.All(Dead) ? controlEnd() : null;
+        bool accepted = better && (end is not { } reached || cures.Average(cure => cure.Metric) > reached + least);
+        bool hopeless = !options.Thorough && rung >= Math.Max(FirstDoubt, first) && pairs.Any(pair => !(pair.Mended > pair.Control));
+        return new ProofResult(pairs, diverged, accepted, hopeless, gain, spread, rung, end);
+    }
+
+    private bool Dead(Measurement control) => control.Dead(Tolerance.Ignorance(data.Validation), Tolerance.Of(control.Metric, data.Validation));
+
+    private sealed class Side(bool mended, ulong seed)
+    {
+        public bool Mended => mended;
+
+        public ulong Seed => seed;
+
+        public MeteredRun? Run { get; set; }
+
+        public Measurement? Now { get; set; }
+    }
+}

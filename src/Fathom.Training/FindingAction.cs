@@ -1,0 +1,17 @@
+namespace Fathom.Training;
+
+/// <summary>What a watched run does when a finding of severity error becomes certain.</summary>
+public enum FindingAction
+{
+    /// <summary>Tells it and goes on.</summary>
+    Report,
+
+    /// <summary>Tells it on the error stream, too, and goes on.</summary>
+    Warn,
+
+    /// <summary>Ends there, with the state as it is.</summary>
+    Stop,
+
+    /// <summary>Goes back to the last healthy state and ends there.</summary>
+    Rollback,
+}
