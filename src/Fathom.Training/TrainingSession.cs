@@ -81,7 +81,7 @@ public sealed partial class TrainingSession : IDisposable
         gradientsStay = model.Plan.Clipping is null && model.Plan.Regularization.Count == 0;
         Watch = watch ? new ProbeSet<float>(Probes, parameterGradientsLater: gradientsStay) : null;
         parameterWatch = Watch is null ? null : Optimizer.CreateWatch(Watch, ProbeOfEach(ProbeKind.Parameter), ProbeOfEach(gradientsStay ? ProbeKind.ParameterGradient : null));
-        watchedUpdates = [.. ProbesOf(ProbeKind.ParameterUpdate).Select(probe => (probe, Parameters.Find(Probes[probe].Node.Name).Length, Optimizer.IndexOf(Probes[probe].Node.Name)))];
+        watchedUpdates = [.. WatchedUpdates()];
     }
 
     public ModelDefinition Model { get; private set; }
@@ -356,7 +356,19 @@ public sealed partial class TrainingSession : IDisposable
         return probes;
     }
 
-    private IEnumerable<int> ProbesOf(ProbeKind kind) => Enumerable.Range(0, Probes.Count).Where(probe => Watch is not null && Probes[probe].Kind == kind);
+    private List<(int Probe, int Length, int Update)> WatchedUpdates()
+    {
+        List<(int, int, int)> watched = [];
+        for (int probe = 0; probe < Probes.Count; probe++)
+        {
+            if (Watch is not null && Probes[probe].Kind == ProbeKind.ParameterUpdate)
+            {
+                string name = Probes[probe].Node.Name;
+                watched.Add((probe, Parameters.Find(name).Length, Optimizer.IndexOf(name)));
+            }
+        }
+        return watched;
+    }
 
     private void RecordUpdates()
     {

@@ -12,7 +12,7 @@ public sealed class DoctorTests
     [Fact]
     public void AVanishingNetworkIsMendedAndProven()
     {
-        DoctorReport report = Examine(SickNetworks.Vanishing(epochs: 12), seeds: 2);
+        DoctorReport report = Examine(SickNetworks.Vanishing(epochs: 12), seeds: 2, thorough: true);
 
         Assert.True(report.Sick);
         Assert.NotNull(report.Cure);
@@ -40,7 +40,7 @@ public sealed class DoctorTests
     {
         NetworkCursor net = Network.Input(64).Dense(32).Sigmoid("dense_2_norm").Dense(32).Tanh("sigmoid_2_skip");
         ModelDefinition model = SickNetworks.Vanishing(epochs: 4) with { Graph = net.Repeat(12, block => block.Dense(32, VarianceScaling.XavierNormal).Sigmoid()).Dense(32).Tanh().Dense(32).Relu().Dense(10).Build() };
-        DoctorReport report = Examine(model, seeds: 1);
+        DoctorReport report = Examine(model, seeds: 1, thorough: true);
 
         Assert.True(report.Sick);
         Assert.DoesNotContain(report.Trials, trial => trial.Fate.StartsWith("cannot", StringComparison.Ordinal));
@@ -72,7 +72,7 @@ public sealed class DoctorTests
     public void TheControlIsTheGivenNetworkUntouched()
     {
         ModelDefinition model = SickNetworks.Vanishing(epochs: 3);
-        DoctorReport report = Examine(model, seeds: 1);
+        DoctorReport report = Examine(model, seeds: 1, thorough: true);
         RunOutcome alone = SickNetworks.Run(model);
 
         Assert.Equal(alone.Validation.Loss, report.Control.Validation.Loss);
@@ -120,9 +120,9 @@ public sealed class DoctorTests
         Evidence = System.Collections.Immutable.ImmutableSortedDictionary<string, Evidence>.Empty, Explanation = "",
     };
 
-    private static DoctorReport Examine(ModelDefinition model, int seeds, int threads = 2)
+    private static DoctorReport Examine(ModelDefinition model, int seeds, int threads = 2, bool thorough = false)
     {
         using WorkerPool pool = new(threads);
-        return new Doctor(SickNetworks.Digits, pool, new DoctorOptions { Seeds = seeds }).Examine(model);
+        return new Doctor(SickNetworks.Digits, pool, new DoctorOptions { Seeds = seeds, Thorough = thorough }).Examine(model);
     }
 }

@@ -67,8 +67,7 @@ public sealed class RunRuleTests
     public void ALossThatRisesForLongIsCalledBeforeItOverflows()
     {
         // The squared error's curvature along unit inputs is 2, so that any rate above 1 diverges.
-        ModelDefinition model = Line(60) with { Plan = Line(60).Plan with { Optimizer = new Sgd(1.05), Clipping = null, BatchSize = TrainingPlan.FullBatch } };
-        (List<Finding> found, WatchedRun run) = Watch(model, Linear(outlier: false));
+        (List<Finding> found, WatchedRun run) = Watch(Diverging(), Linear(outlier: false));
         run.Dispose();
         Finding finding = found.Single(finding => finding.Rule == "FTH051");
         Assert.Equal((Severity.Error, Causes.LearningRateTooLarge), (finding.Severity, finding.Cause));
@@ -109,8 +108,7 @@ public sealed class RunRuleTests
     [Fact]
     public void RowsLearntByHeartAreNamedAndAreNoFault()
     {
-        DataSplit noise = Audit.Made.Classes(rows: 120, features: 8, labels: i => i * 7919 % 31 % 3);
-        (List<Finding> found, WatchedRun run) = Watch(Classifier(60), noise);
+        (List<Finding> found, WatchedRun run) = Watch(Classifier(60), RandomLabels());
         run.Dispose();
         Finding finding = found.Single(finding => finding.Rule == "FTH063");
         Assert.Equal((Severity.Info, Causes.None), (finding.Severity, finding.Cause));
@@ -145,20 +143,25 @@ public sealed class RunRuleTests
         Assert.NotEqual("", finding.Details);
     }
 
-    private static ModelDefinition Clipped(double norm)
+    internal static ModelDefinition Diverging() => Line(60) with { Plan = Line(60).Plan with { Optimizer = new Sgd(1.05), Clipping = null, BatchSize = TrainingPlan.FullBatch } };
+
+    internal static ModelDefinition Clipped(double norm)
     {
         ModelDefinition model = SickNetworks.HealthyRelu();
         return model with { Plan = model.Plan with { Clipping = new ClipByGlobalNorm(norm) } };
     }
 
-    private static ModelDefinition Line(int epochs) => new("line", Network.Input(4).Dense(1, VarianceScaling.XavierNormal).Build(),
+    internal static ModelDefinition Line(int epochs) => new("line", Network.Input(4).Dense(1, VarianceScaling.XavierNormal).Build(),
         new TrainingPlan { Loss = new MeanSquaredError(), Optimizer = new Sgd(0.02), BatchSize = 16, Epochs = epochs, Clipping = new ClipByGlobalNorm(1) });
 
-    private static ModelDefinition Classifier(int epochs) => new("classes", Network.Input(8).Dense(48, VarianceScaling.HeNormal).Relu().Dense(48, VarianceScaling.HeNormal).Relu().Dense(3, VarianceScaling.XavierNormal).Build(),
+    internal static ModelDefinition Classifier(int epochs) => new("classes", Network.Input(8).Dense(48, VarianceScaling.HeNormal).Relu().Dense(48, VarianceScaling.HeNormal).Relu().Dense(3, VarianceScaling.XavierNormal).Build(),
         new TrainingPlan { Loss = new CrossEntropy(), Optimizer = new Adam(0.01), BatchSize = 16, Epochs = epochs });
 
+    /// <summary>Classes that have nothing to do with the inputs.</summary>
+    internal static DataSplit RandomLabels() => Audit.Made.Classes(rows: 120, features: 8, labels: i => i * 7919 % 31 % 3);
+
     /// <summary>y = x₁ − x₂ and some noise over 2,000 rows.</summary>
-    private static DataSplit Linear(bool outlier)
+    internal static DataSplit Linear(bool outlier)
     {
         DataSet rows = Audit.Made.Classes(rows: 2000).Training;
         Random random = new(11);

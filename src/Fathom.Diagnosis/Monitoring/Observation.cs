@@ -1,5 +1,4 @@
 using Fathom.Compute;
-using Fathom.Diagnosis.Remedies;
 using Fathom.Graphs;
 using Fathom.Theory;
 using Fathom.Training;
@@ -21,6 +20,7 @@ public sealed class Observation
         Optimizer = OptimizerView.Of(session.Model.Plan.Optimizer);
         States = StateTrace.Of(session.Probes);
         Interior = new Interior(session, layers);
+        HasMaxout = Network.Nodes.Any(node => node.Op is Graphs.Ops.Maxout);
         Ranges = new RangeTrace(session.Probes);
         ConstantLoss = Monitoring.ConstantLoss.Of(session.Model.Plan.Loss, session.Data.Training, session.ClassWeights);
         LeastLoss = Monitoring.LeastLoss.Of(session.Model.Graph, session.Model.Plan.Loss, session.Data.Training);
@@ -257,6 +257,9 @@ public sealed class Observation
     /// <summary>Rows that a step sees, and rows there are.</summary>
     internal (int Batch, int All) Rows => (Math.Min(Model.Plan.BatchSize, session.Data.Training.Count), session.Data.Training.Count);
 
+    /// <summary>Training rows of each class; empty for real targets.</summary>
+    internal IReadOnlyList<int> ClassCounts => session.Data.Training.Statistics.ClassCounts;
+
     /// <summary>Predictions for the first training rows, and the rows.</summary>
     internal (float[] Predictions, Fathom.Training.Data.DataSet Data) Predict(int rows) => (session.Predict(session.Data.Training, rows), session.Data.Training);
 
@@ -276,8 +279,14 @@ public sealed class Observation
         _ => true, // of a later version
     };
 
-    /// <summary>Units that no sample activates, by elementwise layer; measured at inspections when asked for.</summary>
+    /// <summary>Units that no sample activates, by elementwise layer, and linear units of maxout; measured at inspections when asked for.</summary>
     public IReadOnlyList<UnitActivity> Units() => session.MeasureUnits(session.Data.Training);
+
+    /// <summary>log10 of the growth of a layer's weights since the start; NaN for a node without any.</summary>
+    internal double LogGrowthOf(Node layer) => Layers.FirstOrDefault(other => other.Layer == layer)?.LogGrowth ?? double.NaN;
+
+    /// <summary>Whether the network has maxout layers.</summary>
+    internal bool HasMaxout { get; }
 
     /// <summary>Slope and fit of log10 gradient norm over depth.</summary>
     public DepthFit GradientOverDepth => DepthFit.Of(Layers);

@@ -22,6 +22,11 @@ internal sealed class Candidates
 
     private const string Initialization = "initialization";
 
+    /// <summary>Half a decade each way.</summary>
+    private static readonly double[] RateFactors = [3, 1.0 / 3];
+
+    private static readonly Remedy Rate = RemedyCatalog.All.First(remedy => remedy is LearningRateChange);
+
     /// <summary>What only a remedy answers whose precondition is a fault in itself.</summary>
     private static readonly Finding Nothing = new()
     {
@@ -83,18 +88,35 @@ internal sealed class Candidates
     public List<Trial> Triples(IEnumerable<Trial> best, int most) =>
         Diverse(Ranked([.. best.SelectMany(pair => Extended(pair.Remedies))]), most);
 
-    /// <summary>Close to a candidate that does well: other variants of what it consists of, and other ways to train it.</summary>
+    /// <summary>Close to a candidate that does well: its learning rate by a factor, other variants of what it consists of, other ways to train it.</summary>
     public List<Trial> Near(Trial trial, int most)
     {
+        ImmutableArray<Prescription> rest = [.. trial.Remedies.Where(part => part.Remedy.Kind != Rate.Kind)];
+        double rate = Apply(trial.Remedies).Plan.Optimizer.LearningRate;
+        IEnumerable<ImmutableArray<Prescription>> rates = RateFactors.Select(factor => rest.Add(AtRate(Round(rate * factor))));
         IEnumerable<ImmutableArray<Prescription>> siblings = trial.Remedies.SelectMany(part => RemedyCatalog.All.Where(remedy => remedy.Kind == part.Remedy.Kind)
             .SelectMany(remedy => remedy.Propose(model, history)).Where(other => other != part).Select(other => trial.Remedies.Replace(part, other)));
-        ImmutableArray<Prescription>[] further = [.. Extended(trial.Remedies).Where(set => set[^1].Remedy.Safety == Safety.TrainingPlan)];
-        return [.. Ranked([.. siblings.Take(most), .. further.OrderBy(set => Prior(set[^1])).Take(most)]).Take(most)];
+        IEnumerable<ImmutableArray<Prescription>> further = Extended(trial.Remedies).Where(set => set[^1].Remedy.Safety == Safety.TrainingPlan).OrderBy(set => Prior(set[^1]));
+        List<Trial> near = Ranked([.. rates]);
+        return [.. near, .. Ranked([.. siblings.Take(most), .. further.Take(most)]).Where(other => near.All(known => known.Name != other.Name)).Take(most - near.Count)];
+    }
+
+    private static Prescription AtRate(double rate) => new(Rate, $"learning rate {Figures.Number(rate)}", old => old with
+    {
+        Plan = old.Plan with { Optimizer = old.Plan.Optimizer with { LearningRate = rate } },
+    });
+
+    /// <summary>To two digits.</summary>
+    private static double Round(double number)
+    {
+        double unit = Math.Pow(10, Math.Floor(Math.Log10(number)) - 1);
+        return Math.Round(number / unit) * unit;
     }
 
     public ModelDefinition Apply(ImmutableArray<Prescription> remedies) => remedies.Aggregate(model, (mended, remedy) => remedy.Rewrite(mended));
 
-    private bool Indicated(Remedy remedy) => history.Findings.Any(remedy.Answers);
+    /// <summary>Where nothing was found that names a remedy, all are worth a try.</summary>
+    private bool Indicated(Remedy remedy) => history.Findings.Any(remedy.Answers) || history.Findings.All(finding => finding.Remedies.IsEmpty && finding.Severity == Severity.Info);
 
     /// <summary>As part of a combination, other weights are worth a try even where no rule asks for them.</summary>
     private bool Wanted(Remedy remedy) => remedy.Kind == Initialization || Indicated(remedy);
@@ -153,9 +175,12 @@ internal sealed class Candidates
 
     private static int Next(Dictionary<string, int> counts, string key) => counts[key] = counts.GetValueOrDefault(key) + 1;
 
-    /// <summary>A rewrite of the network that leaves the gradient no flatter than it was is not worth a run.</summary>
+    /// <summary>
+    /// A rewrite of the network that leaves the gradient steep, and no flatter than it was, is not worth a run. What theory
+    /// finds flat may be sick all the same: of layers that start at zero it expects nothing.
+    /// </summary>
     private bool Helps(Trial trial) => trial.Remedies.All(item => item.Remedy.Safety == Safety.TrainingPlan)
-        || double.IsNaN(trial.PredictedDecades) || double.IsNaN(sickDecades) || Math.Abs(trial.PredictedDecades) <= sickDecades + 0.1;
+        || double.IsNaN(trial.PredictedDecades) || double.IsNaN(sickDecades) || Math.Abs(trial.PredictedDecades) <= Math.Max(sickDecades, Broken) + 0.1;
 
     /// <summary>Where theory says that no gradient arrives, what does not change that comes last.</summary>
     private int Doubt(Trial trial) => !(sickDecades > Broken) || Math.Abs(trial.PredictedDecades) < Flat ? 0 : double.IsNaN(trial.PredictedDecades) ? 1 : 2;

@@ -68,7 +68,7 @@ public sealed class Doctor
         ControlEnded?.Invoke(outcome);
         ImmutableArray<Finding> findings = [.. outcome.Findings.OrderByDescending(finding => finding.Severity).ThenBy(finding => finding.Step)];
         DoctorReport report = new() { Model = model, Control = outcome, Findings = findings, Verdict = "" };
-        report = report.Sick ? Treat(report, control, fullRun, cost, cancellation) : report with { Verdict = HealthyVerdict(outcome) };
+        report = report.Sick || !Learns(outcome) ? Treat(report, control, fullRun, cost, cancellation) : report with { Verdict = "The network is healthy; nothing was changed." };
         control.Close();
         return report with { Cost = cost.Sum, Seconds = Stopwatch.GetElapsedTime(started).TotalSeconds };
     }
@@ -110,7 +110,7 @@ public sealed class Doctor
             Control = control.Outcome(),
             Trials = [.. race.Trials],
             Contributions = [.. race.Contributions],
-            Verdict = report.Verdict.Length > 0 ? report.Verdict : $"Found no cure: none of {Count(race.Trials.Count, "candidate")} did better than the network as it is. Nothing was changed.",
+            Verdict = report.Verdict.Length > 0 ? report.Verdict : $"Found no cure: {(race.Trials.Count == 0 ? "no remedy fits what was found" : $"none of {Count(race.Trials.Count, "candidate")} did better than the network as it is")}. {(report.Sick ? "" : LearnsNothing(report.Control))}Nothing was changed.",
         };
     }
 
@@ -135,10 +135,11 @@ public sealed class Doctor
         };
     }
 
-    /// <summary>No rule speaks; but a network that learns nothing is not called healthy.</summary>
-    private string HealthyVerdict(RunOutcome control) => control.Training.Loss > 0.9 * control.FirstLoss && !(control.Training.Metric > Tolerance.Ignorance(data.Training) + 0.1)
-        ? $"No fault of the gradient was found, but the network does not learn: its training loss is {Number(control.Training.Loss)}, after {Number(control.FirstLoss)} at the start. Look at data, labels, output and loss. Nothing was changed."
-        : "The network is healthy; nothing was changed.";
+    /// <summary>No rule may speak; but a network that guesses its own training rows at the end is not called healthy.</summary>
+    private bool Learns(RunOutcome control) => control.Training.Metric > Tolerance.Ignorance(data.Training) + 0.1;
+
+    private static string LearnsNothing(RunOutcome control) =>
+        $"No fault of the gradient was found, but the network does not learn: its training loss is {Number(control.Training.Loss)}, after {Number(control.FirstLoss)} at the start. Look at data, labels, output and loss. ";
 
     private string Proven(DoctorReport report, Trial best, ProofResult result)
     {

@@ -26,7 +26,7 @@ public sealed record DoctorOptions
     public int Combinations { get; init; } = 8;
 
     /// <summary>What trials may cost, in full runs of the network as given; after that the best so far is taken.</summary>
-    public double TrialBudget { get; init; } = 1.5;
+    public double TrialBudget { get; init; } = 2;
 }
 
 /// <summary>What the doctor is doing.</summary>

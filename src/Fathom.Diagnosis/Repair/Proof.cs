@@ -8,7 +8,7 @@ namespace Fathom.Diagnosis.Repair;
 /// <param name="Pairs">One for each seed.</param>
 /// <param name="Diverged">Whether the mended network diverged with a seed.</param>
 /// <param name="Accepted">Whether the cure is proven.</param>
-/// <param name="Hopeless">Whether with some seed the cure is no better than the control after a quarter of the budget.</param>
+/// <param name="Hopeless">Whether with some seed the cure is no better than the control after a quarter of the budget, although the candidate showed by then.</param>
 /// <param name="Gain">Mean gain.</param>
 /// <param name="Spread">Standard deviation over seeds, of control or mended, the larger.</param>
 /// <param name="Rung">Where the comparison ended, an index of <see cref="TrialRace.Rungs"/>.</param>
@@ -42,7 +42,7 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         for (int at = options.Thorough ? TrialRace.Rungs.Length - 1 : rung; ; at++)
         {
             Advance(at, cancellation);
-            ProofResult result = Judge(at, controlEnd);
+            ProofResult result = Judge(at, rung, controlEnd);
             if (result.Accepted || result.Diverged || result.Hopeless || at == TrialRace.Rungs.Length - 1)
             {
                 return result;
@@ -84,7 +84,7 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         return new MeteredRun(new WatchedRun(seeded with { Plan = seeded.Plan with { Seed = side.Seed } }, data), fullRun, portion => cost.Add(DoctorStage.Confirmation, portion));
     }
 
-    private ProofResult Judge(int rung, Func<double> controlEnd)
+    private ProofResult Judge(int rung, int first, Func<double> controlEnd)
     {
         Measurement[] controls = [.. sides.Where(side => !side.Mended).Select(side => side.Now!)], cures = [.. sides.Where(side => side.Mended).Select(side => side.Now!)];
         ImmutableArray<Pair> pairs = [.. sides.Where(side => !side.Mended).Select((side, i) => new Pair(side.Seed, controls[i].Metric, cures[i].Metric, controls[i].Diverged) { ControlSteps = controls[i].Steps, MendedSteps = cures[i].Steps })];
@@ -95,7 +95,7 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         bool better = !diverged && pairs.All(pair => pair.Mended > pair.Control) && gain > least;
         double? end = better && rung < TrialRace.Rungs.Length - 1 && !controls.All(Dead) ? controlEnd() : null;
         bool accepted = better && (end is not { } reached || cures.Average(cure => cure.Metric) > reached + least);
-        bool hopeless = !options.Thorough && rung >= FirstDoubt && pairs.Any(pair => !(pair.Mended > pair.Control));
+        bool hopeless = !options.Thorough && rung >= Math.Max(FirstDoubt, first) && pairs.Any(pair => !(pair.Mended > pair.Control));
         return new ProofResult(pairs, diverged, accepted, hopeless, gain, spread, rung, end);
     }
 

@@ -20,7 +20,10 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     public static ImmutableArray<double> Rungs { get; } = [1.0 / 16, 1.0 / 8, 1.0 / 4, 1.0 / 2, 1];
 
     /// <summary>What is spent on better candidates when a fair one is in hand, in full runs.</summary>
-    private const double Improvement = 0.4;
+    private const double Improvement = 0.8;
+
+    /// <summary>The rung of half the budget.</summary>
+    private const int HalfWay = 3;
 
     /// <summary>An error (1 − accuracy, 1 − R²) at which there is next to nothing left to gain.</summary>
     private const double Little = 0.03;
@@ -81,7 +84,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     public int DecidedAt(Trial trial)
     {
         int last = runs.Rung(trial);
-        return Enumerable.Range(0, last).FirstOrDefault(rung => runs.Of(trial, rung).Metric > Floor(rung) + Math.Max(0.2, 6 * Tolerance.Of(runs.Of(trial, rung).Metric, data.Validation)), last);
+        return Enumerable.Range(0, last).FirstOrDefault(rung => runs.Of(trial, rung).Metric > Floor(rung) + Math.Max(0.1, 4 * Tolerance.Of(runs.Of(trial, rung).Metric, data.Validation)), last);
     }
 
     /// <summary>
@@ -152,13 +155,19 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     {
         if (!options.Thorough && Open.Where(Fair).ToArray() is { Length: > 0 } fair)
         {
-            return fair.MinBy(trial => Math.Min(1 - trial.Metric, Forecast(trial, runs.Rung(trial))));
+            // At a quarter of the budget they say too little about each other.
+            Trial[] last = [.. fair.OrderBy(trial => Math.Min(1 - trial.Metric, Forecast(trial, runs.Rung(trial)))).Take(2)];
+            Advance(last, HalfWay, DoctorStage.Finals, cancellation);
+            return Ranked(last, HalfWay).FirstOrDefault() ?? last[0];
         }
-        List<Trial> alive = Ranked(Open, 0);
+        List<Trial> alive = [.. Open.Where(trial => runs.Find(trial, 0) is not null && !runs.Of(trial, runs.Rung(trial)).Diverged)
+            .OrderByDescending(trial => Promising(trial)).ThenBy(trial => options.Thorough ? 0 : Forecast(trial, runs.Rung(trial)))
+            .ThenByDescending(trial => runs.Of(trial, 0).Metric).ThenBy(trial => runs.Of(trial, 0).LossShare)];
         int reached = 0;
         for (int rung = 1; rung < Rungs.Length && alive.Count > 0; rung++)
         {
-            alive = [.. alive.Take(Math.Max(options.Thorough ? options.Finalists : 1, Math.Min(alive.Count / 2, 4 * options.Finalists >> (rung + 1))))];
+            int places = options.Thorough ? Math.Max(options.Finalists, alive.Count / 2) : Math.Max(1, options.Finalists >> (rung - 1));
+            alive = [.. alive.Take(places)];
             Advance(alive, rung, rung == Rungs.Length - 1 ? DoctorStage.Finals : DoctorStage.Trials, cancellation);
             alive = Ranked(alive, reached = rung);
             if (!options.Thorough && alive.FirstOrDefault() is { } first && Good(first, rung))
@@ -166,7 +175,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
                 break;
             }
         }
-        return alive.FirstOrDefault(trial => trial.Metric > Floor(reached));
+        return alive.FirstOrDefault(trial => runs.Of(trial, reached).Metric > Floor(reached));
     }
 
     /// <summary>Candidates that have not failed in a proof.</summary>
@@ -210,7 +219,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     {
         Measurement at = runs.Of(trial, rung);
         double error = 1 - at.Metric;
-        return !at.Diverged && !at.Sick && (error <= Little || (rung >= 2 && error <= 3 * Little && Forecast(trial, rung) <= 0.7 * Little))
+        return !at.Diverged && !at.Sick && (error <= (rung == Rungs.Length - 1 ? 2 * Little : Little) || (rung >= 2 && error <= 3 * Little && Forecast(trial, rung) <= 0.7 * Little))
             && at.Metric > Floor(rung) + Tolerance.Of(at.Metric, data.Validation);
     }
 
@@ -222,7 +231,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>The error at the end of the budget, if it goes on to change by the same factor with each doubling of the steps.</summary>
     private double Forecast(Trial trial, int rung)
     {
-        double error = 1 - runs.Of(trial, rung).Metric, before = 1 - runs.Of(trial, rung - 1).Metric;
+        double error = 1 - runs.Of(trial, rung).Metric, before = rung > 0 ? 1 - runs.Of(trial, rung - 1).Metric : error;
         return before > 0 ? error * Math.Pow(error / before, Rungs.Length - 1 - rung) : error;
     }
 

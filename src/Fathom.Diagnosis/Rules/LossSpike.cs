@@ -61,7 +61,7 @@ public sealed class LossSpike : Rule
                 .Add("spikes", new Evidence(count, Repeated)),
             Explanation =
                 $"{(repeated ? $"{count} spikes; the latest: the" : "The")} {what} of step {spike.Step} was {Number(spike.Value)}, ×{Number(spike.Value / spike.Median)} the median of the steps before, " +
-                $"{Number(Math.Round(spike.Score, 1))} robust deviations above it (threshold {SpikeTrace.Score}).",
+                $"{Number(Math.Round(spike.Score, 1))} robust deviations above it (limit {SpikeTrace.Score}).",
             Action = !repeated ? "Nothing while it stays the only one; if it recurs, clip the gradient's norm."
                 : clips ? $"Lower the learning rate ({Number(observation.Step.LearningRate)}), or clip at a lower norm than now."
                 : $"Clip the gradient's norm at {Number(bound)}, which 9 of 10 steps stay below, or lower the learning rate ({Number(observation.Step.LearningRate)}).",

@@ -48,7 +48,7 @@ public sealed class NotLearning : Rule
         {
             return null;
         }
-        Suspicion[] suspects = [.. Suspects.Of(observation)];
+        Suspicion[] suspects = [.. Suspects.Of(observation), .. Rivals.Of(observation)];
         Suspicion first = suspects.FirstOrDefault(suspect => suspect.Supported)
             ?? new Suspicion(Causes.Other, true, "nothing that is measured stands out", [], ["learning_rate", "optimizer", "initialization"]) { Action = "Look at the data and their labels; then try another learning rate." };
         return new Finding

@@ -57,7 +57,7 @@ public sealed class ShortMemory : Rule
                 .Add("typical_relative_update", new Evidence(update, 1e-3))
                 .Add("second_decay", new Evidence(view.SecondDecay, Short)),
             Explanation =
-                $"With {settings} each step has {Percent(full)} of the greatest length (threshold {Percent(Full)}; {Percent(noise)} for noise at the usual settings), {Percent(update)} of the weights, and the loss has stopped at {Number(observation.Loss)}.",
+                $"With {settings} each step has {Percent(full)} of the greatest length (limit {Percent(Full)}; {Percent(noise)} for noise at the usual settings), {Percent(update)} of the weights, and the loss has stopped at {Number(observation.Loss)}.",
             Action = view.MomentumName == "beta1" ? "Set beta1 to 0.9 and beta2 to 0.999." : $"Set {view.SecondName} to 0.99.",
             Details = "Dividing a gradient by its own size leaves its sign. Only a mean over many steps tells the direction that they have in common from noise, and lets steps shrink where gradients change sign.",
             Remedies = ["optimizer_settings", "optimizer", "learning_rate"],
