@@ -119,6 +119,7 @@ public sealed class WatchedRun : IDisposable
         prediction = Predict(model, data.Training);
         Monitor = new TrainingMonitor(Session, prediction);
         Audit = DataAudit.Inspect(model, data, prediction);
+        Monitor.Observation.IsForewarned = Audit.Any(finding => finding.Severity == Severity.Error);
         updates = [.. Enumerable.Range(0, Session.Probes.Count).Where(index => Session.Probes[index].Kind == ProbeKind.ParameterUpdate)];
         Monitor.Found += finding =>
         {

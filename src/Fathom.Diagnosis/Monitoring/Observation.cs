@@ -10,6 +10,7 @@ namespace Fathom.Diagnosis.Monitoring;
 public sealed class Observation
 {
     private readonly TrainingSession session;
+    private double? neighbourSkill;
 
     internal Observation(TrainingSession session, PropagationPrediction? prediction, IReadOnlyList<LayerTrace> layers)
     {
@@ -130,6 +131,15 @@ public sealed class Observation
             return double.IsFinite(decades) ? decades : 0;
         }
     }
+
+    /// <summary>Whether the look at model and data before training has found an error: then less must be seen to be certain.</summary>
+    public bool IsForewarned { get; internal set; }
+
+    /// <summary>Share of what there is to learn that the nearest rows' targets tell; found out once, when first asked for. 0 where inputs are indices, which have no distance.</summary>
+    internal double NeighbourSkill => neighbourSkill ??= Input.Type.Kind == ElementKind.Index ? 0 : NeighbourGuess.Skill(session.Data.Training);
+
+    /// <summary>No layer gets any gradient now.</summary>
+    internal bool IsSilent => Layers.Count > 0 && Layers.All(layer => layer.LogGradient <= LayerTrace.Floor + 0.5);
 
     /// <summary>Findings that hold now.</summary>
     public IReadOnlyList<Finding> Open { get; internal set; } = [];
