@@ -25,6 +25,9 @@ public sealed partial record RulePage(string Id, string Problem, string Threshol
 {
     private const string Folder = "rules/", ThresholdMark = "**Threshold.** ";
 
+    /// <summary>Letters of a word that are compared.</summary>
+    private const int LongestWord = 64;
+
     private static readonly Lazy<ImmutableArray<RulePage>> Pages = new(ReadAll);
 
     /// <summary>The pages of all rules, by identifier.</summary>
@@ -50,14 +53,18 @@ public sealed partial record RulePage(string Id, string Problem, string Threshol
         return exact is not null ? [exact] : name.Length < 3 ? [] : [.. All.Where(page => page.Name.Contains(name, StringComparison.Ordinal))];
     }
 
-    /// <summary>The pages whose identifier or name a word is most like, best first.</summary>
+    /// <summary>The pages whose identifier, name or a word of it is most like a word, best first; none if fewer than half of the letters agree.</summary>
     /// <param name="word">A word that means none of them.</param>
     /// <param name="most">How many.</param>
     public static ImmutableArray<RulePage> Nearest(string word, int most)
     {
-        string name = ToName(word[..Math.Min(word.Length, 64)]);
-        return [.. All.OrderBy(page => page.Name.Split('-').Append(page.Name).Append(page.Id.ToLowerInvariant()).Min(part => Spelling.Distance(part, name))).ThenBy(page => page.Id, StringComparer.Ordinal).Take(most)];
+        string name = ToName(word[..Math.Min(word.Length, LongestWord)]);
+        return [.. All.Select(page => (Page: page, Distance: Parts(page).Min(part => Spelling.Distance(part, name)))).Where(item => 2 * item.Distance <= name.Length && name.Length > 0)
+            .OrderBy(item => item.Distance).ThenBy(item => item.Page.Id, StringComparer.Ordinal).Take(most).Select(item => item.Page)];
     }
+
+    /// <summary>What a page may be called by.</summary>
+    private static IEnumerable<string> Parts(RulePage page) => page.Name.Split('-').Append(page.Name).Append(page.Id.ToLowerInvariant());
 
     /// <summary>A page of Markdown.</summary>
     /// <exception cref="FormatException">It does not have the form of a rule's page.</exception>

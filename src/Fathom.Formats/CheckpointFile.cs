@@ -28,14 +28,25 @@ public static class CheckpointFile
     /// <summary>Whether a safetensors file is a checkpoint rather than bare weights.</summary>
     public static bool IsCheckpoint(SafeTensorsFile file) => file.Metadata.ContainsKey(StepKey);
 
+    /// <summary>The entries of a checkpoint's header.</summary>
+    /// <exception cref="SafeTensorsException">There is no such file, or it is damaged.</exception>
+    public static IReadOnlyDictionary<string, string> HeaderOf(string path) => SafeTensorsFile.Open(path).Metadata;
+
+    /// <summary>The step that comes next in a checkpoint, as it is written there; null if it is none.</summary>
+    /// <exception cref="SafeTensorsException">The file is damaged.</exception>
+    public static string? StepOf(string path) => HeaderOf(path).GetValueOrDefault(StepKey);
+
     /// <summary>Writes a session's state; the file appears whole or not at all.</summary>
     /// <param name="path">The file.</param>
     /// <param name="session">What to save.</param>
     /// <param name="extra">More entries for the header, which <see cref="Restore"/> gives back; not of the names used here.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public static void Write(string path, TrainingSession session, IReadOnlyDictionary<string, string>? extra = null)
+    public static void Write(string path, TrainingSession session, IReadOnlyDictionary<string, string>? extra = null) => Write(path, session, session.Capture(), extra);
+
+    /// <summary>Writes a state that the session was in earlier.</summary>
+    /// <inheritdoc cref="Write(string, TrainingSession, IReadOnlyDictionary{string, string})"/>
+    public static void Write(string path, TrainingSession session, Checkpoint checkpoint, IReadOnlyDictionary<string, string>? extra = null)
     {
-        Checkpoint checkpoint = session.Capture();
         SafeTensorsFile.Write(path, checkpoint.Tensors.Select(pair => SafeTensorEntry.Of(pair.Key, [.. pair.Value.Shape], pair.Value.Elements)), new Dictionary<string, string>(extra ?? new Dictionary<string, string>())
         {
             [StepKey] = Text(checkpoint.NextStep),

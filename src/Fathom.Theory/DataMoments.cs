@@ -81,7 +81,10 @@ public readonly record struct DataMoments(double Mean, double SecondMoment, doub
     private static double[] Widen(ReadOnlySpan<float> samples)
     {
         double[] wide = new double[samples.Length];
-        System.Numerics.Tensors.TensorPrimitives.ConvertTruncating(samples, wide.AsSpan());
+        for (int i = 0; i < samples.Length; i++)
+        {
+            wide[i] = samples[i];
+        }
         return wide;
     }
 }

@@ -14,8 +14,8 @@ internal static class DepthProfiler
     {
         LayerReaders readers = new(prediction.Graph);
         List<LayerPrediction> layers = [];
-        (Node Node, int Depth)[] all = [.. Layers(prediction)];
-        int stride = (all.Length + MostSpreads - 1) / MostSpreads;
+        List<(Node Node, int Depth)> all = Layers(prediction);
+        int stride = (all.Count + MostSpreads - 1) / MostSpreads;
         foreach ((Node node, int depth) in all)
         {
             layers.Add(Describe(prediction, node, depth, readers.ActivationAfter(node), layers.Count % stride == 0 ? null : layers[^1]));
@@ -36,19 +36,26 @@ internal static class DepthProfiler
         };
     }
 
-    private static IEnumerable<(Node Node, int Depth)> Layers(PropagationPrediction prediction)
+    private static List<(Node Node, int Depth)> Layers(PropagationPrediction prediction)
     {
         Dictionary<Node, int> depths = [];
+        List<(Node Node, int Depth)> layers = [];
         foreach (NodePrediction item in prediction.Nodes)
         {
             Node node = item.Node;
             bool bears = PropagationPrediction.WeightOf(node) is not null && item.Source != PredictionSource.Loss;
-            depths[node] = node.Inputs.Select(input => depths.GetValueOrDefault(input.Node)).DefaultIfEmpty().Max() + (bears ? 1 : 0);
+            int deepest = 0;
+            foreach (Value input in node.Inputs)
+            {
+                deepest = Math.Max(deepest, depths.GetValueOrDefault(input.Node));
+            }
+            depths[node] = deepest + (bears ? 1 : 0);
             if (bears && prediction.Gradient(node.Output).Exists)
             {
-                yield return (node, depths[node]);
+                layers.Add((node, depths[node]));
             }
         }
+        return layers;
     }
 
     private static LayerPrediction Describe(PropagationPrediction prediction, Node node, int depth, Node? activation, LayerPrediction? beside)
@@ -110,16 +117,19 @@ internal static class DepthProfiler
         {
             return (null, null);
         }
-        var common = hidden.GroupBy(layer => (Op: (Activation)layer.Activation!.Op, Weights: Round(ScaledVariance(layer.Layer)), Biases: Round(BiasVariance(layer.Layer))))
-            .MaxBy(group => group.Count())!;
-        if (common.Count() * 2 < hidden.Length)
+        List<LayerPrediction> common = hidden.GroupBy(KindOf).Select(group => group.ToList()).MaxBy(group => group.Count)!;
+        if (common.Count * 2 < hidden.Length)
         {
             return (null, null);
         }
-        double start = Math.Clamp(common.First().PreActivation.SecondMoment, 1e-10, 1e10);
-        MeanField field = new(common.Key.Op);
-        return (field, field.FixedPoint(common.Key.Weights, common.Key.Biases, start));
+        double start = Math.Clamp(common[0].PreActivation.SecondMoment, 1e-10, 1e10);
+        LayerKind kind = KindOf(common[0]);
+        MeanField field = new(kind.Op);
+        return (field, field.FixedPoint(kind.Weights, kind.Biases, start));
     }
+
+    private static LayerKind KindOf(LayerPrediction layer) =>
+        new((Activation)layer.Activation!.Op, Round(ScaledVariance(layer.Layer)), Round(BiasVariance(layer.Layer)));
 
     private static bool IsLink(NodePrediction item) =>
         item.Node.Op is Source || item.Node.Op.IsView || item.Source == PredictionSource.Quadrature
@@ -140,4 +150,7 @@ internal static class DepthProfiler
         parameter.Initializer.Variance(parameter.Fans) + parameter.Initializer.Mean * parameter.Initializer.Mean;
 
     private static double Round(double x) => Math.Round(x, 6);
+
+    /// <summary>What makes two layers the same to mean-field theory.</summary>
+    private sealed record LayerKind(Activation Op, double Weights, double Biases);
 }

@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Collections.Immutable;
 using Fathom.Graphs;
 using Fathom.Graphs.Ops;
@@ -11,16 +10,16 @@ namespace Fathom.Theory;
 /// </summary>
 public sealed class PropagationPrediction
 {
-    private readonly FrozenDictionary<Node, NodePrediction> nodes;
-    private readonly FrozenDictionary<Value, GradientMoments> gradients;
+    private readonly Dictionary<Node, NodePrediction> nodes;
+    private readonly Dictionary<Value, GradientMoments> gradients;
     private LayerReaders? readers;
 
     internal PropagationPrediction(Graph graph, PredictionOptions options, Dictionary<Node, NodePrediction> nodes, Dictionary<Value, GradientMoments> gradients, IEnumerable<RecurrentPrediction> recurrent)
     {
         Graph = graph;
         Options = options;
-        this.nodes = nodes.ToFrozenDictionary();
-        this.gradients = gradients.ToFrozenDictionary();
+        this.nodes = nodes;
+        this.gradients = gradients;
         Recurrent = [.. recurrent];
         Spread = new FiniteWidthSpread(graph, SignalPropagation.Seed(graph), nodes, gradients, options);
         Depth = DepthProfiler.Profile(this);

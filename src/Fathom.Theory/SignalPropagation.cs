@@ -212,9 +212,9 @@ internal sealed class ForwardSweep
     private static bool IsData(Node node, int input) =>
         node.Inputs[input].Type.Kind == ElementKind.Real && node.Inputs[input].Node.Op is not Parameter;
 
-    private static ImmutableArray<Moments> Repeat(Node node, Moments moments) => [.. Enumerable.Repeat(moments, node.Outputs.Length)];
+    private static ImmutableArray<Moments> Repeat(Node node, Moments moments) => node.Outputs.Length == 1 ? [moments] : [.. Enumerable.Repeat(moments, node.Outputs.Length)];
 
-    private static ImmutableArray<double> NoFactors(Node node) => [.. Enumerable.Repeat(double.NaN, node.Inputs.Length)];
+    private static ImmutableArray<double> NoFactors(Node node) => node.Inputs.Length == 0 ? [] : [.. Enumerable.Repeat(double.NaN, node.Inputs.Length)];
 
     /// <summary>Keeps a length that has left the range of double from turning into NaN further on.</summary>
     private static Moments Bound(Moments moments)

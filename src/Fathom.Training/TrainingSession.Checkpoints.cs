@@ -10,21 +10,35 @@ public sealed partial class TrainingSession
     /// <summary>Everything needed to go on from here: parameters, optimizer state, step.</summary>
     public Checkpoint Capture()
     {
+        SessionSnapshot now = CreateSnapshot();
+        Keep(now);
+        return Capture(now);
+    }
+
+    /// <summary>The same of a state kept earlier.</summary>
+    /// <param name="snapshot">One of this session that holds a state.</param>
+    public Checkpoint Capture(SessionSnapshot snapshot)
+    {
         Dictionary<string, (int[] Shape, float[] Elements)> tensors = [];
         foreach (ParameterSlice slice in Parameters.Slices)
         {
-            tensors[slice.Name] = (slice.Shape.Bind(1), Parameters.Value(slice).Span.ToArray());
+            tensors[slice.Name] = (slice.Shape.Bind(1), Part(snapshot.Values, slice));
         }
-        foreach ((string name, float[] state) in Optimizer.Export())
+        foreach (ParameterSlice slice in Optimizer.Slices)
         {
-            tensors[name] = ([state.Length], state);
+            foreach ((string name, float[] state) in Optimizer.NamesOf(slice).Zip(snapshot.States))
+            {
+                tensors[name] = ([slice.Length], Part(state, slice));
+            }
         }
-        return new Checkpoint(NextStep, LearningRateScale, Model.Plan.Optimizer.Kind, KindOf(Model.Plan.Schedule), tensors, feedback?.Export() ?? [])
+        return new Checkpoint(snapshot.NextStep, snapshot.LearningRateScale, Model.Plan.Optimizer.Kind, KindOf(Model.Plan.Schedule), tensors, [.. snapshot.Schedule])
         {
             ClippingKind = Model.Plan.Clipping?.Kind ?? "",
-            Clipping = [.. clippingState],
+            Clipping = [.. snapshot.Clipping],
         };
     }
+
+    private static float[] Part(float[] block, ParameterSlice slice) => block.AsSpan(slice.Offset, slice.Length).ToArray();
 
     /// <exception cref="TrainingException">The checkpoint belongs to another network, optimizer or schedule.</exception>
     public void Restore(Checkpoint checkpoint)

@@ -81,7 +81,7 @@ public sealed partial class TrainingSession : IDisposable
         gradientsStay = model.Plan.Clipping is null && model.Plan.Regularization.Count == 0;
         Watch = watch ? new ProbeSet<float>(Probes, parameterGradientsLater: gradientsStay) : null;
         parameterWatch = Watch is null ? null : Optimizer.CreateWatch(Watch, ProbeOfEach(ProbeKind.Parameter), ProbeOfEach(gradientsStay ? ProbeKind.ParameterGradient : null));
-        watchedUpdates = [.. ProbesOf(ProbeKind.ParameterUpdate).Select(probe => (probe, Parameters.Find(Probes[probe].Node.Name).Length, Optimizer.IndexOf(Probes[probe].Node.Name)))];
+        watchedUpdates = [.. WatchedUpdates()];
     }
 
     public ModelDefinition Model { get; private set; }
@@ -167,6 +167,9 @@ public sealed partial class TrainingSession : IDisposable
         using FlushToZero flush = BeginFlush();
         long started = Stopwatch.GetTimestamp();
         TrainingPlan plan = Model.Plan;
+        double rate = NextLearningRate;
+        bool limited = double.IsFinite(GradientLimit);
+        Optimizer.Begin(plan.Optimizer, rate, NextStep + 1, measures: Watch is not null, parameterWatch, wantsNorm: plan.Clipping is null && !limited, waits: limited);
         double loss = Backpropagate(order.Rows(NextStep));
         long clock = Profile is null ? 0 : Stopwatch.GetTimestamp();
         double penalty = Regularize();
@@ -177,7 +180,6 @@ public sealed partial class TrainingSession : IDisposable
             clipping.Apply(Parameters, norm, clippingState);
             clipped = Optimizer.GradientNorm(Pool);
         }
-        bool limited = double.IsFinite(GradientLimit);
         if (limited)
         {
             clipped = double.IsNaN(norm) ? Optimizer.GradientNorm(Pool) : clipped;
@@ -186,8 +188,7 @@ public sealed partial class TrainingSession : IDisposable
             clipped = Math.Min(clipped, GradientLimit);
         }
         clock = Profile?.Add("clipping", clock) ?? 0;
-        double rate = NextLearningRate;
-        double passed = Optimizer.Step(plan.Optimizer, rate, NextStep + 1, Watch is null ? [] : updates, parameterWatch, wantsNorm: plan.Clipping is null && !limited, Pool);
+        double passed = Optimizer.End(Watch is null ? [] : updates, Pool);
         if (plan.Clipping is null && !limited)
         {
             norm = clipped = passed;
@@ -272,6 +273,10 @@ public sealed partial class TrainingSession : IDisposable
             if (Watch is not null)
             {
                 plan.AttachProbes(Watch.ByValue);
+            }
+            if (gradientsStay && accumulator is null && !FlushToZero.BySoftware)
+            {
+                plan.AttachUpdates(Optimizer);
             }
             plans.Add(batch, plan);
         }
@@ -373,7 +378,19 @@ public sealed partial class TrainingSession : IDisposable
         return probes;
     }
 
-    private IEnumerable<int> ProbesOf(ProbeKind kind) => Enumerable.Range(0, Probes.Count).Where(probe => Watch is not null && Probes[probe].Kind == kind);
+    private List<(int Probe, int Length, int Update)> WatchedUpdates()
+    {
+        List<(int, int, int)> watched = [];
+        for (int probe = 0; probe < Probes.Count; probe++)
+        {
+            if (Watch is not null && Probes[probe].Kind == ProbeKind.ParameterUpdate)
+            {
+                string name = Probes[probe].Node.Name;
+                watched.Add((probe, Parameters.Find(name).Length, Optimizer.IndexOf(name)));
+            }
+        }
+        return watched;
+    }
 
     private void RecordUpdates()
     {

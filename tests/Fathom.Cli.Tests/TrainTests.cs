@@ -161,17 +161,4 @@ public sealed class TrainTests : IDisposable
 
         Assert.Equal(("", ""), (run.Output, run.Error));
     }
-
-    /// <summary>Output that cancels when it is told something.</summary>
-    private sealed class StopAt(string text, CancellationTokenSource stop) : StringWriter
-    {
-        public override void WriteLine(string? value)
-        {
-            base.WriteLine(value);
-            if (value?.StartsWith(text, StringComparison.Ordinal) == true)
-            {
-                stop.Cancel();
-            }
-        }
-    }
 }

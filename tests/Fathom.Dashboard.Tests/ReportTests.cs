@@ -39,6 +39,10 @@ public sealed class ReportTests : IDisposable
         Assert.DoesNotContain("No longer held", findings[0].Value);
         Assert.Contains("No longer held from step 120 on.", findings[1].Value);
         Assert.Contains("FTH003", findings[1].Value);
+        foreach (string part in (string[])["Next: Draw smaller initial weights.", "How it comes about", "Its slope is near 0 there.", "Which brings about", "FTH001 vanishing gradient: It falls to 1e-5."])
+        {
+            Assert.Contains(part, findings[1].Value);
+        }
     }
 
     [Fact]

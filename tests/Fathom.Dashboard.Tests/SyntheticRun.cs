@@ -112,7 +112,8 @@ internal sealed record SyntheticRun
         string layers = string.Join(',', Enumerable.Range(1, Math.Max(1, Layers - 4)).Select(i => $"\"dense_{i}\""));
         writer.AppendFinding(9, "FTH003", "warning", "saturation", 0.71, """
             {"problem":"saturated activation","layers":["sigmoid_20"],"evidence":{"saturated_share":{"measured":0.52,"expected":0.5}},
-            "explanation":"52 % of the outputs of sigmoid_20 are saturated.","ruled_out":[],"remedies":["initialization"]}
+            "explanation":"52 % of the outputs of sigmoid_20 are saturated.","action":"Draw smaller initial weights.","details":"Its slope is near 0 there.",
+            "consequences":[{"rule":"FTH001","problem":"vanishing gradient","explanation":"It falls to 1e-5."}],"ruled_out":[],"remedies":["initialization"]}
             """);
         writer.AppendFinding(9, "FTH001", "error", "vanishing", 0.93, $$$"""
             {"rule":"FTH001","problem":"vanishing gradient","severity":"error","cause":"vanishing","layers":[{{{layers}}}],"step":9,"confidence":0.93,

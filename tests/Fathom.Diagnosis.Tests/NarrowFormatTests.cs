@@ -19,7 +19,7 @@ public sealed class NarrowFormatTests
         double scale = finding.Evidence["loss_scale"].Measured;
         Assert.True(scale >= 1024 && double.IsPow2(scale), $"{scale}");
         Assert.Matches(@"below half of fp16's smallest number \(3e-8\) .*\(limit 5 %\)", finding.Explanation);
-        Assert.Contains("scale the loss by", finding.Action);
+        Assert.Contains($"scale the loss by 2^{(int)Math.Log2(scale)}: ", finding.Action);
         Assert.True(finding.Step < 30);
     }
 
@@ -34,7 +34,7 @@ public sealed class NarrowFormatTests
         Finding finding = Of(SickNetworks.Chain(2, net => net.Relu(), large, rate: 1e-12))!;
 
         Assert.Equal((Severity.Info, Causes.None), (finding.Severity, finding.Cause));
-        Assert.Contains("where fp16 ends at 65504".Replace("65504", "6.6e+4"), finding.Explanation);
+        Assert.Contains("where fp16 ends at 65504", finding.Explanation);
     }
 
     [Xunit.Theory]

@@ -35,10 +35,7 @@ public sealed class OptimizerRuleTests
     [Fact]
     public void StepsThatBounceAboutOvershoot()
     {
-        // Clipped steps of length 2 on a squared error of curvature 2: from one slope of the valley to the other.
-        ModelDefinition model = StepMeasurementTests.Line(new Sgd(2), 200, 40);
-        model = model with { Plan = model.Plan with { Clipping = new Training.Clipping.ClipByGlobalNorm(1) } };
-        Finding finding = One(Run(model, StepMeasurementTests.Linear(noise: 0.1)), "FTH052");
+        Finding finding = One(Run(Bouncing(), StepMeasurementTests.Linear(noise: 0.1)), "FTH052");
         Assert.Equal((Severity.Warning, Causes.LearningRateTooLarge), (finding.Severity, finding.Cause));
         Assert.InRange(finding.Evidence["step_sharpness"].Measured, 1.5, 3);
         Assert.Contains("edge of stability", finding.Explanation);
@@ -75,8 +72,7 @@ public sealed class OptimizerRuleTests
         run.Advance(until: 15);
         if (filled)
         {
-            // As one gradient ten thousand times its size leaves them.
-            run.Session.Optimizer.Import(run.Session.Optimizer.Export().ToDictionary(pair => pair.Key, pair => pair.Key.EndsWith(".1", StringComparison.Ordinal) ? [.. pair.Value.Select(v => v * 1e8f)] : pair.Value));
+            FillSecondMoments(run.Session);
         }
         run.Advance();
         if (!filled)
@@ -172,9 +168,7 @@ public sealed class OptimizerRuleTests
     [Fact]
     public void ABranchThatIsMultipliedByZeroIsStuck()
     {
-        NetworkCursor trunk = Network.Input(64).Dense(32, VarianceScaling.XavierNormal).Tanh();
-        Graph network = trunk.Add(trunk.Dense(32, VarianceScaling.XavierNormal, name: "branch").Rescaling(0)).Dense(10, VarianceScaling.XavierNormal).Build();
-        Finding finding = One(Run(SickNetworks.HealthyRelu() with { Graph = network }, SickNetworks.Digits), "FTH061");
+        Finding finding = One(Run(Branched(0), SickNetworks.Digits), "FTH061");
         Assert.Equal("branch", Assert.Single(finding.Layers));
         Assert.Contains("exactly 0", finding.Explanation);
     }
@@ -207,7 +201,27 @@ public sealed class OptimizerRuleTests
         Assert.DoesNotContain(found, finding => finding.Rule == "FTH061" && finding.Severity != Severity.Info);
     }
 
-    private static ModelDefinition Batch(ModelDefinition model, int batch) => model with { Plan = model.Plan with { BatchSize = batch } };
+    /// <summary>Clipped steps of length 2 on a squared error of curvature 2: from one slope of the valley to the other.</summary>
+    internal static ModelDefinition Bouncing()
+    {
+        ModelDefinition model = StepMeasurementTests.Line(new Sgd(2), 200, 40);
+        return model with { Plan = model.Plan with { Clipping = new Training.Clipping.ClipByGlobalNorm(1) } };
+    }
+
+    /// <summary>A trunk, and a branch whose output is multiplied by a number before it is added.</summary>
+    internal static ModelDefinition Branched(double factor, int epochs = 5)
+    {
+        NetworkCursor trunk = Network.Input(64).Dense(32, VarianceScaling.XavierNormal).Tanh();
+        Graph network = trunk.Add(trunk.Dense(32, VarianceScaling.XavierNormal, name: "branch").Rescaling(factor)).Dense(10, VarianceScaling.XavierNormal).Build();
+        ModelDefinition model = SickNetworks.HealthyRelu();
+        return model with { Graph = network, Plan = model.Plan with { Epochs = epochs } };
+    }
+
+    /// <summary>Multiplies Adam's mean squared gradients, as one gradient of 10⁴ times its size does.</summary>
+    internal static void FillSecondMoments(TrainingSession session) =>
+        session.Optimizer.Import(session.Optimizer.Export().ToDictionary(pair => pair.Key, pair => pair.Key.EndsWith(".1", StringComparison.Ordinal) ? [.. pair.Value.Select(v => v * 1e8f)] : pair.Value));
+
+    internal static ModelDefinition Batch(ModelDefinition model, int batch) => model with { Plan = model.Plan with { BatchSize = batch } };
 
     private static Finding One(IEnumerable<Finding> found, string rule)
     {
@@ -238,7 +252,7 @@ public sealed class OptimizerRuleTests
     }
 
     /// <summary>Three clusters in four dimensions, some labels replaced by another.</summary>
-    private static class Clusters
+    internal static class Clusters
     {
         public static readonly ModelDefinition Model = new("clusters", Network.Input(4).Dense(12, VarianceScaling.HeNormal).Relu().Dense(3, VarianceScaling.XavierNormal).Build(),
             new TrainingPlan { Loss = new CrossEntropy(), Optimizer = new Adam(0.005), BatchSize = 32, Epochs = 25 });

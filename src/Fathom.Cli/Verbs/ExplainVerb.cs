@@ -41,7 +41,7 @@ internal static class ExplainVerb
     private static RulePage Find(string word) => RulePage.Find(word) switch
     {
         [var page] => page,
-        [] => throw new UsageException($"unknown rule '{word}'; nearest are {Names(RulePage.Nearest(word, 3))}; 'fathom explain' lists all"),
+        [] => throw new UsageException($"unknown rule '{word}';{(RulePage.Nearest(word, 3) is { IsEmpty: false } near ? $" nearest are {Names(near)};" : "")} 'fathom explain' lists all"),
         var several => throw new UsageException($"'{word}' may be {Names(several)}"),
     };
 
@@ -72,10 +72,35 @@ internal static class ExplainVerb
     {
         terminal.Line();
         terminal.Line(title, Tone.Heading);
-        foreach (string paragraph in paragraphs)
+        TextTable? table = null;
+        foreach (string paragraph in paragraphs.Append(""))
         {
-            terminal.Line($"  {paragraph}");
+            if (paragraph.StartsWith('|'))
+            {
+                string[] cells = [.. paragraph.Trim('|').Split('|').Select((cell, column) => (column == 0 ? "  " : "") + cell.Trim())];
+                table = Row(table, cells);
+            }
+            else
+            {
+                table?.Write(terminal);
+                table = null;
+                if (paragraph.Length > 0)
+                {
+                    terminal.Line($"  {paragraph}");
+                }
+            }
         }
+    }
+
+    /// <summary>The first row has the headings.</summary>
+    private static TextTable Row(TextTable? table, string[] cells)
+    {
+        if (table is null)
+        {
+            return new TextTable(cells);
+        }
+        table.Add(Tone.Plain, cells);
+        return table;
     }
 
     private static JsonNode Json(RulePage page) => new JsonObject

@@ -24,6 +24,9 @@ internal sealed record TrainingFiles
     /// <summary>Whether <see cref="Replay"/> was asked for, whatever memory it takes.</summary>
     public bool ReplayAsked { get; init; }
 
+    /// <summary>Where the last healthy state lies beside a checkpoint, for a run that rolls back.</summary>
+    public static string HealthyFor(string checkpoint) => Path.ChangeExtension(checkpoint, ".healthy.safetensors");
+
     public static string ReplayFor(string run) => Path.ChangeExtension(run, ".replay.safetensors");
 
     public static string CheckpointFor(string run) => Path.ChangeExtension(run, ".checkpoint.safetensors");

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Fathom.Cli.Arguments;
 using Fathom.Cli.Rendering;
 using Fathom.Compute;
@@ -18,12 +19,15 @@ internal sealed class TrainingJob : IDisposable
     /// <summary>The monitor's state in a checkpoint's header.</summary>
     private const string MonitorKey = "fathom.monitor";
 
+    /// <summary>The step of the healthy state beside a checkpoint, in its header; −1 for none.</summary>
+    private const string HealthyKey = "fathom.healthy_step";
+
     private readonly LoadedModel loaded;
     private readonly TrainingFiles files;
     private readonly Terminal terminal;
     private readonly WatchedRun run;
     private readonly RescuedRun? rescued;
-    private bool saved;
+    private (bool Replay, long Healthy) saved = (false, -1);
 
     /// <summary>Bytes up to which the state that a replay needs is kept without having been asked for.</summary>
     private const long ReplayMemory = 1L << 30;
@@ -34,12 +38,12 @@ internal sealed class TrainingJob : IDisposable
         run = new WatchedRun(loaded.Model, data, pool);
         try
         {
+            KeepStates();
             if (files.Resume is { } checkpoint)
             {
-                Restore(checkpoint);
+                Resume(checkpoint);
             }
             run.Recorder = files.Run is null ? null : Recorder(files.Run);
-            KeepStates();
             rescued = rescue ? new RescuedRun(run, ContinueRecord) : null;
         }
         catch
@@ -143,7 +147,7 @@ internal sealed class TrainingJob : IDisposable
         {
             run.Snapshots = new RunSnapshots(Session, run.Monitor, healthy);
         }
-        run.BeforeNonFinite = finding => saved = SaveReplay(finding, replays);
+        run.BeforeNonFinite = finding => saved.Replay = SaveReplay(finding, replays);
         run.Raised = finding =>
         {
             if (run.OnFinding == FindingAction.Warn)
@@ -167,6 +171,20 @@ internal sealed class TrainingJob : IDisposable
         run.Recorder?.Event(finding.Step, "replay", $"step {finding.Step} is saved in {files.Replay}");
         terminal.Line($"  step {finding.Step} is saved; see it node by node: fathom trace --replay {files.Replay}", Tone.Dim);
         return true;
+    }
+
+    /// <summary>Goes on from a checkpoint, with the healthy state that its run had to roll back to.</summary>
+    private void Resume(string checkpoint)
+    {
+        string healthy = TrainingFiles.HealthyFor(checkpoint);
+        if (run.Snapshots is { KeepsHealthy: true } states && File.Exists(healthy) && CheckpointFile.HeaderOf(checkpoint).TryGetValue(HealthyKey, out string? step)
+            && step == CheckpointFile.StepOf(healthy))
+        {
+            Restore(healthy);
+            states.Adopt();
+            saved.Healthy = states.HealthyStep;
+        }
+        Restore(checkpoint);
     }
 
     /// <summary>A checkpoint of another program, or of an earlier version, may lack the monitor's state: then it begins anew.</summary>
@@ -203,7 +221,22 @@ internal sealed class TrainingJob : IDisposable
     {
         if (files.Checkpoint is { } path)
         {
-            CheckpointFile.Write(path, Session, new Dictionary<string, string> { [MonitorKey] = run.Monitor.Capture() });
+            SaveHealthy(path);
+            CheckpointFile.Write(path, Session, new Dictionary<string, string>
+            {
+                [MonitorKey] = run.Monitor.Capture(),
+                [HealthyKey] = saved.Healthy.ToString(CultureInfo.InvariantCulture),
+            });
+        }
+    }
+
+    /// <summary>Before the checkpoint, which names its step, so that a file of another run is not taken for this one's.</summary>
+    private void SaveHealthy(string checkpoint)
+    {
+        if (run.Snapshots is { KeepsHealthy: true } states && states.HealthyStep != saved.Healthy && states.CaptureHealthy() is (var healthy, var monitor))
+        {
+            CheckpointFile.Write(TrainingFiles.HealthyFor(checkpoint), Session, healthy, new Dictionary<string, string> { [MonitorKey] = monitor });
+            saved.Healthy = healthy.NextStep;
         }
     }
 
@@ -243,7 +276,7 @@ internal sealed class TrainingJob : IDisposable
                 ? $"go on with: fathom train {files.Model} --resume {checkpoint}{options} (and the other options as before)"
                 : "no checkpoint was written; give --run or --checkpoint to be able to go on", Tone.Warning);
         }
-        foreach (string path in new[] { files.Run, files.Checkpoint, files.Weights, saved ? files.Replay : null }.OfType<string>().Where(File.Exists))
+        foreach (string path in new[] { files.Run, files.Checkpoint, files.Weights, saved.Replay ? files.Replay : null }.OfType<string>().Where(File.Exists))
         {
             terminal.Line($"written: {path}", Tone.Dim);
         }

@@ -161,7 +161,7 @@ internal unsafe struct ConvolutionJob<T> : IParallelJob where T : unmanaged, IFl
     /// <summary>All channels of one tile's pixels.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Column<V, TWidth>(in Region region, int first, int depth, int at, int valid)
-        where V : struct, ISimd<V, T> where TWidth : struct, IExtent
+        where V : struct, ISimd<V, T> where TWidth : unmanaged, IExtent
     {
         for (int i = 0; i < Pass.TargetChannels;)
         {

@@ -59,7 +59,7 @@ internal static unsafe class ConvolutionTile
     /// <paramref name="second"/> from the first.
     /// </summary>
     public static void Run<T, V, TWidth>(int height, int depth, T* a, T* b, nint second, int* offsets, T* tile)
-        where T : unmanaged, IFloatingPointIeee754<T> where V : struct, ISimd<V, T> where TWidth : struct, IExtent
+        where T : unmanaged, IFloatingPointIeee754<T> where V : struct, ISimd<V, T> where TWidth : unmanaged, IExtent
     {
         switch (height)
         {
@@ -76,8 +76,8 @@ internal static unsafe class ConvolutionTile
     private static void Tile<T, V, TRows, TWidth>(int depth, T* a, T* b, nint second, int* offsets, T* tile)
         where T : unmanaged, IFloatingPointIeee754<T>
         where V : struct, ISimd<V, T>
-        where TRows : struct, IExtent
-        where TWidth : struct, IExtent
+        where TRows : unmanaged, IExtent
+        where TWidth : unmanaged, IExtent
     {
         V c0a = V.Zero, c0b = V.Zero, c1a = V.Zero, c1b = V.Zero, c2a = V.Zero, c2b = V.Zero;
         V c3a = V.Zero, c3b = V.Zero, c4a = V.Zero, c4b = V.Zero, c5a = V.Zero, c5b = V.Zero;
@@ -88,28 +88,28 @@ internal static unsafe class ConvolutionTile
         {
             T* from = b + *offsets;
             V left = V.Load(from);
-            V right = TWidth.Extent > 1 ? V.Load(from + second) : V.Zero;
+            V right = sizeof(TWidth) > 1 ? V.Load(from + second) : V.Zero;
             Step<T, V, TWidth>(a[0], left, right, ref c0a, ref c0b);
-            if (TRows.Extent > 1)
+            if (sizeof(TRows) > 1)
             {
                 Step<T, V, TWidth>(a[1], left, right, ref c1a, ref c1b);
             }
-            if (TRows.Extent > 2)
+            if (sizeof(TRows) > 2)
             {
                 Step<T, V, TWidth>(a[2], left, right, ref c2a, ref c2b);
                 Step<T, V, TWidth>(a[3], left, right, ref c3a, ref c3b);
             }
-            if (TRows.Extent > 4)
+            if (sizeof(TRows) > 4)
             {
                 Step<T, V, TWidth>(a[4], left, right, ref c4a, ref c4b);
                 Step<T, V, TWidth>(a[5], left, right, ref c5a, ref c5b);
             }
-            if (TRows.Extent > 6)
+            if (sizeof(TRows) > 6)
             {
                 Step<T, V, TWidth>(a[6], left, right, ref c6a, ref c6b);
                 Step<T, V, TWidth>(a[7], left, right, ref c7a, ref c7b);
             }
-            if (TRows.Extent > 8)
+            if (sizeof(TRows) > 8)
             {
                 Step<T, V, TWidth>(a[8], left, right, ref c8a, ref c8b);
                 Step<T, V, TWidth>(a[9], left, right, ref c9a, ref c9b);
@@ -133,11 +133,11 @@ internal static unsafe class ConvolutionTile
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Step<T, V, TWidth>(T a, V left, V right, ref V sumLeft, ref V sumRight)
-        where T : unmanaged, IFloatingPointIeee754<T> where V : struct, ISimd<V, T> where TWidth : struct, IExtent
+        where T : unmanaged, IFloatingPointIeee754<T> where V : struct, ISimd<V, T> where TWidth : unmanaged, IExtent
     {
         V x = V.Broadcast(a);
         sumLeft = V.Fma(x, left, sumLeft);
-        if (TWidth.Extent > 1)
+        if (sizeof(TWidth) > 1)
         {
             sumRight = V.Fma(x, right, sumRight);
         }
@@ -147,14 +147,14 @@ internal static unsafe class ConvolutionTile
     private static void StoreRow<T, V, TRows, TWidth>(int row, V left, V right, T* tile)
         where T : unmanaged, IFloatingPointIeee754<T>
         where V : struct, ISimd<V, T>
-        where TRows : struct, IExtent
-        where TWidth : struct, IExtent
+        where TRows : unmanaged, IExtent
+        where TWidth : unmanaged, IExtent
     {
-        if (TRows.Extent > row)
+        if (sizeof(TRows) > row)
         {
             T* destination = tile + row * TWidth.Extent * V.Count;
             left.Store(destination);
-            if (TWidth.Extent > 1)
+            if (sizeof(TWidth) > 1)
             {
                 right.Store(destination + V.Count);
             }

@@ -129,7 +129,7 @@ internal unsafe struct WeightGradientJob<T> : IParallelJob where T : unmanaged, 
 
     /// <summary>All channels in of one tap and one panel of channels out.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void Tap<V, TWidth>(int depth, T* x, T* dy, T* sum, T* tile) where V : struct, ISimd<V, T> where TWidth : struct, IExtent
+    private readonly void Tap<V, TWidth>(int depth, T* x, T* dy, T* sum, T* tile) where V : struct, ISimd<V, T> where TWidth : unmanaged, IExtent
     {
         nint stride = Plan.Pass.Planes.ChannelStride;
         for (int i = 0; i < Plan.Shape.GroupIn;)

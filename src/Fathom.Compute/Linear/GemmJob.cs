@@ -157,7 +157,7 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
 
     /// <summary>One panel of columns. B is read in place where its rows can be loaded as they are.</summary>
     private readonly void Panel<V, TWidth>(in Region region, int j, int valid, T* packed)
-        where V : struct, ISimd<V, T> where TWidth : struct, IExtent
+        where V : struct, ISimd<V, T> where TWidth : unmanaged, IExtent
     {
         int width = TWidth.Extent * V.Count;
         Operand b = new() { Row = packed, Depth = width };
@@ -193,7 +193,7 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
 
     /// <summary>The same through a tile in memory, where C has fewer columns than the tile or starts as more than one thing.</summary>
     private readonly void GuardedColumn<V, TWidth>(in Region region, in Operand b, int j, int valid)
-        where V : struct, ISimd<V, T> where TWidth : struct, IExtent
+        where V : struct, ISimd<V, T> where TWidth : unmanaged, IExtent
     {
         int width = TWidth.Extent * V.Count;
         T* c = region.C + j;
@@ -223,7 +223,7 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
 
     /// <summary>Tiles as tall as the registers allow, and smaller ones for the rows that are left.</summary>
     private static void Rows<V, TWidth>(in Region region, int i, int end, in Operand b, T* start, nint startRow, T* c, nint cRow)
-        where V : struct, ISimd<V, T> where TWidth : struct, IExtent
+        where V : struct, ISimd<V, T> where TWidth : unmanaged, IExtent
     {
         while (i < end)
         {

@@ -17,8 +17,8 @@ internal static unsafe class GemmKernel
     public static void Tile<T, V, TRows, TWidth>(int depth, T* a, nint aRow, nint aDepth, T* b, nint bDepth, T* tile)
         where T : unmanaged, IFloatingPointIeee754<T>
         where V : struct, ISimd<V, T>
-        where TRows : struct, IExtent
-        where TWidth : struct, IExtent =>
+        where TRows : unmanaged, IExtent
+        where TWidth : unmanaged, IExtent =>
         Tiles<T, V, TRows, TWidth>(1, depth, a, aRow, aDepth, 0, b, bDepth, b, bDepth, null, 0, tile, TWidth.Extent * V.Count);
 
     /// <summary>
@@ -43,8 +43,8 @@ internal static unsafe class GemmKernel
     public static void Tiles<T, V, TRows, TWidth>(int tiles, int depth, T* a, nint aRow, nint aDepth, nint aTile, T* b, nint bDepth, T* next, nint nextStep, T* start, nint startRow, T* c, nint cRow)
         where T : unmanaged, IFloatingPointIeee754<T>
         where V : struct, ISimd<V, T>
-        where TRows : struct, IExtent
-        where TWidth : struct, IExtent
+        where TRows : unmanaged, IExtent
+        where TWidth : unmanaged, IExtent
     {
         nint aRow2 = 2 * aRow;
         do
@@ -65,72 +65,72 @@ internal static unsafe class GemmKernel
             if (start != null)
             {
                 c0a = V.Load(start);
-                c0b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                c0b = sizeof(TWidth) > 1 ? V.Load(start + V.Count) : default;
                 start += startRow;
-                if (TRows.Extent > 1)
+                if (sizeof(TRows) > 1)
                 {
                     c1a = V.Load(start);
-                    c1b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    c1b = sizeof(TWidth) > 1 ? V.Load(start + V.Count) : default;
                     start += startRow;
                 }
-                if (TRows.Extent > 2)
+                if (sizeof(TRows) > 2)
                 {
                     c2a = V.Load(start);
-                    c2b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    c2b = sizeof(TWidth) > 1 ? V.Load(start + V.Count) : default;
                     start += startRow;
                 }
-                if (TRows.Extent > 3)
+                if (sizeof(TRows) > 3)
                 {
                     c3a = V.Load(start);
-                    c3b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    c3b = sizeof(TWidth) > 1 ? V.Load(start + V.Count) : default;
                     start += startRow;
                 }
-                if (TRows.Extent > 4)
+                if (sizeof(TRows) > 4)
                 {
                     c4a = V.Load(start);
-                    c4b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    c4b = sizeof(TWidth) > 1 ? V.Load(start + V.Count) : default;
                     start += startRow;
                 }
-                if (TRows.Extent > 5)
+                if (sizeof(TRows) > 5)
                 {
                     c5a = V.Load(start);
-                    c5b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    c5b = sizeof(TWidth) > 1 ? V.Load(start + V.Count) : default;
                     start += startRow;
                 }
-                if (TRows.Extent > 6)
+                if (sizeof(TRows) > 6)
                 {
                     c6a = V.Load(start);
-                    c6b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    c6b = sizeof(TWidth) > 1 ? V.Load(start + V.Count) : default;
                     start += startRow;
                 }
-                if (TRows.Extent > 7)
+                if (sizeof(TRows) > 7)
                 {
                     c7a = V.Load(start);
-                    c7b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    c7b = sizeof(TWidth) > 1 ? V.Load(start + V.Count) : default;
                     start += startRow;
                 }
-                if (TRows.Extent > 8)
+                if (sizeof(TRows) > 8)
                 {
                     c8a = V.Load(start);
-                    c8b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    c8b = sizeof(TWidth) > 1 ? V.Load(start + V.Count) : default;
                     start += startRow;
                 }
-                if (TRows.Extent > 9)
+                if (sizeof(TRows) > 9)
                 {
                     c9a = V.Load(start);
-                    c9b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    c9b = sizeof(TWidth) > 1 ? V.Load(start + V.Count) : default;
                     start += startRow;
                 }
-                if (TRows.Extent > 10)
+                if (sizeof(TRows) > 10)
                 {
                     c10a = V.Load(start);
-                    c10b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    c10b = sizeof(TWidth) > 1 ? V.Load(start + V.Count) : default;
                     start += startRow;
                 }
-                if (TRows.Extent > 11)
+                if (sizeof(TRows) > 11)
                 {
                     c11a = V.Load(start);
-                    c11b = TWidth.Extent > 1 ? V.Load(start + V.Count) : default;
+                    c11b = sizeof(TWidth) > 1 ? V.Load(start + V.Count) : default;
                     start += startRow;
                 }
             }
@@ -149,116 +149,116 @@ internal static unsafe class GemmKernel
                 if (Sse.IsSupported)
                 {
                     Sse.Prefetch0(next);
-                    if (TWidth.Extent > 1)
+                    if (sizeof(TWidth) > 1)
                     {
                         Sse.Prefetch0((byte*)next + 64);
                     }
                     next += nextStep;
                 }
                 V ba = V.Load(row);
-                V bb = TWidth.Extent > 1 ? V.Load(row + V.Count) : default;
+                V bb = sizeof(TWidth) > 1 ? V.Load(row + V.Count) : default;
                 V x;
                 x = V.Broadcast(*a0);
                 V.AddProduct(ref c0a, x, ba);
-                if (TWidth.Extent > 1)
+                if (sizeof(TWidth) > 1)
                 {
                     V.AddProduct(ref c0b, x, bb);
                 }
-                if (TRows.Extent > 1)
+                if (sizeof(TRows) > 1)
                 {
                     x = V.Broadcast(a0[aRow]);
                     V.AddProduct(ref c1a, x, ba);
-                    if (TWidth.Extent > 1)
+                    if (sizeof(TWidth) > 1)
                     {
                         V.AddProduct(ref c1b, x, bb);
                     }
                 }
-                if (TRows.Extent > 2)
+                if (sizeof(TRows) > 2)
                 {
                     x = V.Broadcast(a0[aRow2]);
                     V.AddProduct(ref c2a, x, ba);
-                    if (TWidth.Extent > 1)
+                    if (sizeof(TWidth) > 1)
                     {
                         V.AddProduct(ref c2b, x, bb);
                     }
                 }
-                if (TRows.Extent > 3)
+                if (sizeof(TRows) > 3)
                 {
                     x = V.Broadcast(*a3);
                     V.AddProduct(ref c3a, x, ba);
-                    if (TWidth.Extent > 1)
+                    if (sizeof(TWidth) > 1)
                     {
                         V.AddProduct(ref c3b, x, bb);
                     }
                 }
-                if (TRows.Extent > 4)
+                if (sizeof(TRows) > 4)
                 {
                     x = V.Broadcast(a3[aRow]);
                     V.AddProduct(ref c4a, x, ba);
-                    if (TWidth.Extent > 1)
+                    if (sizeof(TWidth) > 1)
                     {
                         V.AddProduct(ref c4b, x, bb);
                     }
                 }
-                if (TRows.Extent > 5)
+                if (sizeof(TRows) > 5)
                 {
                     x = V.Broadcast(a3[aRow2]);
                     V.AddProduct(ref c5a, x, ba);
-                    if (TWidth.Extent > 1)
+                    if (sizeof(TWidth) > 1)
                     {
                         V.AddProduct(ref c5b, x, bb);
                     }
                 }
-                if (TRows.Extent > 6)
+                if (sizeof(TRows) > 6)
                 {
                     x = V.Broadcast(*a6);
                     V.AddProduct(ref c6a, x, ba);
-                    if (TWidth.Extent > 1)
+                    if (sizeof(TWidth) > 1)
                     {
                         V.AddProduct(ref c6b, x, bb);
                     }
                 }
-                if (TRows.Extent > 7)
+                if (sizeof(TRows) > 7)
                 {
                     x = V.Broadcast(a6[aRow]);
                     V.AddProduct(ref c7a, x, ba);
-                    if (TWidth.Extent > 1)
+                    if (sizeof(TWidth) > 1)
                     {
                         V.AddProduct(ref c7b, x, bb);
                     }
                 }
-                if (TRows.Extent > 8)
+                if (sizeof(TRows) > 8)
                 {
                     x = V.Broadcast(a6[aRow2]);
                     V.AddProduct(ref c8a, x, ba);
-                    if (TWidth.Extent > 1)
+                    if (sizeof(TWidth) > 1)
                     {
                         V.AddProduct(ref c8b, x, bb);
                     }
                 }
-                if (TRows.Extent > 9)
+                if (sizeof(TRows) > 9)
                 {
                     x = V.Broadcast(*a9);
                     V.AddProduct(ref c9a, x, ba);
-                    if (TWidth.Extent > 1)
+                    if (sizeof(TWidth) > 1)
                     {
                         V.AddProduct(ref c9b, x, bb);
                     }
                 }
-                if (TRows.Extent > 10)
+                if (sizeof(TRows) > 10)
                 {
                     x = V.Broadcast(a9[aRow]);
                     V.AddProduct(ref c10a, x, ba);
-                    if (TWidth.Extent > 1)
+                    if (sizeof(TWidth) > 1)
                     {
                         V.AddProduct(ref c10b, x, bb);
                     }
                 }
-                if (TRows.Extent > 11)
+                if (sizeof(TRows) > 11)
                 {
                     x = V.Broadcast(a9[aRow2]);
                     V.AddProduct(ref c11a, x, ba);
-                    if (TWidth.Extent > 1)
+                    if (sizeof(TWidth) > 1)
                     {
                         V.AddProduct(ref c11b, x, bb);
                     }
@@ -270,105 +270,105 @@ internal static unsafe class GemmKernel
                 row += bDepth;
             }
             c0a.Store(c);
-            if (TWidth.Extent > 1)
+            if (sizeof(TWidth) > 1)
             {
                 c0b.Store(c + V.Count);
             }
             c += cRow;
-            if (TRows.Extent > 1)
+            if (sizeof(TRows) > 1)
             {
                 c1a.Store(c);
-                if (TWidth.Extent > 1)
+                if (sizeof(TWidth) > 1)
                 {
                     c1b.Store(c + V.Count);
                 }
                 c += cRow;
             }
-            if (TRows.Extent > 2)
+            if (sizeof(TRows) > 2)
             {
                 c2a.Store(c);
-                if (TWidth.Extent > 1)
+                if (sizeof(TWidth) > 1)
                 {
                     c2b.Store(c + V.Count);
                 }
                 c += cRow;
             }
-            if (TRows.Extent > 3)
+            if (sizeof(TRows) > 3)
             {
                 c3a.Store(c);
-                if (TWidth.Extent > 1)
+                if (sizeof(TWidth) > 1)
                 {
                     c3b.Store(c + V.Count);
                 }
                 c += cRow;
             }
-            if (TRows.Extent > 4)
+            if (sizeof(TRows) > 4)
             {
                 c4a.Store(c);
-                if (TWidth.Extent > 1)
+                if (sizeof(TWidth) > 1)
                 {
                     c4b.Store(c + V.Count);
                 }
                 c += cRow;
             }
-            if (TRows.Extent > 5)
+            if (sizeof(TRows) > 5)
             {
                 c5a.Store(c);
-                if (TWidth.Extent > 1)
+                if (sizeof(TWidth) > 1)
                 {
                     c5b.Store(c + V.Count);
                 }
                 c += cRow;
             }
-            if (TRows.Extent > 6)
+            if (sizeof(TRows) > 6)
             {
                 c6a.Store(c);
-                if (TWidth.Extent > 1)
+                if (sizeof(TWidth) > 1)
                 {
                     c6b.Store(c + V.Count);
                 }
                 c += cRow;
             }
-            if (TRows.Extent > 7)
+            if (sizeof(TRows) > 7)
             {
                 c7a.Store(c);
-                if (TWidth.Extent > 1)
+                if (sizeof(TWidth) > 1)
                 {
                     c7b.Store(c + V.Count);
                 }
                 c += cRow;
             }
-            if (TRows.Extent > 8)
+            if (sizeof(TRows) > 8)
             {
                 c8a.Store(c);
-                if (TWidth.Extent > 1)
+                if (sizeof(TWidth) > 1)
                 {
                     c8b.Store(c + V.Count);
                 }
                 c += cRow;
             }
-            if (TRows.Extent > 9)
+            if (sizeof(TRows) > 9)
             {
                 c9a.Store(c);
-                if (TWidth.Extent > 1)
+                if (sizeof(TWidth) > 1)
                 {
                     c9b.Store(c + V.Count);
                 }
                 c += cRow;
             }
-            if (TRows.Extent > 10)
+            if (sizeof(TRows) > 10)
             {
                 c10a.Store(c);
-                if (TWidth.Extent > 1)
+                if (sizeof(TWidth) > 1)
                 {
                     c10b.Store(c + V.Count);
                 }
                 c += cRow;
             }
-            if (TRows.Extent > 11)
+            if (sizeof(TRows) > 11)
             {
                 c11a.Store(c);
-                if (TWidth.Extent > 1)
+                if (sizeof(TWidth) > 1)
                 {
                     c11b.Store(c + V.Count);
                 }

@@ -11,11 +11,22 @@ public sealed class FeatureFacts
         Rows = rows;
         Means = [.. means];
         Deviations = [.. deviations];
-        Ranges = [.. least.Zip(most, (low, high) => Math.Max(0, (double)high - low))];
-        Least = least.Where(float.IsFinite).DefaultIfEmpty(0).Min();
-        Most = most.Where(float.IsFinite).DefaultIfEmpty(0).Max();
-        SecondMoment = means.Zip(deviations, (mean, deviation) => mean * mean + deviation * deviation).Average();
-        Mean = means.Average();
+        double[] ranges = new double[means.Length];
+        float lowest = float.PositiveInfinity, highest = float.NegativeInfinity;
+        double sum = 0, squares = 0;
+        for (int j = 0; j < means.Length; j++)
+        {
+            ranges[j] = Math.Max(0, (double)most[j] - least[j]);
+            lowest = float.IsFinite(least[j]) ? Math.Min(lowest, least[j]) : lowest;
+            highest = float.IsFinite(most[j]) ? Math.Max(highest, most[j]) : highest;
+            sum += means[j];
+            squares += means[j] * means[j] + deviations[j] * deviations[j];
+        }
+        Ranges = [.. ranges];
+        Least = float.IsFinite(lowest) ? lowest : 0;
+        Most = float.IsFinite(highest) ? highest : 0;
+        SecondMoment = squares / means.Length;
+        Mean = sum / means.Length;
     }
 
     /// <summary>Rows that were looked at.</summary>
@@ -49,7 +60,11 @@ public sealed class FeatureFacts
         Array.Fill(least, float.PositiveInfinity);
         Array.Fill(most, float.NegativeInfinity);
         // Deviations from the first row: a large mean must not swallow a small variance.
-        float[] pivot = [.. data.Inputs[..width].ToArray().Select(value => float.IsFinite(value) ? value : 0)];
+        float[] pivot = data.Inputs[..width].ToArray();
+        for (int j = 0; j < width; j++)
+        {
+            pivot[j] = float.IsFinite(pivot[j]) ? pivot[j] : 0;
+        }
         for (int i = 0; i < seen; i++)
         {
             ReadOnlySpan<float> row = data.Inputs.Slice((int)((long)i * data.Count / seen) * width, width);

@@ -15,6 +15,6 @@ public sealed class MismatchedOutput : AuditRule
 
     public override Finding? Inspect(AuditScope scope) =>
         OutputMatch.Of(scope.Model.Graph, scope.Model.Plan.Loss, scope.Rows).FirstOrDefault() is { } mismatch
-            ? Found(mismatch.Fails ? Severity.Error : Severity.Warning, $"{mismatch.Problem}.", $"{char.ToUpperInvariant(mismatch.Action[0])}{mismatch.Action[1..]}.", [("output_columns", OutputMatch.Columns(scope.Model.Graph), double.NaN)], [mismatch.Output.Name])
+            ? Found(mismatch.Fails ? Severity.Error : Severity.Warning, $"{mismatch.Problem}.", $"{char.ToUpperInvariant(mismatch.Action[0])}{mismatch.Action[1..]}.", [("output_columns", OutputMatch.Columns(scope.Model.Graph), double.NaN)], [mismatch.Output.Name], ["loss", "output"])
             : null;
 }

@@ -41,7 +41,7 @@ public sealed class OutputWidth : AuditRule
         {
             string what = isSingle ? $"one output with the loss {loss.Kind} tells 2 classes apart" : $"{output} has {width} columns";
             return Found(Severity.Error, $"{what}, but the labels of '{rows.Name}' go up to {labels.Max()}, so that {labels.Max() + 1} are needed.",
-                $"Give the last layer {labels.Max() + 1} units{(isSingle ? " and take cross_entropy" : "")}.", [("output_columns", width, labels.Max() + 1)], [output]);
+                $"Give the last layer {labels.Max() + 1} units{(isSingle ? " and take cross_entropy" : "")}.", [("output_columns", width, labels.Max() + 1)], [output], isSingle ? ["output"] : []);
         }
         return classes >= 4 && labels.Length * 2 <= classes
             ? Found(Severity.Warning, $"{output} has {width} columns, but only {labels.Length} classes occur among the training rows of '{rows.Name}' (limit: half of the columns).",

@@ -37,7 +37,7 @@ public sealed class UnequalFeatures : AuditRule
         return Found(Severity.Warning,
             $"In '{scope.Rows!.Name}' {scope.FeatureName(large)} spans {Number(facts.Ranges[large])}, {Number(ratio)} times as much as {scope.FeatureName(small)} with {Number(facts.Ranges[small])} (limit {Number(Ratio)} times; LeCun et al. 1998){scope.Sampled(facts.Rows)}.",
             "Set 'standardize: true' in the model file's data, so that each feature has mean 0 and variance 1.",
-            [("range_ratio", ratio, Ratio), ("narrow_features", dwarfed, 0)], scope.FirstLayers, confidence: 0.9,
+            [("range_ratio", ratio, Ratio), ("narrow_features", dwarfed, 0)], scope.FirstLayers, ["input_scaling"], confidence: 0.9,
             details: $"{dwarfed} of {facts.Ranges.Length} features are {Number(Ratio)} times narrower than the widest, and the first layer hears the wide ones only.");
     }
 }

@@ -46,7 +46,7 @@ public sealed class UnscaledInput : AuditRule
         return Found(fails ? Severity.Error : Severity.Warning,
             $"The inputs of '{scope.Rows!.Name}' have a root mean square of {Number(size)}, where initialization reckons with about 1 (limit {Number(size < Small ? Small : Large)}; LeCun et al. 1998){rate}{scope.Sampled(facts.Rows)}.",
             $"Set 'standardize: true' in the model file's data, or scale the inputs{(facts is { Least: >= 0, Most: <= 255 and > 200 } ? " by 1/255" : "")}.",
-            [("input_root_mean_square", size, 1), ("input_mean", mean, 0), ("input_standard_deviation", spread, 1), ("learning_rate_times_row_norm", reach, Hopeless)], scope.FirstLayers, confidence: fails ? 0.95 : 0.9,
+            [("input_root_mean_square", size, 1), ("input_mean", mean, 0), ("input_standard_deviation", spread, 1), ("learning_rate_times_row_norm", reach, Hopeless)], scope.FirstLayers, ["input_scaling", "batch_norm"], confidence: fails ? 0.95 : 0.9,
             details: $"{effect} They go from {Number(facts.Least)} to {Number(facts.Most)}{(factor != 1 || offset != 0 ? " before rescaling" : "")}, with mean {Number(mean)} and standard deviation {Number(spread)} as the first layer reads them.");
     }
 }

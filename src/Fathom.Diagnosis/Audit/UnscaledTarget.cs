@@ -44,11 +44,11 @@ public sealed class UnscaledTarget : AuditRule
             bool fails = loss is MeanSquaredError && scope.StepFollowsGradient && scope.Model.Plan.Clipping is null && rate * size >= Hopeless;
             return Found(fails ? Severity.Error : Severity.Warning,
                 $"{sizes} (limit {Number(Large)}){(fails ? $", and the learning rate times their size is {Number(rate * size)} (limit {Number(Hopeless)})" : "")}.", Advice,
-                [.. evidence, ("learning_rate_times_size", rate * size, Hopeless)], [scope.Output.Name], confidence: fails ? 0.9 : 0.8,
+                [.. evidence, ("learning_rate_times_size", rate * size, Hopeless)], [scope.Output.Name], ["target_scaling"], confidence: fails ? 0.9 : 0.8,
                 details: fails ? $"With a learning rate of {Number(rate)} the first steps throw the weights out of all proportion." : "Most steps go into getting there, or the gradient is too large.");
         }
         return deviation >= Small ? null
-            : Found(Severity.Warning, $"{sizes} (limit {Number(Small)} for the deviation).", Advice, evidence, [scope.Output.Name], confidence: 0.8,
+            : Found(Severity.Warning, $"{sizes} (limit {Number(Small)} for the deviation).", Advice, evidence, [scope.Output.Name], ["target_scaling"], confidence: 0.8,
                 details: "The differences that count are lost in the noise of the first steps.");
     }
 

@@ -15,6 +15,9 @@ public sealed class LayerTrace
     /// <summary>Stands for a norm of exactly 0: below the smallest float, 1.4e-45.</summary>
     public const double Floor = -46;
 
+    /// <summary>log10 of a layer's weights over their initial norm, three times, from which on steps have made them what they are.</summary>
+    internal const double Blown = 0.5;
+
     /// <summary>
     /// Steps after which a layer that began with zero weights is measured against them: before, any step is large beside
     /// what the few steps so far have built.
@@ -61,7 +64,7 @@ public sealed class LayerTrace
     /// <summary>Layers with weights up to here, this one included.</summary>
     public int Depth { get; }
 
-    /// <summary>The elementwise function that reads the layer, if one does.</summary>
+    /// <summary>The elementwise function that reads the layer, if one does; of a recurrent layer that saturates, the layer itself.</summary>
     public Node? Activation { get; }
 
     /// <summary>log10 of the L2 norm of the gradient by the layer's output, over a batch.</summary>

@@ -1,5 +1,4 @@
 using Fathom.Compute;
-using Fathom.Diagnosis.Remedies;
 using Fathom.Graphs;
 using Fathom.Theory;
 using Fathom.Training;
@@ -11,6 +10,7 @@ namespace Fathom.Diagnosis.Monitoring;
 public sealed class Observation
 {
     private readonly TrainingSession session;
+    private double? neighbourSkill;
 
     internal Observation(TrainingSession session, PropagationPrediction? prediction, IReadOnlyList<LayerTrace> layers)
     {
@@ -21,6 +21,7 @@ public sealed class Observation
         Optimizer = OptimizerView.Of(session.Model.Plan.Optimizer);
         States = StateTrace.Of(session.Probes);
         Interior = new Interior(session, layers);
+        HasMaxout = Network.Nodes.Any(node => node.Op is Graphs.Ops.Maxout);
         Ranges = new RangeTrace(session.Probes);
         ConstantLoss = Monitoring.ConstantLoss.Of(session.Model.Plan.Loss, session.Data.Training, session.ClassWeights);
         LeastLoss = Monitoring.LeastLoss.Of(session.Model.Graph, session.Model.Plan.Loss, session.Data.Training);
@@ -131,6 +132,15 @@ public sealed class Observation
         }
     }
 
+    /// <summary>Whether the look at model and data before training has found an error: then less must be seen to be certain.</summary>
+    public bool IsForewarned { get; internal set; }
+
+    /// <summary>Share of what there is to learn that the nearest rows' targets tell; found out once, when first asked for. 0 where inputs are indices, which have no distance.</summary>
+    internal double NeighbourSkill => neighbourSkill ??= Input.Type.Kind == ElementKind.Index ? 0 : NeighbourGuess.Skill(session.Data.Training);
+
+    /// <summary>No layer gets any gradient now.</summary>
+    internal bool IsSilent => Layers.Count > 0 && Layers.All(layer => layer.LogGradient <= LayerTrace.Floor + 0.5);
+
     /// <summary>Findings that hold now.</summary>
     public IReadOnlyList<Finding> Open { get; internal set; } = [];
 
@@ -172,6 +182,12 @@ public sealed class Observation
         ParameterSlice slice = session.Parameters.Find(layer.Layer.Parameters.First(parameter => parameter.Outputs[0].Shape.Rank >= 2).Name);
         return session.Parameters.Value(slice).Span;
     }
+
+    /// <summary>The optimizer's state as it is now.</summary>
+    internal Training.Optimizers.OptimizerState<float> OptimizerMemory => session.Optimizer;
+
+    /// <summary>A parameter's place by its name.</summary>
+    internal ParameterSlice SliceOf(string parameter) => session.Parameters.Find(parameter);
 
     /// <summary>The network's input.</summary>
     internal Value Input => session.Graph.Input;
@@ -257,6 +273,9 @@ public sealed class Observation
     /// <summary>Rows that a step sees, and rows there are.</summary>
     internal (int Batch, int All) Rows => (Math.Min(Model.Plan.BatchSize, session.Data.Training.Count), session.Data.Training.Count);
 
+    /// <summary>Training rows of each class; empty for real targets.</summary>
+    internal IReadOnlyList<int> ClassCounts => session.Data.Training.Statistics.ClassCounts;
+
     /// <summary>Predictions for the first training rows, and the rows.</summary>
     internal (float[] Predictions, Fathom.Training.Data.DataSet Data) Predict(int rows) => (session.Predict(session.Data.Training, rows), session.Data.Training);
 
@@ -276,8 +295,14 @@ public sealed class Observation
         _ => true, // of a later version
     };
 
-    /// <summary>Units that no sample activates, by elementwise layer; measured at inspections when asked for.</summary>
+    /// <summary>Units that no sample activates, by elementwise layer, and linear units of maxout; measured at inspections when asked for.</summary>
     public IReadOnlyList<UnitActivity> Units() => session.MeasureUnits(session.Data.Training);
+
+    /// <summary>log10 of the growth of a layer's weights since the start; NaN for a node without any.</summary>
+    internal double LogGrowthOf(Node layer) => Layers.FirstOrDefault(other => other.Layer == layer)?.LogGrowth ?? double.NaN;
+
+    /// <summary>Whether the network has maxout layers.</summary>
+    internal bool HasMaxout { get; }
 
     /// <summary>Slope and fit of log10 gradient norm over depth.</summary>
     public DepthFit GradientOverDepth => DepthFit.Of(Layers);

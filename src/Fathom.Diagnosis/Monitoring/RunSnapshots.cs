@@ -60,11 +60,22 @@ public sealed class RunSnapshots
         }
         began = true;
         session.Keep(latest);
-        if (KeepsHealthy && !Sick)
+        if (KeepsHealthy && healthy is null && !Sick)
         {
             healthy = Keep();
         }
     }
+
+    /// <summary>Takes the state that session and monitor are in as healthy: that of a file, which has stood the test in the run that wrote it.</summary>
+    public void Adopt()
+    {
+        healthy = Keep();
+        healthy.Proven = true;
+    }
+
+    /// <summary>The healthy state as a checkpoint, with the monitor's state; null if there is none that has stood the test. Nothing changes.</summary>
+    public (Checkpoint Session, string Monitor)? CaptureHealthy() =>
+        healthy is { Proven: true } state ? (session.Capture(state.State), state.Monitor) : null;
 
     /// <summary>Call it after each step that the monitor has seen. Allocates nothing between inspections.</summary>
     /// <param name="step">The step just done.</param>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Fathom.Diagnosis.Causation;
 using Fathom.Diagnosis.Rules;
 using Fathom.Graphs;
 using Fathom.Graphs.Ops;
@@ -41,7 +42,7 @@ public sealed class TrainingMonitor
         Graph network = session.Model.Graph;
         Dictionary<Node, int> depths = ProbeTable.Depths(network);
         LayerReaders readers = new(network);
-        layers = [.. WeightLayers(network).OrderBy(layer => depths[layer]).Select(layer => new LayerTrace(layer, depths[layer], session.Probes, readers.ActivationAfter(layer)))];
+        layers = [.. WeightLayers(network).OrderBy(layer => depths[layer]).Select(layer => new LayerTrace(layer, depths[layer], session.Probes, ActivationOf(layer, readers)))];
         (voices, open) = (new Voice[rules.Length], new Finding?[rules.Length]);
         Observation = new Observation(session, prediction, layers);
         // About 200 looks in a run, so that a network that is dead from the start is called within 3 % of its budget.
@@ -69,6 +70,9 @@ public sealed class TrainingMonitor
     /// <summary>Nodes that own a weight matrix or kernel, in graph order.</summary>
     public static IEnumerable<Node> WeightLayers(Graph network) =>
         network.Nodes.Where(node => node.Op is not Source && node.Parameters.Any(parameter => parameter.Outputs[0].Shape.Rank >= 2 && ((Parameter)parameter.Op).Trainable));
+
+    /// <summary>The function that reads a layer; of a plain recurrent layer, whose output is one, the layer itself.</summary>
+    private static Node? ActivationOf(Node layer, LayerReaders readers) => layer.Op is RecurrentLayer { Saturation: not null } ? layer : readers.ActivationAfter(layer);
 
     /// <summary>Takes in one step; call it after each <see cref="TrainingSession.Step"/>. Allocates nothing between inspections while all is finite.</summary>
     public void Observe(in StepResult step)
@@ -217,7 +221,7 @@ public sealed class TrainingMonitor
         if (rules[rule].Inspect(Observation) is { } finding)
         {
             (voice.Spoken, voice.Silent) = (voice.Spoken + 1, 0);
-            Take(rule, ref voice, finding);
+            Take(rule, ref voice, Calibration.Apply(finding));
             return;
         }
         (voice.Spoken, voice.Silent, voice.Otherwise) = (0, voice.Silent + 1, 0);

@@ -70,7 +70,7 @@ public sealed class CorrelationProbe(ModelDefinition model, TrainingGraph traini
         double gradient = training.Gradients.TryGetValue(value, out Value found) && found.Shape.HasBatch ? Scaled(run.Real(found).Span, run.Batch) : double.NaN;
         return new LayerCorrelation(layer, 1 - distance, prediction?.Forward(value).Correlation ?? double.NaN, distance,
             value.Shape.Rank == 3 && !value.Shape[1].PerSample ? 1 - TokenDistance(run.Real(value).Span, value.Shape[1].Size, value.Shape[2].Size) : double.NaN,
-            gradient, activation is null ? double.NaN : DeadShare(run.Real(activation.Output).Span, run.Batch));
+            gradient, activation is null ? double.NaN : DeadShare(run, activation.Output));
     }
 
     /// <summary>c of gradients, whose squares may underflow; NaN if all are 0.</summary>
@@ -97,13 +97,15 @@ public sealed class CorrelationProbe(ModelDefinition model, TrainingGraph traini
         return sum / samples;
     }
 
-    private static double DeadShare(ReadOnlySpan<double> outputs, int rows)
+    /// <summary>Share of units that are 0 at every position of every row; a channel of a convolution is one unit.</summary>
+    private static double DeadShare(Float64Run run, Value value)
     {
-        int units = outputs.Length / rows;
+        ReadOnlySpan<double> outputs = run.Real(value).Span;
+        (int units, int stride) = UnitAxis.Layout(value);
         bool[] active = new bool[units];
         for (int i = 0; i < outputs.Length; i++)
         {
-            active[i % units] |= outputs[i] != 0;
+            active[i / stride % units] |= outputs[i] != 0;
         }
         return (double)active.Count(unit => !unit) / units;
     }

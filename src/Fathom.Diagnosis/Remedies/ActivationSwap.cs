@@ -38,9 +38,12 @@ public sealed class ActivationSwap : Remedy
         {
             yield break;
         }
+        // A rule may ask for another function for a cause of its own: then what helps against most.
+        bool known = Choices.Any(choice => history.Has(choice.CuresOf));
         foreach ((Op op, string[] causes) in Choices)
         {
-            if (!present.Contains(op.Kind) && history.Has(causes))
+            bool fits = known ? history.Has(causes) : history.Asks(Kind) && op is (Relu or LeakyRelu or Elu);
+            if (!present.Contains(op.Kind) && fits)
             {
                 yield return op is Selu
                     ? new Prescription(this, $"{string.Join(", ", present)} → selu with LeCun weights", old => MatchedInitialization.Rewrite(Swap(old, op)))

@@ -85,29 +85,54 @@ internal static class OptimizerParts
         _ => optimizer,
     };
 
-    /// <summary>The optimizer with its usual momentum, decays of averages and ε; null if none of them is unusual.</summary>
-    public static Optimizer? WithUsualSettings(Optimizer optimizer) => optimizer switch
+    /// <summary>The optimizer with its usual momentum, decays of averages and ε.</summary>
+    public static Optimizer WithUsualSettings(Optimizer optimizer) => optimizer switch
     {
-        Sgd { Momentum: > 0.95 } or Sgd { Dampening: > 0.5 } => ((Sgd)optimizer) with { Momentum = 0.9, Dampening = 0 },
-        KerasSgd { Momentum: > 0.95 } o => o with { Momentum = 0.9 },
-        Adam o when Unusual(o.Beta1, o.Beta2, o.Epsilon) => o with { Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8 },
-        AdamW o when Unusual(o.Beta1, o.Beta2, o.Epsilon) => o with { Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8 },
-        Adamax o when Unusual(o.Beta1, o.Beta2, o.Epsilon) => o with { Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8 },
-        Nadam o when Unusual(o.Beta1, o.Beta2, o.Epsilon) => o with { Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8 },
-        Radam o when Unusual(o.Beta1, o.Beta2, o.Epsilon) => o with { Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8 },
-        StableAdamW o when Unusual(o.Beta1, o.Beta2, o.Epsilon) => o with { Beta1 = 0.9, Beta2 = 0.99, Epsilon = 1e-6 },
-        Lamb o when Unusual(o.Beta1, o.Beta2, o.Epsilon) => o with { Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-6 },
-        Lion o when Unusual(o.Beta1, o.Beta2, 0) => o with { Beta1 = 0.9, Beta2 = 0.99 },
-        RmsProp o when Unusual(0.9, o.Alpha, o.Epsilon) => o with { Alpha = 0.99, Epsilon = 1e-8 },
-        Adagrad { Epsilon: > LargestEpsilon } o => o with { Epsilon = 1e-10 },
-        KerasAdam o when Unusual(o.Beta1, o.Beta2, o.Epsilon) => o with { Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-7 },
-        KerasAdamW o when Unusual(o.Beta1, o.Beta2, o.Epsilon) => o with { Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-7 },
-        KerasAdamax o when Unusual(o.Beta1, o.Beta2, o.Epsilon) => o with { Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-7 },
-        KerasNadam o when Unusual(o.Beta1, o.Beta2, o.Epsilon) => o with { Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-7 },
-        KerasLion o when Unusual(o.Beta1, o.Beta2, 0) => o with { Beta1 = 0.9, Beta2 = 0.99 },
-        KerasRmsProp o when Unusual(0.9, o.Rho, o.Epsilon) => o with { Rho = 0.9, Epsilon = 1e-7 },
-        KerasAdagrad { Epsilon: > LargestEpsilon } o => o with { Epsilon = 1e-7 },
-        _ => null,
+        Sgd o => o with { Momentum = Math.Min(o.Momentum, 0.9), Dampening = 0 },
+        KerasSgd o => o with { Momentum = Math.Min(o.Momentum, 0.9) },
+        Adam o => o with { Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8 },
+        AdamW o => o with { Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8 },
+        Adamax o => o with { Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8 },
+        Nadam o => o with { Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8 },
+        Radam o => o with { Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8 },
+        StableAdamW o => o with { Beta1 = 0.9, Beta2 = 0.99, Epsilon = 1e-6 },
+        Lamb o => o with { Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-6 },
+        Lion o => o with { Beta1 = 0.9, Beta2 = 0.99 },
+        RmsProp o => o with { Alpha = 0.99, Epsilon = 1e-8, Momentum = Math.Min(o.Momentum, 0.9) },
+        Adagrad o => o with { Epsilon = 1e-10 },
+        KerasAdam o => o with { Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-7 },
+        KerasAdamW o => o with { Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-7 },
+        KerasAdamax o => o with { Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-7 },
+        KerasNadam o => o with { Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-7 },
+        KerasLion o => o with { Beta1 = 0.9, Beta2 = 0.99 },
+        KerasRmsProp o => o with { Rho = 0.9, Epsilon = 1e-7, Momentum = Math.Min(o.Momentum, 0.9) },
+        KerasAdagrad o => o with { Epsilon = 1e-7 },
+        _ => optimizer,
+    };
+
+    /// <summary>Whether a setting is so far from the usual that it is a fault in itself.</summary>
+    public static bool HasUnusualSettings(Optimizer optimizer) => optimizer switch
+    {
+        Sgd o => o.Momentum > 0.95 || o.Dampening > 0.5,
+        KerasSgd o => o.Momentum > 0.95,
+        Adam o => Unusual(o.Beta1, o.Beta2, o.Epsilon),
+        AdamW o => Unusual(o.Beta1, o.Beta2, o.Epsilon),
+        Adamax o => Unusual(o.Beta1, o.Beta2, o.Epsilon),
+        Nadam o => Unusual(o.Beta1, o.Beta2, o.Epsilon),
+        Radam o => Unusual(o.Beta1, o.Beta2, o.Epsilon),
+        StableAdamW o => Unusual(o.Beta1, o.Beta2, o.Epsilon),
+        Lamb o => Unusual(o.Beta1, o.Beta2, o.Epsilon),
+        Lion o => Unusual(o.Beta1, o.Beta2, 0),
+        RmsProp o => Unusual(0.9, o.Alpha, o.Epsilon) || o.Momentum > 0.95,
+        Adagrad o => o.Epsilon > LargestEpsilon,
+        KerasAdam o => Unusual(o.Beta1, o.Beta2, o.Epsilon),
+        KerasAdamW o => Unusual(o.Beta1, o.Beta2, o.Epsilon),
+        KerasAdamax o => Unusual(o.Beta1, o.Beta2, o.Epsilon),
+        KerasNadam o => Unusual(o.Beta1, o.Beta2, o.Epsilon),
+        KerasLion o => Unusual(o.Beta1, o.Beta2, 0),
+        KerasRmsProp o => Unusual(0.9, o.Rho, o.Epsilon) || o.Momentum > 0.95,
+        KerasAdagrad o => o.Epsilon > LargestEpsilon,
+        _ => false,
     };
 
     /// <summary>ε above it weighs as much as the root of the mean square gradient of a healthy small network.</summary>

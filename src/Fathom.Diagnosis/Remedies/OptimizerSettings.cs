@@ -15,7 +15,7 @@ public sealed class OptimizerSettings : Remedy
 
     public override Safety Safety => Safety.TrainingPlan;
 
-    public override string Precondition => "a setting far from the usual: β₂ or RMSprop's decay below 0.8, ε above 10⁻³, momentum above 0.95, dampening above 0.5";
+    public override string Precondition => "a setting far from the usual: β₂ or RMSprop's decay below 0.8, ε above 10⁻³, momentum above 0.95, dampening above 0.5; or any, if a rule asks for it";
 
     public override string Effect => "with β₂ near 0 every step has full length and the sign of one gradient; with a large ε steps shrink with the gradient; the usual settings average over 10 gradients and 1,000 squares";
 
@@ -25,7 +25,8 @@ public sealed class OptimizerSettings : Remedy
 
     public override IEnumerable<Prescription> Propose(ModelDefinition model, CaseHistory history)
     {
-        if (OptimizerParts.WithUsualSettings(model.Plan.Optimizer) is not { } usual)
+        Optimizer usual = OptimizerParts.WithUsualSettings(model.Plan.Optimizer);
+        if (usual.Equals(model.Plan.Optimizer) || !(OptimizerParts.HasUnusualSettings(model.Plan.Optimizer) || history.Asks(Kind)))
         {
             yield break;
         }

@@ -22,6 +22,7 @@ public static class RemedyCatalog
         new FewerLayers(),
         new BatchNormalization(),
         new LayerNormalization(),
+        new BatchlessNormalization(),
         new ResidualConnections(),
         new BranchScaling(),
         new HighwayGates(),
@@ -43,6 +44,7 @@ public static class RemedyCatalog
 
         // The training plan.
         new TruncatedBackpropagation(),
+        new NormalizationMomentum(),
         new OptimizerSettings(),
         new AdamOptimizer(),
         new MomentumOptimizer(),

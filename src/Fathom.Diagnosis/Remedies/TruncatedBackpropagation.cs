@@ -23,7 +23,7 @@ public sealed class TruncatedBackpropagation : Remedy
 
     public override IEnumerable<Prescription> Propose(ModelDefinition model, CaseHistory history)
     {
-        if (history.Has(Causes.Exploding, Causes.Numerical) && Targets(model.Graph).MaxBy(RecurrentNodes.Steps) is { } longest)
+        if ((history.Has(Causes.Exploding, Causes.Numerical) || history.Asks(Kind)) && Targets(model.Graph).MaxBy(RecurrentNodes.Steps) is { } longest)
         {
             int part = Math.Max(ShortestPart, RecurrentNodes.Steps(longest) / 4);
             yield return new Prescription(this, $"back-propagation through {part} time steps", old => Rewrite(old, part));

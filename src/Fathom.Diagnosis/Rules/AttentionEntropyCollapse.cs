@@ -31,7 +31,7 @@ public sealed class AttentionEntropyCollapse : Rule
         }
         AttentionTrace worst = collapsed.MinBy(node => node.Looks[^1].Entropy)!;
         AttentionLook first = worst.Looks[0], now = worst.Looks[^1];
-        bool fromStart = first.Entropy < FromStart;
+        bool fromStart = first.Entropy < FromStart && !(observation.LogGrowthOf(worst.Layer) > LayerTrace.Blown); // the first look comes after the first step
         return new Finding
         {
             Rule = Id,

@@ -31,7 +31,7 @@ public sealed class AttentionLogitGrowth : Rule
         }
         AttentionTrace worst = large.MaxBy(node => node.Looks[^1].LargestLogit)!;
         AttentionLook first = worst.Looks[0], now = worst.Looks[^1];
-        bool fromStart = first.LargestLogit > Large;
+        bool fromStart = first.LargestLogit > Large && !(observation.LogGrowthOf(worst.Layer) > LayerTrace.Blown); // the first look comes after the first step
         return new Finding
         {
             Rule = Id,

@@ -58,7 +58,7 @@ public sealed class BatchNormExplosion : Rule
             Explanation = $"The gradient grows by ×{Number(fit.FactorPerLayer)} per layer on its way back{(double.IsNaN(expected) ? "" : $" (theory: ×{Number(expected)})")}, by {Number(Math.Round(-fit.Decades, 1))} decades from {last.Layer.Name} to {first.Layer.Name}; {Decades} is the limit.",
             Action = "Put skip connections around the layers, or use fewer layers.",
             Details = "Batch normalization in a chain multiplies the gradient by more than 1 at each layer, whatever the weights' scale, since it divides by a deviation that depends on the batch. Only the depth decides how far it gets; a skip connection takes the product away.",
-            RuledOut = ["initial weights: normalization takes their scale out again"],
+            RuledOut = [$"initial weights: normalization takes their scale out again, so that the factor of {Number(fit.FactorPerLayer)} is the same at any scale"],
             Remedies = ["residual", "activation", "clip_norm"],
         };
     }

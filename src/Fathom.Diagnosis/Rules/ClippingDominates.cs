@@ -67,7 +67,7 @@ public sealed class ClippingDominates : Rule
                 .Add("norm_median", new Evidence(median, double.NaN))
                 .Add("norm_nine_tenths", new Evidence(high, double.NaN)),
             Explanation =
-                $"{Percent(observation.Clipping.Share)} of the steps are clipped (threshold {Percent(Always)}), to 1/{Number(Math.Round(ratio, 1))} of their norm: " +
+                $"{Percent(observation.Clipping.Share)} of the steps are clipped (limit {Percent(Always)}), to 1/{Number(Math.Round(ratio, 1))} of their norm: " +
                 (starves ? $"all steps together would move the weights by {Percent(reach)}, and the loss stands at {Number(observation.Loss)}."
                     : hides ? $"it hides a gradient that grows by ×{Number(observation.GradientOverDepth.FactorPerLayer)} per layer."
                     : "the threshold, not the gradient, sets the length of each step."),
@@ -75,7 +75,7 @@ public sealed class ClippingDominates : Rule
             Details = $"Norms of the last {norms.Count} steps: a tenth below {Number(Math.Exp(norms.Quantile(0.1)))}, half below {Number(median)}, nine tenths below {Number(high)}. With every step clipped the learning rate " +
                 "in effect is rate × threshold / norm, and it rises as the gradient shrinks, so that the end of training is the least stable part of it.",
             RuledOut = starves ? [$"learning rate too small: unclipped, the same rate ({Number(observation.Step.LearningRate)}) would take steps {Number(Math.Round(ratio, 1))} times as long"] : [],
-            Remedies = ["clip_norm", "learning_rate"],
+            Remedies = ["clipping", "learning_rate"],
         };
     }
 }

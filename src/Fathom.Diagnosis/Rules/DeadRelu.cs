@@ -26,14 +26,18 @@ public sealed class DeadRelu : Rule
 
     public override Finding? Inspect(Observation observation)
     {
-        if (!observation.Layers.Any(layer => layer.Activation?.Op is Relu && layer.Zeros > Share))
+        bool zeros = observation.Layers.Any(layer => layer.Activation?.Op is Relu or Relu6 && layer.Zeros > Share);
+        bool maxout = observation.LossStands && observation.HasMaxout;
+        if (!zeros && !maxout)
         {
             return null;
         }
-        UnitActivity[] dead = [.. observation.Units().Where(layer => layer.Layer.Op is Relu && layer.Dead >= Share * layer.Units)];
+        IReadOnlyList<UnitActivity> units = observation.Units();
+        UnitActivity[] dead = [.. units.Where(layer => layer.Layer.Op is Relu or Relu6 && layer.Dead >= Share * layer.Units)];
         if (dead.Length == 0)
         {
-            return null;
+            UnitActivity[] linear = maxout ? [.. units.Where(layer => layer.Layer.Op is Maxout && layer.Dead >= Share * layer.Units)] : [];
+            return linear.Length == 0 ? null : DescribeLinear(observation, linear);
         }
         UnitActivity worst = dead.MaxBy(layer => (double)layer.Dead / layer.Units)!;
         double share = (double)worst.Dead / worst.Units;
@@ -53,7 +57,31 @@ public sealed class DeadRelu : Rule
             Explanation = $"{worst.Dead} of {worst.Units} units of {worst.Layer.Name} give 0 for each of {worst.Samples} samples, where half of a layer is the limit (SageMaker Debugger); {Count(dead.Length, "layer is", "layers are")} beyond it.",
             Action = "Use a leaky activation, a smaller learning rate, or He initialisation with zero biases.",
             Details = "A ReLU that gives 0 passes no gradient on: a unit that gives 0 for every sample gets none, and stays dead.",
-            Remedies = ["activation", "initialization", "batch_norm", "learning_rate"],
+            Remedies = ["activation", "initialization", "bias", "batch_norm", "learning_rate", "maxout"],
+        };
+    }
+
+    /// <summary>Maxout units of which one piece wins for every sample: the pieces that never win get no gradient.</summary>
+    private Finding DescribeLinear(Observation observation, UnitActivity[] linear)
+    {
+        UnitActivity worst = linear.MaxBy(layer => (double)layer.Dead / layer.Units)!;
+        double share = (double)worst.Dead / worst.Units;
+        return new Finding
+        {
+            Rule = Id,
+            Problem = "maxout units that are linear",
+            Severity = Severity.Warning,
+            Cause = Causes.DeadRelu,
+            Layers = [.. linear.Select(layer => layer.Layer.Name)],
+            Step = observation.Step.Step,
+            Confidence = 0.6,
+            Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
+                .Add("linear_share", new Evidence(share, Share))
+                .Add("samples", new Evidence(worst.Samples, double.NaN)),
+            Explanation = $"In {worst.Dead} of {worst.Units} units of {worst.Layer.Name} the same piece wins for each of {worst.Samples} samples, where half of a layer is the limit, and the loss stands.",
+            Action = "Start all biases at 0 and weights at one size, or lower the learning rate.",
+            Details = "Such a unit is linear, and its other pieces get no gradient: they can never win again unless what comes in changes.",
+            Remedies = ["initialization", "batch_norm", "learning_rate"],
         };
     }
 

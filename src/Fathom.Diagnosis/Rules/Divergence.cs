@@ -38,7 +38,7 @@ public sealed class Divergence : Rule
         }
         double least = recent.Min();
         bool rises = least > Above * start && recent[^1] > Rising * recent[0];
-        bool lost = least > Lost * observation.ReferenceLoss && observation.Losses.Least < Learnt * observation.ReferenceLoss;
+        bool lost = observation.Unlearnt(least) > Lost && observation.Unlearnt(observation.Losses.Least) < Learnt;
         return rises || lost ? Describe(observation, rises, start) : null;
     }
 
@@ -60,8 +60,8 @@ public sealed class Divergence : Rule
                 .Add("loss_over_start", new Evidence(observation.Loss / start, Above))
                 .Add("loss_over_best", new Evidence(observation.Loss / best, 1)),
             Explanation = rises
-                ? $"The loss has risen to {Number(observation.Loss)}, ×{Number(observation.Loss / start)} the start or a constant prediction's ({Number(start)}; threshold ×{Above}), and goes on rising; its best was {Number(best)}."
-                : $"The loss had come down to {Number(best)} and is back at {Number(observation.Loss)}, {Percent(observation.Loss / observation.ReferenceLoss)} of a constant prediction's (threshold {Percent(Lost)}): what was learnt is lost.",
+                ? $"The loss has risen to {Number(observation.Loss)}, ×{Number(observation.Loss / start)} the start or a constant prediction's ({Number(start)}; limit ×{Above}), and goes on rising; its best was {Number(best)}."
+                : $"The loss had come down to {Number(best)} and is back at {Number(observation.Loss)}, {Percent(observation.Loss / observation.ReferenceLoss)} of a constant prediction's (limit {Percent(Lost)}): what was learnt is lost.",
             Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)}) by a factor of 3 to 10{(observation.Model.Plan.Clipping is null ? ", and clip the gradient's norm" : "")}.",
             Details = "Beyond 2 over the curvature each step along a direction overshoots by more than it gains, and the error along it grows from step to step. Adam and clipping bound the step, " +
                 "so that the loss climbs slowly instead of overflowing.",

@@ -32,12 +32,14 @@ public sealed class ExplodingOverTime : Rule
         (StateTrace layer, TimeFit fit) = growing.MinBy(item => item.Fit.DecadesLost);
         RecurrentPrediction? theory = observation.Prediction?.Recurrent.FirstOrDefault(other => other.Layer == layer.Layer);
         double expected = theory?.FactorPerStep ?? double.NaN;
+        double growth = observation.LogGrowthOf(layer.Layer);
+        bool blown = growth > LayerTrace.Blown; // not the weights as they were drawn, then
         return new Finding
         {
             Rule = Id,
             Problem = Problem,
             Severity = Severity.Error,
-            Cause = Causes.Exploding,
+            Cause = blown ? Causes.LearningRateTooLarge : Causes.Exploding,
             Layers = [.. growing.Select(item => item.Layer.Layer.Name)],
             Step = observation.Step.Step,
             Confidence = Math.Round(Math.Min(0.97, 0.75 + 0.07 * (-fit.DecadesLost - limit)), 3),
@@ -46,10 +48,14 @@ public sealed class ExplodingOverTime : Rule
                 .Add("factor_per_step", new Evidence(fit.FactorPerStep, expected))
                 .Add("gradient_norm", new Evidence(observation.Step.GradientNorm, double.NaN)),
             Explanation = $"Over {fit.Steps} time steps of {layer.Layer.Name} the gradient grows by {Number(Math.Round(-fit.DecadesLost, 1))} decades on its way back (limit {Number(limit)}), and the loss ({Number(observation.Loss)}) stands.",
-            Action = "Start the recurrent weights orthogonal with gain 1, and bound the gradient's norm.",
+            Action = blown ? $"Lower the learning rate ({Number(observation.Step.LearningRate)}), and bound the gradient's norm." : "Start the recurrent weights orthogonal with gain 1, and bound the gradient's norm.",
             Details = $"The norm changes by ×{Number(fit.FactorPerStep)} per step{(double.IsNaN(expected) ? "" : $", where theory expects ×{Number(expected)} of the initial weights")}. Small changes of the early steps then decide what comes out, and the gradient says more of them than of the task. Clipping bounds the step, smaller recurrent weights mend the cause.",
-            RuledOut = [$"explosion over depth: {observation.Layers.Count} layers change the gradient by {Number(Math.Round(-observation.GradientOverDepth.Decades, 1))} decades"],
-            Remedies = ["recurrent_initialization", "clip_norm", "recurrent", "truncated_bptt"],
+            RuledOut =
+            [
+                blown ? $"initial weights: steps have blown them up to {Number(Math.Pow(10, growth))} times their norm" : $"learning rate too large: the weights have {Number(Math.Pow(10, growth))} times their initial norm",
+                $"explosion over depth: {observation.Layers.Count} layers change the gradient by {Number(Math.Round(-observation.GradientOverDepth.Decades, 1))} decades",
+            ],
+            Remedies = blown ? ["learning_rate", "clip_norm", "recurrent_initialization"] : ["recurrent_initialization", "clip_norm", "recurrent", "truncated_bptt"],
         };
     }
 }

@@ -76,7 +76,7 @@ public sealed class LabelNoise : Rule
                 .Add("sure_of_another_class", new Evidence(share, Least))
                 .Add("unsure", new Evidence((double)rows.Unsure / rows.Count, Unsure * share))
                 .Add("share_of_loss", new Evidence(rows.ShareOfLoss, share)),
-            Explanation = $"For {Percent(share)} of {rows.Count} training rows the network is sure (p ≥ {Sure}) of another class than the label (threshold {Percent(Least)}); they make {Percent(rows.ShareOfLoss)} of the loss. It is unsure of {Percent((double)rows.Unsure / rows.Count)}.",
+            Explanation = $"For {Percent(share)} of {rows.Count} training rows the network is sure (p ≥ {Sure}) of another class than the label (limit {Percent(Least)}); they make {Percent(rows.ShareOfLoss)} of the loss, and it is unsure of {Percent((double)rows.Unsure / rows.Count)}.",
             Action = $"Look at the labels of these rows, such as row {string.Join(", ", rows.Examples.Select(row => row + 1))}; the gradient is not to blame.",
             Details = "Rows that are hard by nature lie between classes, and the network is unsure of them. Where it is sure, and for most rows right, the label is the likelier mistake. Training much longer learns such labels by heart.",
             RuledOut = [$"a fault of the gradient: the network is right and sure for {Percent((double)rows.Right / rows.Count)} of the rows"],

@@ -63,7 +63,7 @@ public sealed class LearningRateTooLarge : Rule
             Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)}) to about {Number(observation.Step.LearningRate / Math.Pow(10, Math.Round(Math.Max(1, Math.Log10(typical) + 3) - 0.5)))}, or let it decay.",
             Details = $"The steps jump about in the valley instead of going down it: the loss is {Number(observation.Losses.Since(0.5))} of what it was at half of the steps so far, where {Flat} or more counts as no longer falling.",
             RuledOut = [$"vanishing gradient: the layers move, by {Percent(typical)} of their weights a step"],
-            Remedies = ["learning_rate", "optimizer", "clip_norm"],
+            Remedies = ["learning_rate", "optimizer", "rate_decay", "warmup", "clip_norm"],
         };
     }
 
@@ -92,7 +92,7 @@ public sealed class LearningRateTooLarge : Rule
             Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)}) by a factor of 10 or more, or clip the gradient's norm.",
             Details = "The first steps have thrown the weights so far out that later ones, large as they are, change little beside them.",
             RuledOut = [$"learning rate too small: steps have changed the weights by up to {Percent(Math.Pow(10, blown.Max(layer => layer.LogLargestUpdate)))} at once"],
-            Remedies = ["learning_rate", "optimizer", "clip_norm"],
+            Remedies = ["learning_rate", "optimizer", "rate_decay", "warmup", "clip_norm"],
         };
     }
 }

@@ -44,10 +44,10 @@ public sealed class LongMomentum : Rule
             Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
                 .Add("momentum", new Evidence(view.Momentum, Near))
                 .Add("typical_relative_update", new Evidence(update, 1e-3)),
-            Explanation = $"With {view.MomentumName} {Number(view.Momentum)} (threshold {Near}) {effect}; a step changes the weights by {Percent(update)}, where 0.1 % is healthy, and the loss has stopped at {Number(observation.Loss)}.",
+            Explanation = $"With {view.MomentumName} {Number(view.Momentum)} (limit {Near}) {effect}; a step changes the weights by {Percent(update)}, where 0.1 % is healthy, and the loss has stopped at {Number(observation.Loss)}.",
             Action = view.IsAdaptive ? $"Set {view.MomentumName} to 0.9." : $"Set {view.MomentumName} to 0.9, which makes the rate in effect {Number(10 * rate)}; or divide the rate by 10.",
             Details = "The velocity is a sum over gradients that fades by the momentum each step. Along steep directions it swings to and fro across the valley, and it goes on climbing for as long as it remembers.",
-            Remedies = ["optimizer", "learning_rate"],
+            Remedies = ["optimizer_settings", "optimizer", "learning_rate"],
         };
     }
 }

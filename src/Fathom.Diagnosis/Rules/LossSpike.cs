@@ -61,13 +61,13 @@ public sealed class LossSpike : Rule
                 .Add("spikes", new Evidence(count, Repeated)),
             Explanation =
                 $"{(repeated ? $"{count} spikes; the latest: the" : "The")} {what} of step {spike.Step} was {Number(spike.Value)}, ×{Number(spike.Value / spike.Median)} the median of the steps before, " +
-                $"{Number(Math.Round(spike.Score, 1))} robust deviations above it (threshold {SpikeTrace.Score}).",
+                $"{Number(Math.Round(spike.Score, 1))} robust deviations above it (limit {SpikeTrace.Score}).",
             Action = !repeated ? "Nothing while it stays the only one; if it recurs, clip the gradient's norm."
                 : clips ? $"Lower the learning rate ({Number(observation.Step.LearningRate)}), or clip at a lower norm than now."
                 : $"Clip the gradient's norm at {Number(bound)}, which 9 of 10 steps stay below, or lower the learning rate ({Number(observation.Step.LearningRate)}).",
             Details = "A batch of outliers, or weights on a steep place, make one gradient many times its usual size. The step that follows throws the weights back, and with Adam the second moment " +
                 "stays large for some 1/(1 − β₂) steps, in which nothing moves (FTH054 measures that). A network that recovers at once needs no cure.",
-            Remedies = repeated ? ["clip_norm", "learning_rate"] : [],
+            Remedies = repeated ? ["clip_norm", "clip_spikes", "learning_rate"] : [],
         };
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using Fathom.Compute;
 using Fathom.Diagnosis.Monitoring;
 using Fathom.Training;
@@ -22,6 +23,12 @@ public sealed class NarrowFormat : Rule
     /// <summary>The share where nobody asked: most of what half of the layers learn from. Chosen on the tuning half of bench/corpus.</summary>
     private const double MostlyLost = 0.5;
 
+    /// <summary>
+    /// Share of a constant prediction's loss below which a network has learnt: gradients that die out then are no loss where
+    /// nobody asked for the format.
+    /// </summary>
+    private const double Learnt = 0.2;
+
     /// <summary>Binary orders between the largest scaled gradient and the format's largest number.</summary>
     private const int Margin = 3;
 
@@ -30,7 +37,7 @@ public sealed class NarrowFormat : Rule
     public override string Problem => "outside of the number format";
 
     public override string Threshold =>
-        "with precision in the plan: a magnitude beyond the format's largest, or 5 % of a layer's gradient below half its smallest; without: a magnitude beyond fp16's 65504, or half of the gradient of half of the layers below 3e-8";
+        "with precision in the plan: a magnitude beyond the format's largest, or 5 % of a layer's gradient below half its smallest; without: a magnitude beyond fp16's 65504, or, while the loss is above 20 % of a constant prediction's, half of the gradient of half of the layers below 3e-8";
 
     public override Finding? Inspect(Observation observation)
     {
@@ -38,7 +45,7 @@ public sealed class NarrowFormat : Rule
         NumberFormat format = FormatOf(asked ? observation.Model.Plan.Precision : Precision.Fp16);
         int overflow = Largest(observation, format);
         List<(int Probe, double Share)> lost = [.. LostGradients(observation, format).Where(layer => layer.Share >= (asked ? Lost : MostlyLost))];
-        bool enough = asked ? lost.Count > 0 : lost.Count > 0 && 2 * lost.Count >= observation.Layers.Count;
+        bool enough = lost.Count > 0 && (asked || (2 * lost.Count >= observation.Layers.Count && observation.Loss > Learnt * observation.ReferenceLoss));
         return overflow >= 0 ? Overflow(observation, format, overflow, asked) : enough ? Underflow(observation, format, lost, asked) : null;
     }
 
@@ -88,7 +95,7 @@ public sealed class NarrowFormat : Rule
         bool gradient = probe.Kind is ProbeKind.ActivationGradient or ProbeKind.ParameterGradient or ProbeKind.StateGradient;
         return Make(observation, asked, [probe.Layer.Name],
             ImmutableSortedDictionary<string, Evidence>.Empty.Add("largest", new Evidence(largest, format.Max)).Add("overflow_share", new Evidence(share, 0)),
-            $"{probe} has magnitudes up to {Number(largest)}, where {format.Name} ends at {Number(format.Max)}: {(share > 0 ? $"{Percent(share)} of its values" : "they")} would be infinite there.",
+            $"{probe} has magnitudes up to {Number(largest)}, where {format.Name} ends at {End(format)}: {(share > 0 ? $"{Percent(share)} of its values" : "they")} would be infinite there.",
             gradient ? "Clip the gradient, or leave the loss unscaled and use bf16, which reaches as far as float32."
                 : $"For {format.Name}, normalise this layer or scale its input; bf16 reaches as far as float32.");
     }
@@ -103,7 +110,7 @@ public sealed class NarrowFormat : Rule
                 .Add("lost_share", new Evidence(share, asked ? Lost : MostlyLost))
                 .Add("loss_scale", new Evidence(Math.ScaleB(1, Math.Max(0, exponent)), 1)),
             $"{Percent(share)} of {observation.Probes[worst]} is below half of {format.Name}'s smallest number ({Number(format.MinSubnormal / 2)}) and would become 0 (limit {Percent(asked ? Lost : MostlyLost)}), in {layers}.",
-            exponent > 0 ? $"For {format.Name}, scale the loss by {Number(Math.ScaleB(1, exponent))}: {Percent(after)} is lost then. bf16 needs no scaling."
+            exponent > 0 ? $"For {format.Name}, scale the loss by 2^{exponent}: {Percent(after)} is lost then; bf16 needs no scaling."
                 : "Use bf16, which reaches as far as float32.");
     }
 
@@ -125,6 +132,8 @@ public sealed class NarrowFormat : Rule
         double smallest = Math.ScaleB(format.MinSubnormal, -1 - exponent);
         return (exponent, observation.Statistics[worst].ShareBelow(Math.Max(Math.ScaleB(1, -126), smallest)));
     }
+
+    private static string End(NumberFormat format) => format.Max < 1e6 ? format.Max.ToString("0", CultureInfo.InvariantCulture) : Number(format.Max);
 
     private Finding Make(Observation observation, bool asked, ImmutableArray<string> layers, ImmutableSortedDictionary<string, Evidence> evidence, string explanation, string action) => new()
     {

@@ -58,10 +58,11 @@ public sealed class Overfitting : Rule
                 .Add("validation_over_best", new Evidence(now / validation[best], Risen))
                 .Add("training_over_then", new Evidence(training[^1] / training[best], Falling)),
             Explanation =
-                $"The validation loss has risen from {Number(validation[best])} (epoch {best + 1}) to {Number(now)}, ×{Number(now / validation[best])} (threshold ×{Risen}), while the training loss fell from {Number(training[best])} to {Number(training[^1])}.",
-            Action = $"Stop after epoch {best + 1}; or more data, weight decay or dropout. The gradient is not to blame.",
+                $"The validation loss has risen from {Number(validation[best])} (epoch {best + 1}) to {Number(now)}, ×{Number(now / validation[best])} (limit ×{Risen}), while the training loss fell from {Number(training[best])} to {Number(training[^1])}.",
+            Action = $"Stop after epoch {best + 1}, or take more data, weight decay or dropout: the gradient is not to blame.",
             Details = "Past its best epoch the network fits what is peculiar to the training rows. Where the share of right answers still grows, only its certainty is at fault, and label smoothing helps.",
             RuledOut = [$"a fault of the gradient: the training loss falls, to {Number(training[^1])}"],
+            Remedies = ["weight_decay"],
         };
     }
 }

@@ -67,12 +67,12 @@ public sealed class RunningStatisticsOff : Rule
                 .Add("mean_off", new Evidence(worst.Mean, Off))
                 .Add("log_variance_off", new Evidence(worst.LogVariance, Off))
                 .Add("start_left_in_statistics", new Evidence(left, 0)),
-            Explanation = $"The same batch has the loss {Number(trained)} in training and {Number(evaluated)} in evaluation (threshold ×{Factor}): {worst.Layer.Name} has {amount}.",
+            Explanation = $"The same batch has the loss {Number(trained)} in training and {Number(evaluated)} in evaluation (limit ×{Factor}): {worst.Layer.Name} has {amount}.",
             Action = left > 0.2 ? $"Raise the momentum of batch normalization ({Number(momentum)}; 0.1 is usual), or train longer." : "Lower the learning rate towards the end, or raise the batch, so that the statistics keep up with the weights.",
             Details = $"Running statistics move by the momentum, {Number(momentum)}, towards the batch's each step; {Percent(left)} of their start is left in them. Weights that move far in 1/momentum steps leave them behind. Here the momentum " +
                 "is the weight of the batch; in Keras it is 1 minus this.",
             RuledOut = [$"overfitting: the batch is one of training, with the loss {Number(trained)} in training mode"],
-            Remedies = ["batch_norm", "learning_rate"],
+            Remedies = ["norm_momentum", "rate_decay", "learning_rate", "layer_norm"],
         };
     }
 }

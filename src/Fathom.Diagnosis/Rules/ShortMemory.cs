@@ -23,6 +23,9 @@ public sealed class ShortMemory : Rule
 
     private const double Start = 0.1;
 
+    /// <summary>Unlearnt share above which the network is sick of it: healthy ones of the tuning half of bench/corpus end below.</summary>
+    private const double Sick = 0.4;
+
     public override string Id => "FTH055";
 
     public override string Problem => "an optimizer without memory";
@@ -47,7 +50,8 @@ public sealed class ShortMemory : Rule
         {
             Rule = Id,
             Problem = Problem,
-            Severity = Severity.Error,
+            // Half of what there is to learn, or more, is a fault; a little left over is a wish.
+            Severity = observation.Unlearnt(observation.Losses.Now) > Sick ? Severity.Error : Severity.Warning,
             Cause = Causes.Other,
             Layers = [],
             Step = observation.Step.Step,
@@ -57,10 +61,10 @@ public sealed class ShortMemory : Rule
                 .Add("typical_relative_update", new Evidence(update, 1e-3))
                 .Add("second_decay", new Evidence(view.SecondDecay, Short)),
             Explanation =
-                $"With {settings} each step has {Percent(full)} of the greatest length (threshold {Percent(Full)}; {Percent(noise)} for noise at the usual settings), {Percent(update)} of the weights, and the loss has stopped at {Number(observation.Loss)}.",
+                $"With {settings} each step has {Percent(full)} of the greatest length (limit {Percent(Full)}; {Percent(noise)} for noise at the usual settings), {Percent(update)} of the weights, and the loss has stopped at {Number(observation.Loss)}.",
             Action = view.MomentumName == "beta1" ? "Set beta1 to 0.9 and beta2 to 0.999." : $"Set {view.SecondName} to 0.99.",
             Details = "Dividing a gradient by its own size leaves its sign. Only a mean over many steps tells the direction that they have in common from noise, and lets steps shrink where gradients change sign.",
-            Remedies = ["optimizer", "learning_rate"],
+            Remedies = ["optimizer_settings", "optimizer", "learning_rate"],
         };
     }
 }

@@ -46,11 +46,11 @@ public sealed class SmallNormalizationBatch : Rule
             Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
                 .Add("values_per_channel", new Evidence(values, Few))
                 .Add("deviation_noise", new Evidence(noise, 1 / Math.Sqrt(2.0 * (Few - 1)))),
-            Explanation = $"{few[0].Layer.Name}{(few.Length > 1 ? $" and {few.Length - 1} more" : "")} take mean and variance of {values} values a channel (threshold {Few}): their deviation is off by {Percent(noise)} from batch to batch.",
+            Explanation = $"{few[0].Layer.Name}{(few.Length > 1 ? $" and {few.Length - 1} more" : "")} take mean and variance of {values} values a channel (limit {Few}): their deviation is off by {Percent(noise)} from batch to batch.",
             Action = micro ? $"Use fewer micro-batches (accumulate is {observation.Model.Plan.Accumulate}), or layer_norm or group_norm, which need no batch." : $"Raise the batch ({batch}) to 16 or more, or use layer_norm or group_norm, which need no batch.",
             Details = "Each sample's output then depends on which few others share its batch, evaluation normalizes by other numbers than training, and the gradient's norm grows per layer by a factor that rises as the batch shrinks " +
                 "(Yang et al. 2019, theorem 8: 1.79 for its square at 8 rows, 1.47 at many).",
-            Remedies = ["batch_norm"],
+            Remedies = ["layer_norm", "batch_size"],
         };
     }
 

@@ -48,13 +48,13 @@ public sealed class StaleSecondMoment : Rule
                 .Add("root_over_gradient", new Evidence(factor, Math.Pow(10, Stale)))
                 .Add("steps_to_forget", new Evidence(steps, observation.TotalSteps - observation.Step.Step)),
             Explanation =
-                $"Steps are divided by gradients of the past, ×{Number(factor)} the present ones (threshold ×{Number(Math.Pow(10, Stale))}), {when}, and the loss stands at {Number(observation.Loss)}.",
+                $"Steps are divided by gradients of the past, ×{Number(factor)} the present ones (limit ×{Number(Math.Pow(10, Stale))}), {when}, and the loss stands at {Number(observation.Loss)}.",
             Action = !forgets ? "Use an optimizer that forgets, such as adam or rmsprop." : observation.Spikes.Count > 0 ? $"Clip the gradient's norm, so that a spike cannot fill v; or lower {view.SecondName} ({Number(view.SecondDecay)})."
                 : $"Lower {view.SecondName} ({Number(view.SecondDecay)}), to 0.99 or 0.95, or warm the rate up so that the first gradients are smaller.",
             Details = $"The mean of g² was measured over the weights and held against the g² of this step. Spikes of loss or gradient so far: {observation.Spikes.Count}. With β₂ = 0.999 a single gradient a thousand times its usual " +
                 "size holds steps down for thousands of steps.",
             RuledOut = [$"learning rate too small: with second moments of the present size the same rate would take steps ×{Number(factor)} as long"],
-            Remedies = ["optimizer", "clip_norm"],
+            Remedies = ["optimizer_settings", "optimizer", "clip_norm"],
         };
     }
 }

@@ -17,7 +17,7 @@ public sealed class StepsOvershoot : Rule
     /// What counts: short of the edge, since a run that bounces about it is measured on both sides. Of healthy networks of the tuning half of
     /// bench/corpus one in ten is above 1.3, and one in ten raises the loss of its own batch in 46 % of its steps; all of these go on learning.
     /// </summary>
-    private const double Near = 1.5, Many = 0.4;
+    internal const double Near = 1.5, Many = 0.4;
 
     /// <summary>Share of the run that a large rate may take to come to rest.</summary>
     private const double Start = 0.1;
@@ -49,12 +49,12 @@ public sealed class StepsOvershoot : Rule
                 .Add("step_sharpness", new Evidence(sharpness, Near))
                 .Add("loss_since_half_time", new Evidence(observation.Losses.Since(0.5), 0.9)),
             Explanation =
-                $"{Percent(observation.RaisedShare)} of the measured steps raise the loss of their own batch (threshold {Percent(Many)}): rate × curvature along them is {Number(sharpness)} (threshold {Near}; {Edge} is the edge of stability).",
+                $"{Percent(observation.RaisedShare)} of the measured steps raise the loss of their own batch (limit {Percent(Many)}): rate × curvature along them is {Number(sharpness)} (limit {Near}; {Edge} is the edge of stability).",
             Action = $"Lower the learning rate ({Number(rate)}) to about {Number(rate / sharpness)}, or warm it up.",
             Details = $"After a step the loss of the same batch is measured again with the same random numbers. By the parabola through both losses and the slope it would be lowest after {Number(1 / sharpness)} of the step. " +
                 "A network whose loss falls in spite of that lives at the edge of stability and is left alone.",
             RuledOut = [$"a step too short: the loss of a batch is lowest after {Percent(1 / sharpness)} of the step"],
-            Remedies = ["learning_rate", "clip_norm"],
+            Remedies = ["learning_rate", "rate_decay", "clip_norm"],
         };
     }
 }

@@ -85,7 +85,7 @@ public sealed class StuckLayer : Rule
             Cause = Causes.None,
             Layers = [.. frozen.Select(parameter => observation.Network.Nodes.First(node => node.Parameters.Contains(parameter)).Name).Distinct()],
             Evidence = Counted(frozen.Length),
-            Explanation = $"{frozen.Length} of {weights.Length} weight tensors are frozen (threshold {Percent(Many)}), {frozen[0].Name} the first: they stay as they began.",
+            Explanation = $"{frozen.Length} of {weights.Length} weight tensors are frozen (limit {Percent(Many)}), {frozen[0].Name} the first: they stay as they began.",
             Action = "If their weights are random and not those of a trained network, remove frozen: true (trainable: false in Keras).",
             Details = "Frozen layers are of use with weights that were trained elsewhere. With random ones the rest of the network works on random features.",
         };

@@ -36,9 +36,10 @@ public sealed class VanishingOverTime : Rule
 
     public override Finding? Inspect(Observation observation)
     {
-        // Where steps are too short or too long, that is the better explanation.
+        // Where steps are too short or too long, or have blown the weights up, that is the better explanation.
         double step = observation.TypicalLogUpdate;
-        if (observation.RecurrentLayers.Count == 0 || !observation.Stalls || Math.Pow(10, step) * observation.TotalSteps < Reach || step > LongStep)
+        bool blown = observation.Layers.Any(layer => layer.LogGrowth > LayerTrace.Blown);
+        if (observation.RecurrentLayers.Count == 0 || !observation.Stalls || Math.Pow(10, step) * observation.TotalSteps < Reach || step > LongStep || blown)
         {
             return null;
         }

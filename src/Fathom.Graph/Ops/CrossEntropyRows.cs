@@ -12,6 +12,8 @@ internal unsafe struct CrossEntropyRows<T> : IParallelJob where T : unmanaged, I
 {
     private const int ElementsPerPart = 4096;
 
+    private const int FewClasses = 64;
+
     private CrossEntropyLoss loss;
     private Buffer<T> prediction;
     private Buffer<T> targets;
@@ -104,7 +106,7 @@ internal unsafe struct CrossEntropyRows<T> : IParallelJob where T : unmanaged, I
         double max = 0;
         if (loss.FromLogits)
         {
-            T shift = TensorPrimitives.Max<T>(x);
+            T shift = Largest(x);
             max = double.CreateTruncating(shift);
             Elementwise.Map(new ShiftedExp(shift), x, x, WorkerPool.Single);
         }
@@ -168,7 +170,7 @@ internal unsafe struct CrossEntropyRows<T> : IParallelJob where T : unmanaged, I
         if (IsSingle(label))
         {
             double a = Coefficient(start, label, label) * scale;
-            TensorPrimitives.Multiply<T>(x, T.CreateTruncating(a / sum), x);
+            Scale(x, T.CreateTruncating(a / sum));
             x.Pointer[label] = T.CreateTruncating(-a * (rest / sum));
             return;
         }
@@ -227,6 +229,34 @@ internal unsafe struct CrossEntropyRows<T> : IParallelJob where T : unmanaged, I
             sum += double.CreateTruncating(x.Pointer[c]);
         }
         return sum;
+    }
+
+    /// <summary>The largest element; NaN if there is one. Few classes are not worth the compilation of a vector loop.</summary>
+    private static T Largest(Buffer<T> x)
+    {
+        if (x.Length > FewClasses)
+        {
+            return TensorPrimitives.Max<T>(x);
+        }
+        T largest = x.Pointer[0];
+        for (int c = 1; c < x.Length; c++)
+        {
+            largest = x.Pointer[c] > largest || T.IsNaN(x.Pointer[c]) ? x.Pointer[c] : largest;
+        }
+        return largest;
+    }
+
+    private static void Scale(Buffer<T> x, T factor)
+    {
+        if (x.Length > FewClasses)
+        {
+            TensorPrimitives.Multiply<T>(x, factor, x);
+            return;
+        }
+        for (int c = 0; c < x.Length; c++)
+        {
+            x.Pointer[c] *= factor;
+        }
     }
 
     private readonly struct ShiftedExp(T shift) : IUnaryOperator<T>

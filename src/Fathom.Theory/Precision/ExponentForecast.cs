@@ -19,17 +19,30 @@ public readonly record struct FormatShares(NumberFormat Format, double Flushed, 
 /// </summary>
 public sealed class ExponentForecast
 {
-    private readonly ImmutableArray<(double Weight, double Log2Scale)> parts;
+    private readonly List<(double Weight, double Log2Scale)> parts;
     private readonly double mean;
 
-    private ExponentForecast(double log10Rms, double zeros, IEnumerable<(double Weight, double Square)> mixture, double meanShare = 0)
+    private ExponentForecast(double log10Rms, double zeros, List<(double Weight, double Square)> mixture, double meanShare = 0)
     {
         (Log10Rms, Zeros, mean) = (log10Rms, zeros, meanShare);
-        (double Weight, double Square)[] some = [.. mixture.Where(part => part.Weight > 0 && part.Square > 0)];
-        double total = some.Sum(part => part.Weight), square = some.Sum(part => part.Weight * part.Square);
+        double total = 0, square = 0;
+        foreach ((double weight, double size) in mixture)
+        {
+            total += IsPart(weight, size) ? weight : 0;
+            square += IsPart(weight, size) ? weight * size : 0;
+        }
         double log2 = log10Rms / Math.Log10(2);
-        parts = [.. some.Select(part => (part.Weight / total, log2 + 0.5 * Math.Log2(part.Square / square)))];
+        parts = new(mixture.Count);
+        foreach ((double weight, double size) in mixture)
+        {
+            if (IsPart(weight, size))
+            {
+                parts.Add((weight / total, log2 + 0.5 * Math.Log2(size / square)));
+            }
+        }
     }
+
+    private static bool IsPart(double weight, double square) => weight > 0 && square > 0;
 
     /// <summary>log10 of the RMS of all elements, zeros included.</summary>
     public double Log10Rms { get; }
@@ -65,7 +78,7 @@ public sealed class ExponentForecast
     public static ExponentForecast OfGradient(PropagationPrediction prediction, Value value, double log10OutputGradient)
     {
         double rms = prediction.RelativeGradient(value) + log10OutputGradient;
-        IEnumerable<(double, double)> profile = Profile(prediction.Gradient(value).Positions);
+        List<(double, double)> profile = Profile(prediction.Gradient(value).Positions);
         return prediction.OnlyReader(value) is { Op: Activation activation } reader && reader.Inputs.Length == 1
             ? OfFunction(activation.Slope, prediction.Forward(value), rms, profile)
             : new ExponentForecast(rms, 0, profile);
@@ -90,7 +103,7 @@ public sealed class ExponentForecast
             double ratio = Math.Pow(2, Math.Clamp(log2 - scale, -1000, 1000));
             share += weight * Within(ratio);
         }
-        return parts.IsEmpty ? 1 : Math.Clamp(share, 0, 1);
+        return parts.Count == 0 ? 1 : Math.Clamp(share, 0, 1);
     }
 
     /// <summary>P(|x| &lt; t) for x of mean square 1.</summary>
@@ -106,25 +119,27 @@ public sealed class ExponentForecast
     /// Elements that a function of a Gaussian gives, or that it multiplies: a mixture over where the Gaussian lies. Each part is
     /// taken as Gaussian itself, which blurs the exponents of a signal by about one.
     /// </summary>
-    private static ExponentForecast OfFunction(Func<double, double> function, Moments argument, double log10Rms, IEnumerable<(double Weight, double Square)> profile)
+    private static ExponentForecast OfFunction(Func<double, double> function, Moments argument, double log10Rms, List<(double Weight, double Square)> profile)
     {
         const int cells = 160;
         const double reach = 8;
         double deviation = Math.Max(Math.Sqrt(argument.Variance), 1e-150), zeros = 0;
-        List<(double Weight, double Square)> parts = [];
+        List<(double Weight, double Square)> parts = new(cells * profile.Count);
         for (int i = 0; i < cells; i++)
         {
             double left = reach * (2.0 * i / cells - 1), right = reach * (2.0 * (i + 1) / cells - 1);
             double weight = GaussianIntegral.Cumulative(right) - GaussianIntegral.Cumulative(left);
             double y = function(argument.Mean + deviation * (left + right) / 2);
             zeros += y == 0 ? weight : 0;
-            parts.Add((weight, y * y));
+            foreach ((double share, double square) in profile)
+            {
+                parts.Add((weight * share, y * y * square));
+            }
         }
-        (double Weight, double Square)[] positions = [.. profile];
-        return new ExponentForecast(log10Rms, zeros, parts.SelectMany(part => positions.Select(position => (part.Weight * position.Weight, part.Square * position.Square))));
+        return new ExponentForecast(log10Rms, zeros, parts);
     }
 
-    private static IEnumerable<(double Weight, double Square)> Profile(PositionMoments? positions)
+    private static List<(double Weight, double Square)> Profile(PositionMoments? positions)
     {
         if (positions is null || positions.IsFlat)
         {
@@ -135,6 +150,6 @@ public sealed class ExponentForecast
         {
             shares = [.. shares.SelectMany(share => profile.Select(other => share * other)).Take(4096)];
         }
-        return shares.Select(share => (1.0, share));
+        return [.. shares.Select(share => (1.0, share))];
     }
 }

@@ -68,10 +68,15 @@ internal sealed class FiniteWidthSpread
         {
             return;
         }
-        (int, double)[] depends = [.. node.Inputs.Select((input, i) => (signals.GetValueOrDefault(input, -1), signals.ContainsKey(input) ? Power(prediction, i) : 0))];
-        if (FunctionOf(prediction) is not null)
+        bool isFunction = FunctionOf(prediction) is not null;
+        (int, double)[] depends = new (int, double)[node.Inputs.Length + (isFunction ? 1 : 0)];
+        for (int i = 0; i < node.Inputs.Length; i++)
         {
-            depends = [.. depends, (means.GetValueOrDefault(node.Inputs[0], -1), Noise(prediction).Value.Linear)];
+            depends[i] = signals.TryGetValue(node.Inputs[i], out int signal) ? (signal, Power(prediction, i)) : (-1, 0);
+        }
+        if (isFunction)
+        {
+            depends[^1] = (means.GetValueOrDefault(node.Inputs[0], -1), Noise(prediction).Value.Linear);
         }
         int quantity = noise.Add(depends, ForwardNoise(prediction));
         means[node.Output] = MeanOfUnits(prediction);
@@ -232,11 +237,14 @@ internal sealed class FiniteWidthSpread
 
     private int Join(List<(int Quantity, double Log10Share, double Units)> terms, PairShares overlap)
     {
+        if (terms.Count == 1)
+        {
+            return terms[0].Quantity;
+        }
         double top = terms.Max(term => term.Log10Share), sum = terms.Sum(term => Math.Pow(10, term.Log10Share - top));
         double[] shares = [.. terms.Select(term => Math.Pow(10, term.Log10Share - top) / sum)];
         double crosses = 1 - shares.Sum(share => share * share);
-        return terms.Count == 1 ? terms[0].Quantity
-            : noise.Add([.. terms.Select((term, i) => (term.Quantity, shares[i]))], 2 * crosses / terms[0].Units * overlap.Mean());
+        return noise.Add([.. terms.Select((term, i) => (term.Quantity, shares[i]))], 2 * crosses / terms[0].Units * overlap.Mean());
     }
 
     /// <summary>How the factor of a gradient follows the scale of what went forward.</summary>

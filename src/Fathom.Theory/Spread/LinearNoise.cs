@@ -1,5 +1,3 @@
-using System.Buffers;
-
 namespace Fathom.Theory;
 
 /// <summary>
@@ -12,6 +10,9 @@ internal sealed class LinearNoise
     private readonly List<(int Quantity, double Weight)[]> parents = [];
     private readonly List<double> variances = [];
 
+    [ThreadStatic]
+    private static double[]? scratch;
+
     public int Count => variances.Count;
 
     /// <summary>Adds a quantity.</summary>
@@ -20,7 +21,17 @@ internal sealed class LinearNoise
     /// <returns>Its number.</returns>
     public int Add((int Quantity, double Weight)[] depends, double variance)
     {
-        parents.Add([.. depends.Where(parent => parent.Quantity >= 0 && parent.Weight != 0 && double.IsFinite(parent.Weight))]);
+        int count = 0;
+        (int Quantity, double Weight)[] kept = new (int, double)[depends.Length];
+        foreach ((int quantity, double weight) in depends)
+        {
+            if (quantity >= 0 && weight != 0 && double.IsFinite(weight))
+            {
+                kept[count++] = (quantity, weight);
+            }
+        }
+        Array.Resize(ref kept, count);
+        parents.Add(kept);
         variances.Add(double.IsFinite(variance) ? Math.Max(0, variance) : 0);
         return variances.Count - 1;
     }
@@ -28,9 +39,13 @@ internal sealed class LinearNoise
     /// <summary>Variance of a weighted sum of quantities.</summary>
     public double Variance(params ReadOnlySpan<(int Quantity, double Weight)> sum)
     {
-        // Deep networks ask for the variance of thousands of quantities.
-        double[] weights = ArrayPool<double>.Shared.Rent(variances.Count);
-        weights.AsSpan(0, variances.Count).Clear();
+        // Deep networks ask for the variance of thousands of quantities, and several threads may do so at once.
+        if (scratch is null || scratch.Length < variances.Count)
+        {
+            scratch = new double[2 * variances.Count];
+        }
+        double[] weights = scratch;
+        Array.Clear(weights, 0, variances.Count);
         int last = -1;
         foreach ((int quantity, double weight) in sum)
         {
@@ -54,7 +69,6 @@ internal sealed class LinearNoise
                 weights[quantity] += weight * share;
             }
         }
-        ArrayPool<double>.Shared.Return(weights);
         return total;
     }
 }

@@ -96,10 +96,12 @@ public sealed class DataSet
         ImmutableArray<string> classNames = default, ImmutableArray<string> featureNames = default, string? credit = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(classes, 1);
-        int wrong = labels.AsSpan().IndexOfAnyExceptInRange(0, classes - 1);
-        if (wrong >= 0)
+        for (int row = 0; row < labels.Length; row++)
         {
-            throw new ArgumentException($"'{name}' has label {labels[wrong]} in row {wrong}, but {classes} classes allow 0 to {classes - 1}.");
+            if ((uint)labels[row] >= (uint)classes)
+            {
+                throw new ArgumentException($"'{name}' has label {labels[row]} in row {row}, but {classes} classes allow 0 to {classes - 1}.");
+            }
         }
         return new DataSet(name, rowShape, inputs, labels, [], targetWidth: 0)
         {

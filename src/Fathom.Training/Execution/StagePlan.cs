@@ -178,7 +178,12 @@ internal sealed class StagePlan
         List<StageCall[]> tasks = [];
         for (int part = 0; part < parts && chain.Count > 0; part++)
         {
-            tasks.Add([.. chain.Select(place => new StageCall(place, part, parts, Runs: true, Measures: false))]);
+            StageCall[] calls = new StageCall[chain.Count];
+            for (int i = 0; i < calls.Length; i++)
+            {
+                calls[i] = new StageCall(chain[i], part, parts, Runs: true, Measures: false);
+            }
+            tasks.Add(calls);
         }
         Waiting[] ready = [.. waiting.Where(call => call.Ready <= stage)];
         waiting.RemoveAll(call => call.Ready <= stage);
@@ -230,5 +235,5 @@ internal sealed class StagePlan
     }
 
     /// <summary>A call that has its turn in some stage from one on, and what it takes: operations, or elements to measure.</summary>
-    private readonly record struct Waiting(StageCall Call, int Ready, double Size);
+    private sealed record Waiting(StageCall Call, int Ready, double Size);
 }

@@ -102,7 +102,7 @@ public sealed partial class MessageTests
         }
         Assert.Matches(item.Value, finding.Explanation);
         Assert.Matches(item.Limit, finding.Explanation);
-        Assert.All(finding.RuledOut, rival => Assert.Matches("[0-9]|no layer", rival));
+        Assert.All(finding.RuledOut, rival => Assert.Matches("[0-9]|no layer|from the start", rival));
     }
 
     private static string Write(Finding finding) => $"{finding.Severity.ToString().ToLowerInvariant()} {finding.Rule} {finding.Problem} ({finding.Cause})\n{finding.Explanation}\n{finding.Action}\n";

@@ -15,7 +15,7 @@ internal static unsafe class PixelTile
     /// as the registers allow, and lower ones for the rest: as few as can be, since the sums of a low one wait for each other.
     /// </summary>
     public static void Rows<T, V, TWidth>(int rows, in PixelSum<T> sum, T* a, T* b, T* c, nint cRow)
-        where T : unmanaged, IFloatingPointIeee754<T> where V : struct, ISimd<V, T> where TWidth : struct, IExtent
+        where T : unmanaged, IFloatingPointIeee754<T> where V : struct, ISimd<V, T> where TWidth : unmanaged, IExtent
     {
         while (rows > 0)
         {
@@ -39,8 +39,8 @@ internal static unsafe class PixelTile
     private static void Tile<T, V, TRows, TWidth>(in PixelSum<T> sum, T* a, T* b, T* c, nint cRow)
         where T : unmanaged, IFloatingPointIeee754<T>
         where V : struct, ISimd<V, T>
-        where TRows : struct, IExtent
-        where TWidth : struct, IExtent
+        where TRows : unmanaged, IExtent
+        where TWidth : unmanaged, IExtent
     {
         V c0a = default, c0b = default, c1a = default, c1b = default, c2a = default, c2b = default;
         V c3a = default, c3b = default, c4a = default, c4b = default, c5a = default, c5b = default;
@@ -59,28 +59,28 @@ internal static unsafe class PixelTile
             for (int p = depth; p > 0; p--, b += bDepth)
             {
                 V left = V.Load(b);
-                V right = TWidth.Extent > 1 ? V.Load(b + V.Count) : default;
+                V right = sizeof(TWidth) > 1 ? V.Load(b + V.Count) : default;
                 Step<T, V, TWidth>(*a0, left, right, ref c0a, ref c0b);
-                if (TRows.Extent > 1)
+                if (sizeof(TRows) > 1)
                 {
                     Step<T, V, TWidth>(a0[aRow], left, right, ref c1a, ref c1b);
                 }
-                if (TRows.Extent > 2)
+                if (sizeof(TRows) > 2)
                 {
                     Step<T, V, TWidth>(a0[2 * aRow], left, right, ref c2a, ref c2b);
                     Step<T, V, TWidth>(*a3, left, right, ref c3a, ref c3b);
                 }
-                if (TRows.Extent > 4)
+                if (sizeof(TRows) > 4)
                 {
                     Step<T, V, TWidth>(a3[aRow], left, right, ref c4a, ref c4b);
                     Step<T, V, TWidth>(a3[2 * aRow], left, right, ref c5a, ref c5b);
                 }
-                if (TRows.Extent > 6)
+                if (sizeof(TRows) > 6)
                 {
                     Step<T, V, TWidth>(*a6, left, right, ref c6a, ref c6b);
                     Step<T, V, TWidth>(a6[aRow], left, right, ref c7a, ref c7b);
                 }
-                if (TRows.Extent > 8)
+                if (sizeof(TRows) > 8)
                 {
                     Step<T, V, TWidth>(a6[2 * aRow], left, right, ref c8a, ref c8b);
                     Step<T, V, TWidth>(*a9, left, right, ref c9a, ref c9b);
@@ -110,11 +110,11 @@ internal static unsafe class PixelTile
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Step<T, V, TWidth>(T a, V left, V right, ref V sumLeft, ref V sumRight)
-        where T : unmanaged, IFloatingPointIeee754<T> where V : struct, ISimd<V, T> where TWidth : struct, IExtent
+        where T : unmanaged, IFloatingPointIeee754<T> where V : struct, ISimd<V, T> where TWidth : unmanaged, IExtent
     {
         V x = V.Broadcast(a);
         V.AddProduct(ref sumLeft, x, left);
-        if (TWidth.Extent > 1)
+        if (sizeof(TWidth) > 1)
         {
             V.AddProduct(ref sumRight, x, right);
         }
@@ -124,14 +124,14 @@ internal static unsafe class PixelTile
     private static void StoreRow<T, V, TRows, TWidth>(int row, V left, V right, bool add, T* c, nint cRow)
         where T : unmanaged, IFloatingPointIeee754<T>
         where V : struct, ISimd<V, T>
-        where TRows : struct, IExtent
-        where TWidth : struct, IExtent
+        where TRows : unmanaged, IExtent
+        where TWidth : unmanaged, IExtent
     {
-        if (TRows.Extent > row)
+        if (sizeof(TRows) > row)
         {
             T* to = c + row * cRow;
             (add ? V.Load(to) + left : left).Store(to);
-            if (TWidth.Extent > 1)
+            if (sizeof(TWidth) > 1)
             {
                 (add ? V.Load(to + V.Count) + right : right).Store(to + V.Count);
             }

@@ -50,7 +50,7 @@ internal unsafe struct WinogradProduct<T> where T : unmanaged, IFloatingPointIee
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void Panel<V, TWidth>(T* a, T* b, T* c) where V : struct, ISimd<V, T> where TWidth : struct, IExtent
+    private readonly void Panel<V, TWidth>(T* a, T* b, T* c) where V : struct, ISimd<V, T> where TWidth : unmanaged, IExtent
     {
         for (int i = 0; i < Rows;)
         {

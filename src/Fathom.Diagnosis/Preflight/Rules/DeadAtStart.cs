@@ -32,6 +32,6 @@ public sealed class DeadAtStart : PreflightRule
             "Look at negative biases, and at inputs that are all of one sign or of another scale than 1.",
             "A ReLU that gives 0 passes no gradient on: a unit that gives 0 for every sample gets none, and stays dead.",
             dead.Select(layer => readers.ActivationAfter(layer.Layer)!.Name), 0.6 + 0.35 * (worst.DeadShare - Share) / (1 - Share),
-            [("dead_share", worst.DeadShare, 0), ("rows", scope.Report.Rows, double.NaN)], ["activation", "initialization", "batch_norm"]);
+            [("dead_share", worst.DeadShare, 0), ("rows", scope.Report.Rows, double.NaN)], ["activation", "initialization", "bias", "batch_norm"]);
     }
 }

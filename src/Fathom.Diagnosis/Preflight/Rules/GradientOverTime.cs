@@ -40,6 +40,6 @@ public sealed class GradientOverTime(bool vanishes) : PreflightRule
             vanishes ? "Use an LSTM or GRU with a forget bias of 1 or more, orthogonal recurrent weights, or shorter sequences." : "Bound the gradient's norm, or use orthogonal recurrent weights.",
             $"Each time step multiplies the gradient's norm by {Number(per)}.{memory}",
             found.Select(layer => layer.Layer), 0.8, [("first_over_last_step", worst.Ratio, limit), ("factor_per_step", per, 1)],
-            vanishes ? ["initialization"] : ["clip_norm", "initialization"]);
+            vanishes ? ["recurrent", "recurrent_initialization", "forget_gate"] : ["recurrent_initialization", "clip_norm", "truncated_bptt"]);
     }
 }

@@ -30,6 +30,6 @@ public sealed class LargeFirstStep : PreflightRule
             $"The first step at a learning rate of {Number(scope.Report.LearningRate)} would move {worst.Node.Name} by {Percent(update)} of its weights (limit {Percent(Violent)}; 0.1 % is healthy, CS231n), and {violent.Length} of {moved.Length} layers beyond the limit.",
             "Lower the rate ('fathom check --lr-range' finds one), begin with a warm-up, or clip the gradient's norm.",
             $"Measured {scope.Basis}, where the gradient's norm is {Number(scope.Report.GradientNorm)}.",
-            violent.Select(layer => layer.Node.Name), 0.7, [("largest_relative_update", update, Healthy), ("layers", violent.Length, 0)], ["learning_rate", "clip_norm"]);
+            violent.Select(layer => layer.Node.Name), 0.7, [("largest_relative_update", update, Healthy), ("layers", violent.Length, 0)], ["learning_rate", "warmup", "clip_norm"]);
     }
 }

@@ -33,6 +33,6 @@ public sealed class SaturatedAtStart : PreflightRule
             "Draw smaller weights, scale the inputs, or normalize before the activation.",
             $"What enters {worst.Node.Name} has a root mean square of {Number(before)}. Where an activation is saturated its slope is near 0, and it passes on hardly any gradient.",
             saturated.Select(node => node.Node.Name), 0.6 + 0.35 * (worst.Saturated - Share) / (1 - Share),
-            [("saturated_share", worst.Saturated, Share), ("saturated_layers", saturated.Length, 0)], ["initialization", "activation", "batch_norm"]);
+            [("saturated_share", worst.Saturated, Share), ("saturated_layers", saturated.Length, 0)], ["initialization", "activation", "batch_norm", "bias"]);
     }
 }
