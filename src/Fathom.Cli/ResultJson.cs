@@ -91,6 +91,10 @@ internal static class ResultJson
             ["steps"] = outcome.Steps,
             ["status"] = outcome.Status,
         };
+        if (outcome.Taken is { } taken)
+        {
+            training["action"] = new JsonObject { ["rule"] = taken.Finding.Rule, ["step"] = taken.Step, ["rolled_back"] = taken.RolledBack, ["to"] = taken.To, ["proven"] = taken.Proven };
+        }
         if (outcome.Validation.Metrics.Count > 0)
         {
             training["metrics"] = new JsonObject(outcome.Validation.Metrics.DistinctBy(metric => metric.Metric.Name)

@@ -83,6 +83,9 @@ public sealed record RunOutcome
 
     public required double Seconds { get; init; }
 
+    /// <summary>What was done at an error finding; null if nothing was.</summary>
+    public ActionTaken? Taken { get; init; }
+
     /// <summary>The norms of the run's gradients, before clipping.</summary>
     public GradientNorms GradientNorms { get; init; } = new();
 
@@ -337,6 +340,7 @@ public sealed class WatchedRun : IDisposable
             StateGradients = [.. Monitor.Observation.RecurrentLayers.Select(layer => new StateGradient(layer.Layer.Name, [.. layer.MeanLogGradients], layer.Reverse))],
             Fit = Monitor.Observation.GradientOverDepth,
             Seconds = seconds,
+            Taken = Taken,
             GradientNorms = GradientNorms,
         };
     }

@@ -161,6 +161,8 @@ public sealed partial class TrainingSession : IDisposable
         using FlushToZero flush = BeginFlush();
         long started = Stopwatch.GetTimestamp();
         TrainingPlan plan = Model.Plan;
+        double rate = NextLearningRate;
+        Optimizer.Begin(plan.Optimizer, rate, NextStep + 1, measures: Watch is not null, parameterWatch, wantsNorm: plan.Clipping is null);
         double loss = Backpropagate(order.Rows(NextStep));
         long clock = Profile is null ? 0 : Stopwatch.GetTimestamp();
         double penalty = Regularize();
@@ -172,8 +174,7 @@ public sealed partial class TrainingSession : IDisposable
             clipped = Optimizer.GradientNorm(Pool);
         }
         clock = Profile?.Add("clipping", clock) ?? 0;
-        double rate = NextLearningRate;
-        double passed = Optimizer.Step(plan.Optimizer, rate, NextStep + 1, Watch is null ? [] : updates, parameterWatch, wantsNorm: plan.Clipping is null, Pool);
+        double passed = Optimizer.End(Watch is null ? [] : updates, Pool);
         if (plan.Clipping is null)
         {
             norm = clipped = passed;
@@ -255,6 +256,10 @@ public sealed partial class TrainingSession : IDisposable
             if (Watch is not null)
             {
                 plan.AttachProbes(Watch.ByValue);
+            }
+            if (gradientsStay && accumulator is null && !FlushToZero.BySoftware)
+            {
+                plan.AttachUpdates(Optimizer);
             }
             plans.Add(batch, plan);
         }

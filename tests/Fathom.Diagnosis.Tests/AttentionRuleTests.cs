@@ -29,10 +29,7 @@ public sealed class AttentionRuleTests
     [Fact]
     public void QueriesAndKeysThatBeginTooLargeAreABadInitialisation()
     {
-        Dictionary<string, Initializer> large = new() { ["in_proj_weight"] = new NormalInitializer(0, 8) };
-        NetworkCursor start = Network.Input(8, 8).Dense(32).PositionalEmbedding(8);
-        Graph network = start.Add(start.LayerNorm().Then(new MultiHeadAttention(4), null, large, [])).Mean([1]).Dense(10).Build();
-        RecurrentRuleTests.Outcome run = RecurrentRuleTests.Run(Model(network, new Adam(0.001)), SickNetworks.Digits);
+        RecurrentRuleTests.Outcome run = RecurrentRuleTests.Run(LargeQueries, SickNetworks.Digits);
 
         Assert.Equal(Causes.BadInitialization, Assert.Single(run.EverFound, finding => finding.Rule == "FTH045").Cause);
     }
@@ -40,8 +37,7 @@ public sealed class AttentionRuleTests
     [Fact]
     public void WithoutSkipConnectionsTokensBecomeTheSame()
     {
-        Graph network = Network.Input(8, 8).Dense(32).PositionalEmbedding(8).Repeat(6, net => net.MultiHeadAttention(4)).Mean([1]).Dense(10).Build();
-        RecurrentRuleTests.Outcome run = RecurrentRuleTests.Run(Model(network, new Adam(0.002), epochs: 2), SickNetworks.Digits);
+        RecurrentRuleTests.Outcome run = RecurrentRuleTests.Run(Model(WithoutSkips, new Adam(0.002), epochs: 2), SickNetworks.Digits);
         Finding finding = Assert.Single(run.EverFound, finding => finding.Rule == "FTH046");
 
         Assert.Contains("multi_head_attention_6", finding.Layers);
@@ -116,10 +112,22 @@ public sealed class AttentionRuleTests
         Assert.Equal(whole.Monitor.Capture(), rest.Monitor.Capture());
     }
 
-    private static Graph Transformer(int blocks) =>
+    internal static Graph WithoutSkips => Network.Input(8, 8).Dense(32).PositionalEmbedding(8).Repeat(6, net => net.MultiHeadAttention(4)).Mean([1]).Dense(10).Build();
+
+    internal static ModelDefinition LargeQueries
+    {
+        get
+        {
+            Dictionary<string, Initializer> large = new() { ["in_proj_weight"] = new NormalInitializer(0, 8) };
+            NetworkCursor start = Network.Input(8, 8).Dense(32).PositionalEmbedding(8);
+            return Model(start.Add(start.LayerNorm().Then(new MultiHeadAttention(4), null, large, [])).Mean([1]).Dense(10).Build(), new Adam(0.001));
+        }
+    }
+
+    internal static Graph Transformer(int blocks) =>
         Network.Input(8, 8).Dense(32).PositionalEmbedding(8).Repeat(blocks, net => net.TransformerBlock(4, 64)).LayerNorm().Mean([1]).Dense(10).Build();
 
-    private static ModelDefinition Model(Graph network, Optimizer optimizer, int epochs = 10) =>
+    internal static ModelDefinition Model(Graph network, Optimizer optimizer, int epochs = 10) =>
         new("attention", network, new TrainingPlan { Loss = new CrossEntropy(), Optimizer = optimizer, BatchSize = 32, Epochs = epochs });
 
     /// <summary>The largest ln of a ratio of two weights of one row, from the softmax itself.</summary>

@@ -183,6 +183,12 @@ public sealed class Observation
         return session.Parameters.Value(slice).Span;
     }
 
+    /// <summary>The optimizer's state as it is now.</summary>
+    internal Training.Optimizers.OptimizerState<float> OptimizerMemory => session.Optimizer;
+
+    /// <summary>A parameter's place by its name.</summary>
+    internal ParameterSlice SliceOf(string parameter) => session.Parameters.Find(parameter);
+
     /// <summary>The network's input.</summary>
     internal Value Input => session.Graph.Input;
 

@@ -84,7 +84,7 @@ public sealed class StuckGate : Rule
             Explanation = $"The {worst.Gate} gate of {worst.Layer.Layer.Name} is {worst.Side} ({worst.Values}) for {Percent(worst.Now)} of its values, where {Percent(Share)} is the limit: {worst.Effect}, and the loss stands.",
             Action = fromStart ? $"Start the {worst.Gate} gate's bias {(worst.Side == "open" ? "lower" : "higher")}, near {(worst.Gate == "forget" ? "1" : "0")}, with weights of Xavier's size." : "Lower the learning rate, and bound the gradient's norm.",
             Details = $"There σ' is below a fifth of its maximum, so that the gate hardly learns its way out. At the first look {Percent(worst.First)} of its values were {worst.Side}. Stuck: {string.Join(", ", stuck.Select(gate => $"{gate.Gate} gate of {gate.Layer.Layer.Name} {gate.Side}"))}.",
-            RuledOut = fromStart ? [$"training: the gate was {worst.Side} from the start"] : [$"initialisation: at the start only {Percent(worst.First)} of the gate's values were {worst.Side}"],
+            RuledOut = fromStart ? [$"training: at the first look {Percent(worst.First)} of the gate's values were {worst.Side} already"] : [$"initialisation: at the start only {Percent(worst.First)} of the gate's values were {worst.Side}"],
             Remedies = fromStart ? ["forget_gate", "bias", "initialization"] : ["learning_rate", "clip_norm", "initialization"],
         };
     }
