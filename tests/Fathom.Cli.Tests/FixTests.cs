@@ -35,6 +35,24 @@ public sealed class FixTests : IDisposable
     }
 
     [Fact]
+    public void AKerasModelIsMendedAsAKerasModel()
+    {
+        string layers = string.Join(',', Enumerable.Range(1, 10).Select(i => $$"""{"class_name":"Dense","config":{"name":"d{{i}}","units":32,"activation":"sigmoid"}}"""));
+        File.WriteAllText(folder.File("sick.json"), $$$"""
+            {"class_name":"Sequential","config":{"name":"s","layers":[{{{layers}}},{"class_name":"Dense","config":{"name":"out","units":10,"activation":"softmax"}}],"build_input_shape":[null,64]},
+            "compile_config":{"optimizer":{"class_name":"SGD","config":{"learning_rate":0.1}},"loss":"sparse_categorical_crossentropy"}}
+            """);
+        CliRun run = CliRun.Of("fix", folder.File("sick.json"), "--data", "digits", "--epochs", "6", "--seeds", "1");
+
+        Assert.True(run.Status == ExitStatus.Clean, run.Output + run.Error);
+        string written = folder.Names.Single(name => name is "sick.fixed.json" or "sick.fixed.yaml");
+        Assert.Contains(written, run.Output);
+        Assert.Contains("+++ ", File.ReadAllText(folder.File(written + ".diff")));
+        CliRun mended = CliRun.Of("train", folder.File(written), "--data", "digits", "--epochs", "6");
+        Assert.True(mended.Status == ExitStatus.Clean, mended.Output + mended.Error);
+    }
+
+    [Fact]
     public void AHealthyNetworkIsLeftAlone()
     {
         CliRun run = CliRun.Of("fix", folder.Model("well.yaml", "relu", epochs: 2), "--seeds", "1");
