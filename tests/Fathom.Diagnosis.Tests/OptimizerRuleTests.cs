@@ -91,7 +91,7 @@ public sealed class OptimizerRuleTests
     {
         ModelDefinition model = SickNetworks.Chain(2, net => net.Tanh(), VarianceScaling.XavierNormal, epochs: 10, optimizer: new Adam(0.12, Beta1: 0.1, Beta2: 0.1));
         Finding finding = One(Run(model, SickNetworks.Digits), "FTH055");
-        Assert.Equal((Severity.Error, Causes.Other), (finding.Severity, finding.Cause));
+        Assert.Equal((Severity.Warning, Causes.Other), (finding.Severity, finding.Cause)); // two thirds of what there is are learnt
         Assert.InRange(finding.Evidence["step_over_rate"].Measured, 0.5, 1.05);
         Assert.Contains("beta1 to 0.9", finding.Action);
     }
@@ -141,7 +141,7 @@ public sealed class OptimizerRuleTests
         (List<Finding> found, double loss) = Watch(StepMeasurementTests.Line(new Sgd(0.13), 2, 6), data);
         Finding finding = One(found, "FTH060");
         Assert.Equal(Severity.Warning, finding.Severity);
-        Assert.True(finding.Evidence["noise_scale"].Measured > 20);
+        Assert.True(finding.Evidence["noise_scale"].Measured > 6);
 
         (List<Finding> none, double least) = Watch(StepMeasurementTests.Line(new Sgd(0.005), 2, 6), data);
         Assert.DoesNotContain(none, other => other.Rule == "FTH060");

@@ -151,7 +151,7 @@ public sealed class RunRuleTests
         whole.Advance();
         rest.Advance();
         Assert.Equal(whole.Monitor.Capture(), rest.Monitor.Capture());
-        Assert.Contains(whole.Monitor.Findings, finding => string.CompareOrdinal(finding.Rule, "FTH050") >= 0);
+        Assert.True(kind == "noise" ? whole.Monitor.Observation.Noise.Count > 10 : whole.Monitor.Findings.Any(finding => string.CompareOrdinal(finding.Rule, "FTH050") >= 0));
     }
 
     /// <summary>Every message says its value in one sentence, and what to do in another; both are short.</summary>

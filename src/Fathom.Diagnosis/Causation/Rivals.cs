@@ -16,7 +16,7 @@ internal static class Rivals
     private const double Always = 0.9, Hard = 1;
 
     /// <summary>Noise scale over the batch, and share of the loss that noise holds up, as in FTH060.</summary>
-    private const double Drowned = 10, Held = 0.1;
+    private const double Drowned = 3, Held = 0.1;
 
     /// <summary>Share of the run from which on a loss that still falls as much runs out of time.</summary>
     private const double Late = 0.9, Falling = 0.85;
@@ -53,9 +53,9 @@ internal static class Rivals
         }
         double held = observation.LossHeldUpByNoise();
         int batch = observation.Rows.Batch;
-        bool supported = noise.Scale > Drowned * batch && held > Held * observation.Loss;
+        bool supported = noise.LeastScale > Drowned * batch && held > Held * observation.Loss;
         return new(Causes.Other, supported,
-            supported ? $"the gradient's noise holds up {Number(held)} of the loss" : $"noise: at this rate it holds up {Number(held)} of the loss; noise scale {Number(noise.Scale)}, batch {batch}",
+            supported ? $"the gradient's noise holds up {Number(held)} of the loss" : $"noise: at this rate it holds up {Number(held)} of the loss; noise scale at least {Number(noise.LeastScale)}, batch {batch}",
             [], ["learning_rate"])
         {
             Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)}), or raise the batch ({batch}).",

@@ -11,10 +11,10 @@ internal sealed class NoiseTrace(int layers)
     /// <summary>Measurements before which nothing is said.</summary>
     public const int Settling = 8;
 
-    private const double NewShare = 0.1;
+    private const double NewShare = 0.05;
 
     private readonly double[] variances = new double[layers];
-    private double signal;
+    private double signal, squares;
 
     /// <summary>Measurements so far.</summary>
     public long Count { get; private set; }
@@ -27,6 +27,18 @@ internal sealed class NoiseTrace(int layers)
 
     /// <summary>tr Σ / ‖G‖²: the batch at which noise and signal are alike. ∞ where no signal is seen.</summary>
     public double Scale => signal > 0 ? variances.Sum() / signal : double.PositiveInfinity;
+
+    /// <summary>What the scale is at least: with the signal one standard error higher than measured.</summary>
+    public double LeastScale
+    {
+        get
+        {
+            // As many measurements as an average with this share stands for.
+            double independent = Math.Min(Count, 2 / NewShare - 1);
+            double error = Math.Sqrt(Math.Max(0, squares - signal * signal) / Math.Max(1, independent));
+            return variances.Sum() / Math.Max(double.Epsilon, Math.Max(0, signal) + error);
+        }
+    }
 
     /// <param name="dots">g₁·g₂ by layer.</param>
     /// <param name="differences">‖g₁ − g₂‖² by layer.</param>
@@ -41,19 +53,20 @@ internal sealed class NoiseTrace(int layers)
             dot += dots[i];
         }
         signal += share * (dot - signal);
+        squares += share * (dot * dot - squares);
     }
 
-    public IEnumerable<double> Capture() => [Count, signal, .. variances];
+    public IEnumerable<double> Capture() => [Count, signal, squares, .. variances];
 
     /// <summary>Takes a state over; false if it is none.</summary>
     public bool Restore(double[] state)
     {
-        if (state.Length != 2 + variances.Length)
+        if (state.Length != 3 + variances.Length)
         {
             return false;
         }
-        (Count, signal) = ((long)state[0], state[1]);
-        state.AsSpan(2).CopyTo(variances);
+        (Count, signal, squares) = ((long)state[0], state[1], state[2]);
+        state.AsSpan(3).CopyTo(variances);
         return true;
     }
 }

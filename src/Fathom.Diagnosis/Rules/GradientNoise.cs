@@ -11,8 +11,8 @@ namespace Fathom.Diagnosis.Rules;
 /// </summary>
 public sealed class GradientNoise : Rule
 {
-    /// <summary>Noise scale tr Σ / ‖G‖² over the batch (McCandlish et al. 2018).</summary>
-    private const double Drowned = 10;
+    /// <summary>Noise scale tr Σ / ‖G‖² over the batch (McCandlish et al. 2018), less its error: three quarters of a gradient's square is noise.</summary>
+    private const double Drowned = 3;
 
     /// <summary>Share of the loss that the noise holds up, by a formula for small rates, which is a lower bound.</summary>
     private const double Held = 0.1;
@@ -26,7 +26,7 @@ public sealed class GradientNoise : Rule
 
     public override string Problem => "noise drowns the gradient";
 
-    public override string Threshold => "the gradient's noise scale is 10 times the batch or more (McCandlish et al. 2018), the noise holds up a tenth of the loss or more by rate · tr Σ / (4 · batch), and after a fifth of the run the loss has stopped falling above 20 % of a constant prediction's";
+    public override string Threshold => "the gradient's noise scale, less one standard error, is 3 times the batch or more (McCandlish et al. 2018), the noise holds up a tenth of the loss or more by rate · tr Σ / (4 · batch), and after a fifth of the run the loss has stopped falling above 20 % of a constant prediction's";
 
     public override Finding? Inspect(Observation observation)
     {
@@ -42,13 +42,12 @@ public sealed class GradientNoise : Rule
             observation.MeasureNoise();
         }
         double held = observation.LossHeldUpByNoise();
-        return noise.Count >= NoiseTrace.Settling && noise.Scale > Drowned * batch && held > Held * observation.Loss ? Describe(observation, held, batch) : null;
+        return noise.Count >= NoiseTrace.Settling && noise.LeastScale > Drowned * batch && held > Held * observation.Loss ? Describe(observation, held, batch) : null;
     }
 
     private Finding Describe(Observation observation, double held, int batch)
     {
         NoiseTrace noise = observation.Noise;
-        string scale = double.IsPositiveInfinity(noise.Scale) ? "no slope is seen below it" : $"noise and slope would be alike at a batch of {Number(Math.Round(noise.Scale))}";
         return new Finding
         {
             Rule = Id,
@@ -59,9 +58,9 @@ public sealed class GradientNoise : Rule
             Step = observation.Step.Step,
             Confidence = 0.7,
             Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
-                .Add("noise_scale", new Evidence(noise.Scale, Drowned * batch))
+                .Add("noise_scale", new Evidence(noise.LeastScale, Drowned * batch))
                 .Add("loss_held_up", new Evidence(held, Held * observation.Loss)),
-            Explanation = $"Noise drowns the gradient: {scale} (limit {Number(Drowned * batch)}), where it has {batch}, and holds up at least {Number(Math.Min(held, observation.Loss))} of the loss of {Number(observation.Loss)}.",
+            Explanation = $"Noise and slope of the gradient would be alike at a batch of {Number(Math.Round(noise.LeastScale))} or more (limit {Number(Drowned * batch)}); at the batch of {batch} noise holds up at least {Number(Math.Min(held, observation.Loss))} of the loss of {Number(observation.Loss)}.",
             Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)}) by 3 to 10, let it decay, or raise the batch ({batch}) as much.",
             Details = $"From the gradients of half batches at the same weights, {noise.Count} times: tr Σ = {Number(noise.Variances.Sum())}, squared norm of the mean gradient {Number(noise.Signal)}. Both a smaller rate and a larger batch shorten the steps that noise makes beside those of the slope.",
             RuledOut = [$"vanishing gradient: one sample's gradient has a norm of about {Number(Math.Sqrt(noise.Variances.Sum()))}"],

@@ -3,7 +3,7 @@ using Fathom.Training.Optimizers;
 namespace Fathom.Diagnosis.Tests.Messages.Cases;
 
 /// <summary>Targets that are mostly noise, two rows a batch, a large rate.</summary>
-internal sealed class GradientNoiseMessage() : MessageCase("FTH060", Stage.Training, "holds up at least [0-9.]+ of the loss", "limit 20")
+internal sealed class GradientNoiseMessage() : MessageCase("FTH060", Stage.Training, "holds up at least [0-9.]+ of the loss", "limit 6")
 {
     public override Subject Sick => new(StepMeasurementTests.Line(new Sgd(0.13), 2, 6), StepMeasurementTests.Linear(noise: 3));
 
