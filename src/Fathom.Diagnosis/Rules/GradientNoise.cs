@@ -48,7 +48,7 @@ public sealed class GradientNoise : Rule
     private Finding Describe(Observation observation, double held, int batch)
     {
         NoiseTrace noise = observation.Noise;
-        string scale = double.IsPositiveInfinity(noise.Scale) ? "no slope is seen below it" : $"noise and slope would be alike at a batch of {Number(Math.Round(noise.Scale))}";
+        string scale = double.IsPositiveInfinity(noise.Scale) ? "no number of rows shows a slope" : $"slope and noise would be alike at {Number(Math.Round(noise.Scale))} rows";
         return new Finding
         {
             Rule = Id,
@@ -61,7 +61,7 @@ public sealed class GradientNoise : Rule
             Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
                 .Add("noise_scale", new Evidence(noise.Scale, Drowned * batch))
                 .Add("loss_held_up", new Evidence(held, Held * observation.Loss)),
-            Explanation = $"Noise drowns the gradient: {scale} (limit {Number(Drowned * batch)}), where it has {batch}, and holds up at least {Number(Math.Min(held, observation.Loss))} of the loss of {Number(observation.Loss)}.",
+            Explanation = $"Noise drowns the gradient of batches of {batch}: {scale} (limit {Number(Drowned * batch)}), and it holds up at least {Number(Math.Min(held, observation.Loss))} of the loss of {Number(observation.Loss)}.",
             Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)}) by 3 to 10, let it decay, or raise the batch ({batch}) as much.",
             Details = $"From the gradients of half batches at the same weights, {noise.Count} times: tr Σ = {Number(noise.Variances.Sum())}, squared norm of the mean gradient {Number(noise.Signal)}. Both a smaller rate and a larger batch shorten the steps that noise makes beside those of the slope.",
             RuledOut = [$"vanishing gradient: one sample's gradient has a norm of about {Number(Math.Sqrt(noise.Variances.Sum()))}"],
