@@ -22,6 +22,7 @@ public sealed partial class OptimizerState<T> where T : unmanaged, IBinaryFloati
         public bool Measures;
         public ParameterWatch<T>? Watch;
         public bool WantsNorm;
+        public bool Waits;
 
         /// <summary>The pieces that the parts are; null for those from <see cref="First"/> on.</summary>
         public int[]? Pieces;

@@ -134,7 +134,8 @@ public sealed partial class OptimizerState<T> : IDisposable where T : unmanaged,
     /// <param name="measures">Whether anybody wants to know what changed.</param>
     /// <param name="watch">Where statistics of parameters and gradients go; null for nowhere.</param>
     /// <param name="wantsNorm">Whether the gradients' norm is asked for.</param>
-    internal void Begin(Optimizer optimizer, double learningRate, long step, bool measures, ParameterWatch<T>? watch, bool wantsNorm)
+    /// <param name="waits">Whether all parameters wait for the end, as for a gradient that is still to be bounded.</param>
+    internal void Begin(Optimizer optimizer, double learningRate, long step, bool measures, ParameterWatch<T>? watch, bool wantsNorm, bool waits = false)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(step, 1);
         if (optimizer.Kind != Kind || optimizer.StateCount != states.Length)
@@ -144,7 +145,7 @@ public sealed partial class OptimizerState<T> : IDisposable where T : unmanaged,
         begun = new StepJob
         {
             State = this, Optimizer = optimizer, LearningRate = learningRate, Step = step, StepNumber = optimizer.NumberForStep(step),
-            Measures = measures, Watch = watch, WantsNorm = wantsNorm,
+            Measures = measures, Watch = watch, WantsNorm = wantsNorm, Waits = waits || optimizer.IsTensorwise,
         };
         Array.Clear(updated);
         BeginDivided(watch);
@@ -158,7 +159,7 @@ public sealed partial class OptimizerState<T> : IDisposable where T : unmanaged,
     /// <param name="pool">The workers.</param>
     internal void Update(int slice, WorkerPool pool)
     {
-        if (begun.Optimizer.IsTensorwise)
+        if (begun.Waits)
         {
             return;
         }
