@@ -120,6 +120,7 @@ public sealed class WatchedRun : IDisposable
         Monitor = new TrainingMonitor(Session, prediction);
         Audit = DataAudit.Inspect(model, data, prediction);
         Monitor.Observation.IsForewarned = Audit.Any(finding => finding.Severity == Severity.Error);
+        Monitor.Observation.HasOddWeights = Audit.Any(finding => finding.Rule == InitialWeights.RuleId);
         updates = [.. Enumerable.Range(0, Session.Probes.Count).Where(index => Session.Probes[index].Kind == ProbeKind.ParameterUpdate)];
         Monitor.Found += finding =>
         {

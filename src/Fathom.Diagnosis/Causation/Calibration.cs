@@ -21,7 +21,30 @@ internal static class Calibration
 
     private static readonly FrozenDictionary<(string Rule, string Cause), (int Right, int Of)> Counts = new Dictionary<(string Rule, string Cause), (int Right, int Of)>
     {
-        // TABLE
+        [("FTH001", Causes.DeadRelu)] = (1, 1),
+        [("FTH001", Causes.LearningRateTooLarge)] = (1, 1),
+        [("FTH001", Causes.Saturation)] = (2, 2),
+        [("FTH001", Causes.Vanishing)] = (3, 3),
+        [("FTH003", Causes.LearningRateTooLarge)] = (6, 6),
+        [("FTH004", Causes.DeadRelu)] = (6, 6),
+        [("FTH005", Causes.LearningRateTooLarge)] = (2, 2),
+        [("FTH006", Causes.LearningRateTooSmall)] = (21, 21),
+        [("FTH010", Causes.WrongOutputOrLoss)] = (7, 7),
+        [("FTH012", Causes.WrongOutputOrLoss)] = (2, 2),
+        [("FTH013", Causes.UnscaledInput)] = (7, 7),
+        [("FTH030", Causes.BadInitialization)] = (11, 11),
+        [("FTH031", Causes.LearningRateTooLarge)] = (7, 7),
+        [("FTH032", Causes.LearningRateTooLarge)] = (3, 4),
+        [("FTH032", Causes.LearningRateTooSmall)] = (2, 2),
+        [("FTH032", Causes.Vanishing)] = (1, 2),
+        [("FTH033", Causes.Other)] = (6, 6),
+        [("FTH034", Causes.BadInitialization)] = (15, 15),
+        [("FTH040", Causes.Vanishing)] = (1, 1),
+        [("FTH041", Causes.Exploding)] = (1, 1),
+        [("FTH042", Causes.LearningRateTooLarge)] = (2, 2),
+        [("FTH051", Causes.LearningRateTooLarge)] = (1, 1),
+        [("FTH053", Causes.Other)] = (8, 8),
+        [("FTH059", Causes.Other)] = (3, 3),
     }.ToFrozenDictionary();
 
     /// <summary>An error with its confidence as counted; a finding of less weight, or of a rule that was not counted, with its own.</summary>

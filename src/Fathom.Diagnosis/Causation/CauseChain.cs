@@ -96,7 +96,7 @@ public static class CauseChain
 
     private static int Rank(Finding finding)
     {
-        int rank = IsSuspicion(finding) ? -1 : Effects.Keys.ToList().IndexOf(KindOf(finding));
-        return rank < 0 ? Effects.Count : rank;
+        int rank = Effects.Keys.ToList().IndexOf(KindOf(finding));
+        return IsSuspicion(finding) ? Effects.Count + 1 : rank < 0 ? Effects.Count : rank;
     }
 }

@@ -20,6 +20,9 @@ internal static class Suspects
     /// <summary>Decades of the gradient over depth or time.</summary>
     private const double Decades = 3;
 
+    /// <summary>Decades between the relative updates of layers that an optimizer without a scale moves alike.</summary>
+    private const double Alike = 2;
+
     private const double Half = 0.5;
 
     /// <summary>log10 ‖Δw‖/‖w‖ at which steps are too long whatever else is seen: what they leave behind, such as saturation, is theirs.</summary>
@@ -29,7 +32,8 @@ internal static class Suspects
     {
         Suspicion tooLong = TooLong(observation), tooShort = TooShort(observation);
         // An optimizer without a scale makes up for a gradient that fades, but not for a rate that gets nowhere.
-        bool nowhere = tooShort is { Supported: true, IsWeak: false } && observation.Optimizer is { IsAdaptive: true };
+        bool nowhere = tooShort is { Supported: true, IsWeak: false } && observation.Optimizer is { IsAdaptive: true }
+            && observation.Layers.Max(layer => layer.LogRelativeUpdate) - observation.Layers.Min(layer => layer.LogRelativeUpdate) < Alike;
         bool first = Typical(observation) > FarTooLong;
         Suspicion?[] all =
         [
@@ -40,9 +44,9 @@ internal static class Suspects
             first ? tooLong : null,
             Saturated(observation),
             Dead(observation),
+            nowhere ? tooShort : null,
             OverDepth(observation),
             OverTime(observation, grows: false),
-            nowhere ? tooShort : null,
             FromTheStart(observation),
             first ? null : tooLong,
             nowhere ? null : tooShort,

@@ -135,6 +135,9 @@ public sealed class Observation
     /// <summary>Whether the look at model and data before training has found an error: then less must be seen to be certain.</summary>
     public bool IsForewarned { get; internal set; }
 
+    /// <summary>Whether the look before training has found initial weights of the wrong scale, FTH034.</summary>
+    internal bool HasOddWeights { get; set; }
+
     /// <summary>Share of what there is to learn that the nearest rows' targets tell; found out once, when first asked for. 0 where inputs are indices, which have no distance.</summary>
     internal double NeighbourSkill => neighbourSkill ??= Input.Type.Kind == ElementKind.Index ? 0 : NeighbourGuess.Skill(session.Data.Training);
 

@@ -27,17 +27,17 @@ public sealed class NotLearning : Rule
     /// <summary>Share of that level which the loss must not have been below before: then it can fall, and something else has come.</summary>
     private const double Reached = 0.7;
 
-    /// <summary>Trend of the loss below which a network without any measured fault is only slow.</summary>
-    private const double Falling = 0.9;
+    /// <summary>Trend of the loss below which a network without any measured fault, or with a weak suspicion only, is slow and no more.</summary>
+    private const double Falling = 0.9, FallingFast = 0.8;
 
     /// <summary>Share of what there is to learn that the nearest rows must tell for the data to be cleared.</summary>
     private const double Learnable = 0.3;
 
     /// <summary>
-    /// Share of the run that is enough where the look before training has found an error, where no gradient arrives anywhere, or where steps have
-    /// blown up the weights of half of the layers.
+    /// Share of the run that is enough where the look before training has found an error or steps have blown up the weights of half of the layers, and
+    /// where no gradient arrives anywhere.
     /// </summary>
-    private const double Warned = 0.02;
+    private const double Warned = 0.02, Silent = 0.01;
 
     internal const string RuleId = "FTH032";
 
@@ -45,13 +45,13 @@ public sealed class NotLearning : Rule
 
     public override string Problem => "the network does not learn";
 
-    public override string Threshold => "after a tenth of the run 80 % of what there is to learn is unlearnt, measured by the loss from a constant prediction's (its start where that is not known) down to the least that the output allows; after two fifths 45 %; at the pace since half of the steps so far 45 % will be so at the end; and no other rule explains it; 2 % of the run are enough where an error was found before training, where no gradient arrives at any layer, or where steps have blown up the weights of half of the layers";
+    public override string Threshold => "after a tenth of the run 80 % of what there is to learn is unlearnt, measured by the loss from a constant prediction's (its start where that is not known) down to the least that the output allows; after two fifths 45 %; at the pace since half of the steps so far 45 % will be so at the end; and no other rule explains it; 2 % of the run are enough where an error was found before training or steps have blown up the weights of half of the layers, 1 % where no gradient arrives at any layer";
 
     public override int Persistence => 5;
 
     public override Finding? Inspect(Observation observation)
     {
-        bool early = observation.Progress >= Warned && (observation.IsForewarned || observation.IsSilent || IsBlown(observation));
+        bool early = observation.Progress >= Warned && (observation.IsForewarned || IsBlown(observation)) || observation.Progress >= Silent && observation.IsSilent;
         double level = observation.Progress < Late ? Standing : StandingLate;
         double now = observation.Unlearnt(observation.Losses.Now), end = observation.UnlearntAtTheEnd;
         bool stands = now > level && end > StandingLate && observation.Unlearnt(observation.Losses.Least) > Reached * level;
@@ -62,14 +62,16 @@ public sealed class NotLearning : Rule
             return null;
         }
         Suspicion[] suspects = [.. Suspects.Of(observation), .. Rivals.Of(observation)];
-        Suspicion first = suspects.FirstOrDefault(suspect => suspect.Supported)
-            ?? new Suspicion(Causes.Other, true, "nothing that is measured stands out", [], ["learning_rate", "optimizer", "initialization"]) { Action = "Look at the data and their labels; then try another learning rate." };
+        Suspicion first = suspects.FirstOrDefault(suspect => suspect.Supported) ?? Unknown;
         bool other = first.Cause == Causes.Other;
-        if (other && observation.Losses.Trend < Falling)
+        if ((other || first.IsWeak) && observation.Losses.Trend < (other ? Falling : FallingFast))
         {
             return null; // slow, and FTH064 has the word
         }
-        bool certain = !(other || first.IsWeak) || (observation.NeighbourSkill > Learnable && (!other || observation.Progress >= Late));
+        bool cleared = observation.HasOddWeights || (observation.NeighbourSkill > Learnable && (!other || observation.Progress >= Late));
+        bool certain = !(other || first.IsWeak) || cleared;
+        first = certain || !first.IsWeak ? first : Unknown;
+        other = first.Cause == Causes.Other;
         return new Finding
         {
             Rule = Id,
@@ -86,11 +88,13 @@ public sealed class NotLearning : Rule
             Explanation =
                 $"After {Percent(observation.Progress)} of the run the loss ({Number(observation.Losses.Now)}) is {Percent(now)} of {(double.IsNaN(observation.ConstantLoss) ? "its start" : "a constant prediction's")} (limit {Percent(level)}) and {(observation.Losses.Since(0.5) > 0.98 ? "is not falling" : "hardly falls")}{(other ? "; " : ", most likely because ")}{first.Because}.",
             Action = first.Action,
-            Details = string.Join(' ', new[] { first.Details, certain && (other || first.IsWeak) ? $"There is something to learn: the five nearest rows tell {Percent(observation.NeighbourSkill)} of it (limit {Percent(Learnable)})." : "" }.Where(text => text.Length > 0)),
+            Details = string.Join(' ', new[] { first.Details, certain && (other || first.IsWeak) && observation.NeighbourSkill > Learnable ? $"There is something to learn: the five nearest rows tell {Percent(observation.NeighbourSkill)} of it (limit {Percent(Learnable)})." : "" }.Where(text => text.Length > 0)),
             RuledOut = [.. suspects.Where(suspect => !suspect.Supported).Select(suspect => suspect.Because)],
             Remedies = first.Remedies,
         };
     }
+
+    private static Suspicion Unknown { get; } = new(Causes.Other, true, "nothing that is measured stands out", [], ["learning_rate", "optimizer", "initialization"]) { Action = "Look at the data and their labels; then try another learning rate." };
 
     private static bool IsBlown(Observation observation) => observation.Layers.Count(layer => layer.IsBlown) * 2 >= observation.Layers.Count;
 }
