@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime;
 using Fathom.Compute;
 using Fathom.Diagnosis;
 using Fathom.Diagnosis.Monitoring;
@@ -12,6 +13,8 @@ namespace Fathom.Bench;
 public abstract class StepLane(string name) : ILane, IDisposable
 {
     private const int FewestSteps = 3;
+    private const int MostWarmUps = 20;
+    private const int FewMethods = 3;
 
     public string Name { get; } = name;
 
@@ -39,8 +42,25 @@ public abstract class StepLane(string name) : ILane, IDisposable
         return new Turn(milliseconds, cpu.TotalMilliseconds / steps);
     }
 
-    /// <summary>Steps until code is compiled at its best and caches and branch predictors know it.</summary>
-    public void WarmUp(double seconds) => Run(seconds);
+    /// <summary>
+    /// Steps until caches and branch predictors know the code and it is compiled at its best: until a turn of half a second
+    /// passes in which the runtime has compiled next to nothing anew. Small networks take thousands of methods there, and a
+    /// watched step more than a bare one, so that a fixed time would flatter the bare one.
+    /// </summary>
+    /// <param name="seconds">At least so long.</param>
+    public void WarmUp(double seconds)
+    {
+        Run(seconds);
+        for (int turn = 0; turn < MostWarmUps; turn++)
+        {
+            long compiled = JitInfo.GetCompiledMethodCount();
+            Run(0.5);
+            if (JitInfo.GetCompiledMethodCount() - compiled <= FewMethods)
+            {
+                return;
+            }
+        }
+    }
 
     public abstract void Dispose();
 

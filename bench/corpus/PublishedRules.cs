@@ -68,7 +68,7 @@ internal sealed class PublishedRules
         double share = (double)run.Session.NextStep / run.Session.TotalSteps;
         Ungated = Ungated.Or(cause, share);
         Gated = Gated.Or(score >= 0.6 ? Causes.None : cause, share);
-        Debugger = Debugger.Or(!finite || Judge(statistics) ? Causes.Other : Causes.None, share);
+        Debugger = !Debugger.Called && (!finite || Judge(statistics)) ? new Verdict(Causes.None, share) : Debugger; // it names no cause
     }
 
     private bool Judge(ReadOnlySpan<TensorStatistics> statistics)

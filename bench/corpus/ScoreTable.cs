@@ -30,6 +30,9 @@ internal readonly record struct Proportion(int Hits, int Of)
 /// <summary>Counts hits and misses.</summary>
 internal static class ScoreTable
 {
+    /// <summary>Share of the run from which on a network is listed as found late.</summary>
+    private const double Late = 0.08;
+
     private static readonly double[] Bins = [0, 0.6, 0.7, 0.8, 0.9, 1.0001];
 
     public static void Write(IReadOnlyList<Examination> results, TextWriter output)
@@ -39,6 +42,7 @@ internal static class ScoreTable
         output.WriteLine();
         output.WriteLine($"{"",-34}{"recall",-34}{"false alarms",-34}precision");
         WriteRow(output, "Fathom", sick, healthy, result => result.Called);
+        WriteRow(output, "  at any time, if withdrawn later", sick, healthy, result => result.EverCalled);
         WriteRow(output, "AutoTrainer", sick, healthy, result => result.AutoTrainer.Called);
         WriteRow(output, "AutoTrainer without accuracy gate", sick, healthy, result => result.Ungated.Called);
         WriteRow(output, "SageMaker Debugger", sick, healthy, result => result.Debugger.Called);
@@ -47,7 +51,7 @@ internal static class ScoreTable
         WriteCause(output, "Fathom", sick, result => result.Called ? result.Cause : null, result => result.Share);
         WriteCause(output, "AutoTrainer", sick, result => result.AutoTrainer.Cause, result => result.AutoTrainer.Share);
         WriteCause(output, "AutoTrainer without accuracy gate", sick, result => result.Ungated.Cause, result => result.Ungated.Share);
-        WriteCause(output, "SageMaker Debugger (names none)", sick, result => result.Debugger.Cause, result => result.Debugger.Share);
+        WriteCause(output, "SageMaker Debugger", sick, result => result.Debugger.Cause, result => result.Debugger.Share);
         output.WriteLine();
         output.WriteLine($"layer named within ±1             {Count([.. sick.Where(result => result.Network.Culprit > 0)], result => result.NamesCulprit)}; the others name none");
         output.WriteLine();
@@ -64,11 +68,12 @@ internal static class ScoreTable
                 : !result.IsSick && result.Called ? "false alarm"
                 : result.CanBeJudged && result.IsSick && !result.IsRight ? "wrong cause"
                 : result.Network.Culprit > 0 && !result.NamesCulprit ? "wrong layer"
+                : result.IsSick && result.Share > Late ? "late"
                 : null;
             if (kind is not null)
             {
                 string found = string.Join("; ", result.Findings.Select(finding => string.Create(CultureInfo.InvariantCulture, $"{finding.Severity} {finding.Rule} {finding.Cause} {finding.Confidence}")));
-                output.WriteLine($"{kind,-12} {result.Network.Name} {result.Network.Group} '{result.Network.Fault ?? "–"}' right: {string.Join('/', result.Network.RightCauses.Order())} said: {found}");
+                output.WriteLine($"{kind,-12} {result.Network.Name} {result.Network.Group} '{result.Network.Fault ?? "–"}' at {(result.Called ? result.Share.ToString("P1", CultureInfo.InvariantCulture) : "–")} right: {string.Join('/', result.Network.RightCauses.Order())} said: {found}");
             }
         }
     }
@@ -82,7 +87,7 @@ internal static class ScoreTable
     private static void WriteCause(TextWriter output, string name, Examination[] sick, Func<Examination, string?> cause, Func<Examination, double> share)
     {
         Examination[] called = [.. sick.Where(result => cause(result) is not null)];
-        Proportion right = Count([.. called.Where(result => result.CanBeJudged)], result => result.Network.RightCauses.Contains(cause(result)!));
+        Proportion right = called.All(result => cause(result) == Causes.None) ? new(0, 0) : Count([.. called.Where(result => result.CanBeJudged)], result => result.Network.RightCauses.Contains(cause(result)!));
         double[] shares = [.. called.Select(share).Order()];
         (double low, double high) = MedianInterval(shares);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-34}{right,-34}{At(shares, 0.5):P1} ({low:P1}–{high:P1}), {At(shares, 0.9):P1}"));

@@ -13,18 +13,14 @@ internal static class ShowVerb
     {
         Option<string> folder = CorpusOptions.Folder();
         Argument<int> number = new("NUMBER") { Description = "The network's number." };
-        Command command = new("show", "What a network of the corpus is, what became of it, and what Fathom finds.") { number, folder };
+        Option<string?> keras = CorpusOptions.Keras();
+        Command command = new("show", "What a network of the corpus is, what became of it, and what Fathom finds.") { number, folder, keras };
         command.SetAction((parsed, cancellation) =>
         {
-            CorpusCase network = Generator.Case(parsed.GetValue(number));
-            Console.WriteLine($"{network.Name}: {network.Recipe}");
-            Console.WriteLine($"fault: {network.Fault?.Name ?? "none put in"}");
-            if (!CorpusOptions.ReadLabels(parsed.GetRequiredValue(folder)).TryGetValue(network.Number, out Label? label))
-            {
-                throw new CorpusException($"network {network.Number} has no label");
-            }
-            Console.WriteLine($"label: {label.ToLine()}");
-            Examination examination = Examination.Of(Subject.Of(network, label), cancellation, Trace);
+            Subject network = parsed.GetValue(keras) is { } models ? KerasCorpus.Open(models).Subjects().FirstOrDefault(one => one.Label.Number == parsed.GetValue(number)) ?? throw Unlabelled(parsed.GetValue(number))
+                : Drawn(parsed.GetValue(number), parsed.GetRequiredValue(folder));
+            Console.WriteLine($"label: {network.Label.ToLine()}");
+            Examination examination = Examination.Of(network, cancellation, Trace);
             Console.WriteLine($"right causes: {string.Join(", ", examination.Network.RightCauses.Order())}");
             foreach (Finding finding in examination.Findings)
             {
@@ -35,6 +31,16 @@ internal static class ShowVerb
         });
         return command;
     }
+
+    private static Subject Drawn(int number, string folder)
+    {
+        CorpusCase network = Generator.Case(number);
+        Console.WriteLine($"{network.Name}: {network.Recipe}");
+        Console.WriteLine($"fault: {network.Fault?.Name ?? "none put in"}");
+        return CorpusOptions.ReadLabels(folder).TryGetValue(number, out Label? label) ? Subject.Of(network, label) : throw Unlabelled(number);
+    }
+
+    private static CorpusException Unlabelled(int number) => new($"network {number} has no label");
 
     /// <summary>What the monitor has measured, at twelve places of the run.</summary>
     private static void Trace(WatchedRun run)

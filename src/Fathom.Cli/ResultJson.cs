@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Fathom.Cli.Rendering;
+using Fathom.Cli.Verbs;
 using Fathom.Diagnosis;
 using Fathom.Diagnosis.Repair;
 using Fathom.Training.Losses;
@@ -37,14 +38,28 @@ internal static class ResultJson
     /// <param name="findings">The findings.</param>
     /// <param name="training">The run of the model as given; null if it was not trained.</param>
     /// <param name="repair">What the doctor did; null if nobody asked.</param>
+    /// <param name="mended">The files of the mended model; null if there is none.</param>
     /// <param name="preflight">What was looked at before training; null for none.</param>
-    public static void Write(string? path, Terminal terminal, string id, IReadOnlyList<Finding> findings, RunOutcome? training, DoctorReport? repair = null, JsonObject? preflight = null)
+    /// <param name="rescues">What was done to the run on its way; null if that was not asked for.</param>
+    public static void Write(string? path, Terminal terminal, string id, IReadOnlyList<Finding> findings, RunOutcome? training, DoctorReport? repair = null, MendedFiles? mended = null, JsonObject? preflight = null, IReadOnlyList<RescueAct>? rescues = null)
     {
         if (path is null)
         {
             return;
         }
         JsonObject result = Result(id, findings, training, repair);
+        if (mended is not null)
+        {
+            (result["repair"]!["model"], result["repair"]!["diff"]) = (mended.Model, mended.DiffText);
+            result["repair"]!["notes"] = new JsonArray([.. mended.Notes.Select(note => (JsonNode)note)]);
+        }
+        if (rescues is not null)
+        {
+            result["rescues"] = new JsonArray([.. rescues.Select(act => (JsonNode)new JsonObject
+            {
+                ["rule"] = act.Finding.Rule, ["cause"] = act.Finding.Cause, ["step"] = act.Step, ["back_to"] = act.To, ["remedy"] = act.Remedy,
+            })]);
+        }
         if (preflight is not null)
         {
             result["preflight"] = preflight;
@@ -91,6 +106,10 @@ internal static class ResultJson
             ["steps"] = outcome.Steps,
             ["status"] = outcome.Status,
         };
+        if (outcome.Taken is { } taken)
+        {
+            training["action"] = new JsonObject { ["rule"] = taken.Finding.Rule, ["step"] = taken.Step, ["rolled_back"] = taken.RolledBack, ["to"] = taken.To, ["proven"] = taken.Proven };
+        }
         if (outcome.Validation.Metrics.Count > 0)
         {
             training["metrics"] = new JsonObject(outcome.Validation.Metrics.DistinctBy(metric => metric.Metric.Name)
@@ -102,17 +121,34 @@ internal static class ResultJson
     private static JsonObject Repair(DoctorReport report)
     {
         string metric = MetricName(report.Control.Validation.MetricKind);
-        double control = report.Pairs.IsEmpty ? report.Control.Validation.Metric : report.Pairs.Average(pair => pair.Control);
-        double mended = report.Mended is null ? double.NaN : report.Pairs.Average(pair => pair.Mended);
+        double mended = report.Mended is null || report.MendedOutcome is null ? double.NaN : report.MendedOutcome.Validation.Metric;
         return new JsonObject
         {
             [metric] = FindingJson.Number(mended),
-            ["control_" + metric] = FindingJson.Number(control),
+            ["control_" + metric] = FindingJson.Number(report.Control.Validation.Metric),
             ["applied"] = new JsonArray([.. (report.Cure?.Remedies ?? []).Select(remedy => (JsonNode)remedy.Name)]),
             ["seeds"] = report.Pairs.Length,
+            ["proof"] = new JsonArray([.. report.Pairs.Select(pair => (JsonNode)new JsonObject
+            {
+                ["seed"] = pair.Seed,
+                ["control_" + metric] = FindingJson.Number(pair.Control),
+                ["control_steps"] = pair.ControlSteps,
+                [metric] = FindingJson.Number(pair.Mended),
+                ["steps"] = pair.MendedSteps,
+            })]),
+            ["cost"] = new JsonObject
+            {
+                ["total"] = Rounded(report.Cost.Total),
+                ["control"] = Rounded(report.Cost.Control),
+                ["search"] = Rounded(report.Cost.Trials),
+                ["proof"] = Rounded(report.Cost.Proof),
+                ["seconds"] = Rounded(report.Seconds),
+            },
             ["verdict"] = report.Verdict,
         };
     }
+
+    private static JsonNode? Rounded(double number) => FindingJson.Number(Math.Round(number, 4));
 
     private static string MetricName(MetricKind kind) => kind == MetricKind.Accuracy ? "accuracy" : "r2";
 }

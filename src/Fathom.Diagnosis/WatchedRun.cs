@@ -83,6 +83,9 @@ public sealed record RunOutcome
 
     public required double Seconds { get; init; }
 
+    /// <summary>What was done at an error finding; null if nothing was.</summary>
+    public ActionTaken? Taken { get; init; }
+
     /// <summary>The norms of the run's gradients, before clipping.</summary>
     public GradientNorms GradientNorms { get; init; } = new();
 
@@ -116,6 +119,7 @@ public sealed class WatchedRun : IDisposable
         prediction = Predict(model, data.Training);
         Monitor = new TrainingMonitor(Session, prediction);
         Audit = DataAudit.Inspect(model, data, prediction);
+        Monitor.Observation.IsForewarned = Audit.Any(finding => finding.Severity == Severity.Error);
         updates = [.. Enumerable.Range(0, Session.Probes.Count).Where(index => Session.Probes[index].Kind == ProbeKind.ParameterUpdate)];
         Monitor.Found += finding =>
         {
@@ -336,6 +340,7 @@ public sealed class WatchedRun : IDisposable
             StateGradients = [.. Monitor.Observation.RecurrentLayers.Select(layer => new StateGradient(layer.Layer.Name, [.. layer.MeanLogGradients], layer.Reverse))],
             Fit = Monitor.Observation.GradientOverDepth,
             Seconds = seconds,
+            Taken = Taken,
             GradientNorms = GradientNorms,
         };
     }

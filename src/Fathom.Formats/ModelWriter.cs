@@ -23,6 +23,13 @@ public static class ModelWriter
         {
             throw new ModelFormatException($"{path}: {error.Message}", error);
         }
+        WriteText(path, text);
+    }
+
+    /// <summary>Writes a text, whole or not at all.</summary>
+    /// <exception cref="ModelFormatException">The file cannot be written.</exception>
+    public static void WriteText(string path, string text)
+    {
         // Beside its place, so that the rename stays within one file system.
         string temporary = $"{path}.{Guid.NewGuid():N}.tmp";
         try

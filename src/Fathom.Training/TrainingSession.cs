@@ -126,6 +126,12 @@ public sealed partial class TrainingSession : IDisposable
 
     public bool Finished => NextStep >= TotalSteps;
 
+    /// <summary>
+    /// The largest global norm of the gradient that the optimizer is given, beside the plan's clipping; ∞ for any. What is
+    /// watched of parameter gradients is then what the optimizer is given.
+    /// </summary>
+    public double GradientLimit { get; set; } = double.PositiveInfinity;
+
     /// <summary>Factor on the learning rate beside the schedule's.</summary>
     public double LearningRateScale { get; set; } = 1;
 
@@ -161,6 +167,9 @@ public sealed partial class TrainingSession : IDisposable
         using FlushToZero flush = BeginFlush();
         long started = Stopwatch.GetTimestamp();
         TrainingPlan plan = Model.Plan;
+        double rate = NextLearningRate;
+        bool limited = double.IsFinite(GradientLimit);
+        Optimizer.Begin(plan.Optimizer, rate, NextStep + 1, measures: Watch is not null, parameterWatch, wantsNorm: plan.Clipping is null && !limited, waits: limited);
         double loss = Backpropagate(order.Rows(NextStep));
         long clock = Profile is null ? 0 : Stopwatch.GetTimestamp();
         double penalty = Regularize();
@@ -171,10 +180,16 @@ public sealed partial class TrainingSession : IDisposable
             clipping.Apply(Parameters, norm, clippingState);
             clipped = Optimizer.GradientNorm(Pool);
         }
+        if (limited)
+        {
+            clipped = double.IsNaN(norm) ? Optimizer.GradientNorm(Pool) : clipped;
+            norm = double.IsNaN(norm) ? clipped : norm;
+            new Clipping.ClipByGlobalNorm(GradientLimit).Apply(Parameters, clipped, []);
+            clipped = Math.Min(clipped, GradientLimit);
+        }
         clock = Profile?.Add("clipping", clock) ?? 0;
-        double rate = NextLearningRate;
-        double passed = Optimizer.Step(plan.Optimizer, rate, NextStep + 1, Watch is null ? [] : updates, parameterWatch, wantsNorm: plan.Clipping is null, Pool);
-        if (plan.Clipping is null)
+        double passed = Optimizer.End(Watch is null ? [] : updates, Pool);
+        if (plan.Clipping is null && !limited)
         {
             norm = clipped = passed;
         }
@@ -195,6 +210,9 @@ public sealed partial class TrainingSession : IDisposable
         NextStep++;
         return result;
     }
+
+    /// <summary>Leaves a step out: its rows are not seen, nothing changes but the step that comes next.</summary>
+    public void Skip() => NextStep++;
 
     /// <summary>Loss and metric over a whole data set, in evaluation mode.</summary>
     public Evaluation Evaluate(DataSet data) => evaluator.Evaluate(data);
@@ -255,6 +273,10 @@ public sealed partial class TrainingSession : IDisposable
             if (Watch is not null)
             {
                 plan.AttachProbes(Watch.ByValue);
+            }
+            if (gradientsStay && accumulator is null && !FlushToZero.BySoftware)
+            {
+                plan.AttachUpdates(Optimizer);
             }
             plans.Add(batch, plan);
         }

@@ -59,6 +59,8 @@ public sealed class OnFindingTests : IDisposable
         Assert.All(Elements("w.safetensors"), x => Assert.True(float.IsFinite(x)));
         using JsonDocument json = JsonDocument.Parse(File.ReadAllText(folder.File("a.json")));
         Assert.True(json.RootElement.GetProperty("sick").GetBoolean());
+        JsonElement action = json.RootElement.GetProperty("training").GetProperty("action");
+        Assert.Equal((true, step, true), (action.GetProperty("rolled_back").GetBoolean(), action.GetProperty("to").GetInt32(), action.GetProperty("proven").GetBoolean()));
         Assert.InRange(json.RootElement.GetProperty("training").GetProperty("accuracy").GetDouble(), 0.8, 1);
 
         // The weights are those that a run of so many steps has, and the checkpoint goes on from them to the same accident.

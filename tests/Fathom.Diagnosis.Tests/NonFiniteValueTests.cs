@@ -85,6 +85,23 @@ public sealed class NonFiniteValueTests
         Assert.Equal(Causes.Exploding, finding.Cause);
     }
 
+    [Fact]
+    public void AnOptimizersStateThatOverflowsIsFoundThoughNothingElseDoes()
+    {
+        // The gradient is 1e21 and finite; (1 - β₂) g² = 1e39 is not. Adam's step is 0 from then on.
+        Graph network = Network.Input(8).Dense(1, new ConstantInitializer(0)).Build();
+        using WatchedRun run = new(FaultyData.Model(network, new Adam(1e-3), epochs: 30), FaultyData.Regression(input: 1e14f, target: 3e8f));
+        List<Finding> told = [];
+        run.Monitor.Found += told.Add;
+        run.Advance();
+
+        Finding finding = Assert.Single(told, finding => finding.Rule == "FTH005");
+        Assert.Equal(("dense_1", 0), (Assert.Single(finding.Layers), finding.Step));
+        Assert.Matches("^Step 0 leaves 1 of 8 values of state 1 of adam for dense_1.weight NaN or infinite", finding.Explanation);
+        Assert.Equal(RunStatus.Completed, run.Status);
+        Assert.Contains(run.Findings.Flat(), open => open.Rule == "FTH005"); // it stays for as long as the state does
+    }
+
     private static Graph Healthy() => Network.Input(8).Dense(16, VarianceScaling.HeNormal).Relu().Dense(1, VarianceScaling.XavierNormal).Build();
 
     private static Finding Of(RunOutcome outcome) => Assert.Single(outcome.Findings.Flat(), finding => finding.Rule == "FTH005");

@@ -61,7 +61,7 @@ public sealed class RuleTests
         Finding finding = Only(SickNetworks.Run(model), "FTH006");
         Assert.Equal(Causes.LearningRateTooSmall, finding.Cause);
         Assert.True(finding.Evidence["movement_in_whole_run"].Measured < 0.1);
-        DoctorReportOf(model, out Diagnosis.Repair.DoctorReport report);
+        DoctorReportOf(model, out Fathom.Diagnosis.Repair.DoctorReport report);
         Assert.Contains(report.Trials, trial => trial.Name.StartsWith("learning rate", StringComparison.Ordinal));
     }
 
@@ -242,10 +242,10 @@ public sealed class RuleTests
         Assert.Equal(Rules.RuleCatalog.All.Count, Rules.RuleCatalog.All.Select(rule => rule.Id).Distinct().Count());
     }
 
-    private static void DoctorReportOf(ModelDefinition model, out Diagnosis.Repair.DoctorReport report)
+    private static void DoctorReportOf(ModelDefinition model, out Fathom.Diagnosis.Repair.DoctorReport report)
     {
         using Compute.WorkerPool pool = new(2);
-        report = new Diagnosis.Repair.Doctor(SickNetworks.Digits, pool, new Diagnosis.Repair.DoctorOptions { Seeds = 1 }).Examine(model);
+        report = new Fathom.Diagnosis.Repair.Doctor(SickNetworks.Digits, pool, new Fathom.Diagnosis.Repair.DoctorOptions { Seeds = 1 }).Examine(model);
     }
 
     private static Finding Only(RunOutcome outcome, string rule)

@@ -119,10 +119,39 @@ public sealed class RunRuleTests
     [Fact]
     public void ARunThatEndsWhileTheLossFallsIsToldSo()
     {
-        ModelDefinition model = SickNetworks.Chain(2, net => net.Relu(), VarianceScaling.HeNormal, rate: 0.03, epochs: 3);
-        Finding finding = Assert.Single(SickNetworks.Run(model).Findings, finding => finding.Rule == "FTH064");
+        (List<Finding> found, WatchedRun run) = Watch(Unfinished(), StepMeasurementTests.Linear(noise: 0.1));
+        run.Dispose();
+        Finding finding = Assert.Single(found);
+        Assert.Equal("FTH064", finding.Rule);
+        Assert.InRange(finding.Evidence["loss_over_constant"].Measured, 0.3, 0.4);
         Assert.Equal((Severity.Info, Causes.None), (finding.Severity, finding.Cause));
         Assert.DoesNotContain(SickNetworks.Run(SickNetworks.HealthyRelu()).Findings, other => other.Rule is "FTH064" or "FTH063");
+    }
+
+    /// <summary>Spikes, noise, curvature, certainty and epochs are part of a checkpoint: a run that goes on says what a whole one says.</summary>
+    [Theory]
+    [InlineData("spikes", 400)]
+    [InlineData("noise", 1601)]
+    [InlineData("labels", 300)]
+    [InlineData("epochs", 319)] // the next step is one that is measured
+    public void ARunThatGoesOnSaysWhatAWholeOneSays(string kind, int at)
+    {
+        (ModelDefinition model, DataSplit data) = kind switch
+        {
+            "spikes" => (Line(8), Linear(outlier: true)),
+            "noise" => (StepMeasurementTests.Line(new Sgd(0.13), 2, 3), StepMeasurementTests.Linear(noise: 3)),
+            "labels" => (OptimizerRuleTests.Clusters.Model, OptimizerRuleTests.Clusters.Data(wrong: 0.1)),
+            _ => (Classifier(60), RandomLabels()),
+        };
+        using WatchedRun whole = new(model, data), rest = new(model, data);
+        whole.Advance(until: at);
+        rest.Session.Restore(whole.Session.Capture());
+        rest.Monitor.Restore(whole.Monitor.Capture());
+        Assert.Equal(whole.Monitor.Capture(), rest.Monitor.Capture());
+        whole.Advance();
+        rest.Advance();
+        Assert.Equal(whole.Monitor.Capture(), rest.Monitor.Capture());
+        Assert.Contains(whole.Monitor.Findings, finding => string.CompareOrdinal(finding.Rule, "FTH050") >= 0);
     }
 
     /// <summary>Every message says its value in one sentence, and what to do in another; both are short.</summary>
@@ -142,6 +171,9 @@ public sealed class RunRuleTests
         Assert.InRange(finding.Action.Length, 10, 140);
         Assert.NotEqual("", finding.Details);
     }
+
+    /// <summary>The loss falls as e^(−4 · rate · steps), to 0.35 of where it began.</summary>
+    internal static ModelDefinition Unfinished() => StepMeasurementTests.Line(new Sgd(2.6e-4), 200, 100);
 
     internal static ModelDefinition Diverging() => Line(60) with { Plan = Line(60).Plan with { Optimizer = new Sgd(1.05), Clipping = null, BatchSize = TrainingPlan.FullBatch } };
 

@@ -33,8 +33,7 @@ internal static class RepairText
     /// <summary>Everything after the control.</summary>
     /// <param name="terminal">Where to.</param>
     /// <param name="report">The report.</param>
-    /// <param name="path">The file that was written; null if none was.</param>
-    public static void Write(Terminal terminal, DoctorReport report, string? path)
+    public static void Write(Terminal terminal, DoctorReport report)
     {
         MetricKind kind = report.Control.Validation.MetricKind;
         Trials(terminal, report, kind);
@@ -43,11 +42,10 @@ internal static class RepairText
         terminal.Line();
         Tone tone = report.Sick && report.Mended is null ? Tone.Bad : Tone.Good;
         terminal.Line([("verdict: ", Tone.Heading), (report.Verdict, tone)]);
-        if (path is not null)
-        {
-            terminal.Line($"written: {path}");
-        }
+        terminal.Line($"cost: {Runs(report.Cost.Total)} full training runs (control {Runs(report.Cost.Control)}, search {Runs(report.Cost.Trials)}, proof {Runs(report.Cost.Proof)}) in {Number(report.Seconds)} s", Tone.Dim);
     }
+
+    private static string Runs(double runs) => runs.ToString("0.00", System.Globalization.CultureInfo.InvariantCulture);
 
     private static void Trials(Terminal terminal, DoctorReport report, MetricKind kind)
     {
@@ -71,7 +69,7 @@ internal static class RepairText
         }
         foreach (Contribution part in report.Contributions)
         {
-            string change = $"{OutcomeText.MetricName(kind)} {OutcomeText.Metric(part.MetricWith, kind)} with it, {OutcomeText.Metric(part.MetricWithout, kind)} without";
+            string change = $"{OutcomeText.MetricName(kind)} {OutcomeText.Metric(part.MetricWith, kind)} with it, {OutcomeText.Metric(part.MetricWithout, kind)} without{(part.Steps > 0 ? $", after {part.Steps} steps" : "")}";
             terminal.Line($"  {part.Remedy.Name}: {change}{(part.Kept ? "" : "; left out")}");
         }
     }
@@ -83,10 +81,10 @@ internal static class RepairText
             return;
         }
         terminal.Line();
-        TextTable table = new("seed", $"control {OutcomeText.MetricName(kind)}", $"mended {OutcomeText.MetricName(kind)}");
+        TextTable table = new("seed", $"control {OutcomeText.MetricName(kind)}", "steps", $"mended {OutcomeText.MetricName(kind)}", "steps");
         foreach (Pair pair in report.Pairs)
         {
-            table.Add(Tone.Plain, $"{pair.Seed}", pair.ControlDiverged ? $"diverged (as {OutcomeText.Metric(pair.Control, kind)})" : OutcomeText.Metric(pair.Control, kind), OutcomeText.Metric(pair.Mended, kind));
+            table.Add(Tone.Plain, $"{pair.Seed}", pair.ControlDiverged ? $"diverged (as {OutcomeText.Metric(pair.Control, kind)})" : OutcomeText.Metric(pair.Control, kind), $"{pair.ControlSteps}", OutcomeText.Metric(pair.Mended, kind), $"{pair.MendedSteps}");
         }
         table.Write(terminal);
     }
@@ -102,6 +100,7 @@ internal static class RepairText
         (double low, double high) = Range(Relative(before).Concat(Relative(after)));
         terminal.Line();
         TextTable table = new("", "before", "after");
+        table.Add(Tone.Plain, "steps", $"{before.Steps}", $"{after.Steps}");
         table.Add(Tone.Plain, $"validation {OutcomeText.MetricName(kind)}", OutcomeText.Metric(before.Validation), OutcomeText.Metric(after.Validation));
         table.Add(Tone.Plain, "validation loss", Number(before.Validation.Loss), Number(after.Validation.Loss));
         table.Add(Tone.Plain, "training loss", Number(before.Training.Loss), Number(after.Training.Loss));

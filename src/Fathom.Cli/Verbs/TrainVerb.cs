@@ -22,12 +22,13 @@ internal static class TrainVerb
         Option<string?> weights = new("--out") { HelpName = "FILE", Description = "Write the trained weights as safetensors." };
         Option<string?> replay = new("--replay") { HelpName = "FILE", Description = "Where the step of the first non-finite value is saved, to be looked at with fathom trace --replay (default with --run FILE: FILE with the ending .replay.safetensors)." };
         Option<string?> onFinding = OnFinding.Option();
+        Option<bool> rescue = new("--rescue") { Description = "On a finding that smaller steps, a bound on the gradient or leaving out a bad batch can answer, go back to the last healthy state, change that, and go on." };
         Option<string> failOn = FailOn.Option();
         Option<int?> threads = Workers.Option();
         Option<string?> json = ResultJson.Option();
         Option<bool> verbose = VerboseOption();
         Option<bool> quiet = new("--quiet") { Description = "Print nothing; the exit status and --json tell the result." };
-        foreach (Option option in (Option[])[run, runSize, overwrite, checkpoint, resume, weights, replay, onFinding, failOn, threads, json, verbose, quiet])
+        foreach (Option option in (Option[])[run, runSize, overwrite, checkpoint, resume, weights, replay, onFinding, rescue, failOn, threads, json, verbose, quiet])
         {
             command.Options.Add(option);
         }
@@ -55,9 +56,13 @@ internal static class TrainVerb
             loaded = loaded.With(OnFinding.Read(parsed.GetValue(onFinding)));
             DataSplit data = ModelArguments.LoadData(loaded);
             using WorkerPool pool = Workers.Start(parsed.GetValue(threads));
-            using TrainingJob job = new(loaded, data, pool, files, terminal);
+            if (parsed.GetValue(rescue) && parsed.GetValue(onFinding) is { } action)
+            {
+                throw new UsageException($"--rescue says itself what happens at a finding; leave out --on-finding {action}");
+            }
+            using TrainingJob job = new(loaded, data, pool, files, terminal, parsed.GetValue(rescue));
             RunOutcome outcome = job.Run(cancellation);
-            ResultJson.Write(parsed.GetValue(json), terminal, loaded.Model.Name, outcome.Findings, outcome);
+            ResultJson.Write(parsed.GetValue(json), terminal, loaded.Model.Name, outcome.Findings, outcome, rescues: job.Rescues);
             return Status(outcome, parsed.GetValue(failOn)!);
         });
         return command;

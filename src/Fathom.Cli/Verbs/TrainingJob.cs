@@ -26,12 +26,13 @@ internal sealed class TrainingJob : IDisposable
     private readonly TrainingFiles files;
     private readonly Terminal terminal;
     private readonly WatchedRun run;
+    private readonly RescuedRun? rescued;
     private (bool Replay, long Healthy) saved = (false, -1);
 
     /// <summary>Bytes up to which the state that a replay needs is kept without having been asked for.</summary>
     private const long ReplayMemory = 1L << 30;
 
-    public TrainingJob(LoadedModel loaded, DataSplit data, WorkerPool pool, TrainingFiles files, Terminal terminal)
+    public TrainingJob(LoadedModel loaded, DataSplit data, WorkerPool pool, TrainingFiles files, Terminal terminal, bool rescue = false)
     {
         (this.loaded, this.files, this.terminal) = (loaded, files, terminal);
         run = new WatchedRun(loaded.Model, data, pool);
@@ -43,6 +44,7 @@ internal sealed class TrainingJob : IDisposable
                 Resume(checkpoint);
             }
             run.Recorder = files.Run is null ? null : Recorder(files.Run);
+            rescued = rescue ? new RescuedRun(run, ContinueRecord) : null;
         }
         catch
         {
@@ -50,6 +52,9 @@ internal sealed class TrainingJob : IDisposable
             throw;
         }
     }
+
+    /// <summary>What a rescue has done; null if none was asked for.</summary>
+    public IReadOnlyList<RescueAct>? Rescues => rescued?.Acts;
 
     private TrainingSession Session => run.Session;
 
@@ -112,7 +117,24 @@ internal sealed class TrainingJob : IDisposable
         {
             run.Stepped = step => progress.Report("training", (step.Step + 1.0) / Session.TotalSteps, $"epoch {step.Epoch + 1}/{Session.Model.Plan.Epochs}  loss {Number(run.Monitor.Observation.Loss)}  {detail}");
         }
-        run.Advance(cancellation: cancellation);
+        if (rescued is null)
+        {
+            run.Advance(cancellation: cancellation);
+            return;
+        }
+        rescued.Acted = act => terminal.Line($"rescue: {act.Finding.Rule} {act.Finding.Problem} at step {act.Step}; back to step {act.To}, {act.Remedy}", Tone.Warning);
+        rescued.Advance(cancellation);
+    }
+
+    /// <summary>The steps since the state that the run went back to are done again, and replace those in the file.</summary>
+    private void ContinueRecord()
+    {
+        if (run.Recorder is { } recorder)
+        {
+            recorder.Complete(RunStatus.RolledBack);
+            recorder.Dispose();
+            run.Recorder = RunRecorder.Append(files.Run!, Session, RunSize.Options(files.RunSize));
+        }
     }
 
     /// <summary>What a rollback and the replay of a step go back to.</summary>

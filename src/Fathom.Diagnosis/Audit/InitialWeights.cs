@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Fathom.Diagnosis.Causation;
+using Fathom.Diagnosis.Remedies;
 using static Fathom.Diagnosis.Figures;
 
 namespace Fathom.Diagnosis.Audit;
@@ -11,6 +12,9 @@ namespace Fathom.Diagnosis.Audit;
 /// </summary>
 public sealed class InitialWeights : AuditRule
 {
+    /// <summary>Decades over depth that theory may expect with weights that fit.</summary>
+    private const double Sound = 1.5;
+
     internal const string RuleId = "FTH034";
 
     /// <summary>Evidence: the weights' root mean square over that of a matched initialization.</summary>
@@ -20,14 +24,14 @@ public sealed class InitialWeights : AuditRule
 
     public override string Problem => "initial weights of the wrong scale";
 
-    public override string Threshold => "initial weights of twice the size or a third of what suits the activation (He et al. 2015, Glorot and Bengio 2010; recurrent weights: spectral radius 1) in half of the hidden layers, or of ten times or a thirtieth in one, where theory expects the gradient to change by 10^1.5 over depth or half of the outputs to be saturated";
+    public override string Threshold => "initial weights of twice the size or a third of what suits the activation (He et al. 2015, Glorot and Bengio 2010; recurrent weights: spectral radius 1) in half of the hidden layers, or of ten times or a thirtieth in one, where theory expects the gradient to change by 10^1.5 over depth or half of the outputs to be saturated, and no such change with weights that fit";
 
     public override string Cause => Causes.BadInitialization;
 
     public override Finding? Inspect(AuditScope scope)
     {
         InitialScale scale = InitialScale.Of(scope.Model.Graph, scope.Prediction);
-        if (scope.Prediction is null || !(scale.AreTooLarge || scale.AreTooSmall))
+        if (scope.Prediction is null || !(scale.AreTooLarge || scale.AreTooSmall) || !IsMendedByMatching(scope))
         {
             return null;
         }
@@ -43,4 +47,8 @@ public sealed class InitialWeights : AuditRule
                 ? "Weights that are too large make the signal grow from layer to layer, or push bounded activations into saturation; in a recurrent layer they make the state chaotic."
                 : "Weights that are too small make signal and gradient fade from layer to layer.");
     }
+
+    /// <summary>With weights that fit, theory expects the gradient to keep its size: else depth or activation are to blame, as in a deep chain of sigmoids.</summary>
+    private static bool IsMendedByMatching(AuditScope scope) =>
+        scope.Rows is null || MatchedInitialization.TryRewrite(scope.Model) is not { } matched || Math.Abs(WatchedRun.Predict(matched, scope.Rows).Depth.TotalDecades) <= Sound;
 }

@@ -17,7 +17,12 @@ public sealed class TargetOutOfRange : AuditRule
     /// <summary>Rounding of targets that were scaled to a range.</summary>
     private const double Tolerance = 1e-4;
 
-    public override string Id => "FTH012";
+    internal const string RuleId = "FTH012";
+
+    /// <summary>Evidence: the best R² that the output's range allows.</summary>
+    internal const string BestFit = "best_r2";
+
+    public override string Id => RuleId;
 
     public override string Problem => "targets out of range";
 
@@ -89,7 +94,7 @@ public sealed class TargetOutOfRange : AuditRule
         return Found(missed >= OutOfReach * variance ? Severity.Error : Severity.Warning,
             $"{scope.Output.Name} ({scope.Output.Op.Kind}) gives {limits}, but {Percent(share)} of the targets of '{rows.Name}' lie outside ({Number(targets.Min())} to {Number(targets.Max())}): no weights can bring R² above {Number(Math.Max(0, best))} (an error below {Number(1 - OutOfReach)}).",
             "End in a linear layer, or scale the targets.",
-            [("share_out_of_range", share, 0), ("best_r2", best, 1)], [scope.Output.Name], ["output"]);
+            [("share_out_of_range", share, 0), (BestFit, best, 1)], [scope.Output.Name], ["output"]);
     }
 
     /// <summary>Least and greatest value that an output can have; null if any number is possible or nothing is known.</summary>

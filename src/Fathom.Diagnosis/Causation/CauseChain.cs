@@ -27,7 +27,7 @@ public static class CauseChain
         [Causes.UnscaledInput] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
         [LargeWeights] = [Causes.BadInitialization, Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.Numerical, Causes.Other],
         [SmallWeights] = [Causes.BadInitialization, Causes.DeadRelu, Causes.Vanishing, Causes.Other],
-        [Causes.BadInitialization] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooSmall, Causes.Other],
+        [Causes.BadInitialization] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
         [Causes.LearningRateTooLarge] = [Causes.DeadRelu, Causes.Saturation, Causes.Vanishing, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
         [Causes.Exploding] = [Causes.DeadRelu, Causes.Saturation, Causes.Numerical, Causes.Other],
         [Starved] = [Causes.LearningRateTooSmall, Causes.Vanishing, Causes.Other],
@@ -37,7 +37,7 @@ public static class CauseChain
     };
 
     /// <summary>Causes in their own right that a look at model and data finds before training, even as a warning.</summary>
-    private static readonly ImmutableArray<string> Roots = [Causes.WrongOutputOrLoss, Causes.UnscaledInput, Causes.BadInitialization];
+    private static readonly ImmutableArray<string> Roots = [Causes.WrongOutputOrLoss, Causes.UnscaledInput];
 
     /// <summary>
     /// The findings of a run, those that another one explains put behind it as <see cref="Finding.Consequences"/>.
@@ -54,7 +54,7 @@ public static class CauseChain
             // What looked wrong beforehand is the cause once training shows that the network is sick of it, and no more than
             // a warning as long as the network learns in spite of it.
             bool proven = sick is not null && Roots.Contains(early.Cause) && Explains(early, sick);
-            open.Add(early with { Severity = proven ? Severity.Error : Severity.Warning, Step = proven ? sick!.Step : early.Step });
+            open.Add(Calibration.Apply(IsCertain(early) ? early : early with { Severity = proven ? Severity.Error : Severity.Warning, Step = proven ? sick!.Step : early.Step }));
         }
         List<Finding> linked = [];
         foreach (Finding root in open.Where(finding => finding.Severity == Severity.Error).OrderBy(Rank).ThenByDescending(finding => finding.Confidence))
@@ -75,6 +75,13 @@ public static class CauseChain
     private static bool Explains(Finding cause, Finding effect) =>
         cause.Rule != effect.Rule && (cause.Cause == effect.Cause || IsSuspicion(effect) && cause.Severity == Severity.Error
             || (Effects.TryGetValue(KindOf(cause), out ImmutableArray<string> effects) && effects.Contains(effect.Cause)));
+
+    /// <summary>
+    /// Whether arithmetic says beforehand that the network must fail, whatever training does: targets beyond what the output can give leave at best an R²
+    /// that falls short of a perfect one by 0.15, which is what a sick network is in bench/corpus.
+    /// </summary>
+    private static bool IsCertain(Finding early) =>
+        early.Severity == Severity.Error && early.Rule == TargetOutOfRange.RuleId && early.Evidence.TryGetValue(TargetOutOfRange.BestFit, out Evidence best) && best.Measured <= 0.85;
 
     /// <summary>That a network does not learn follows from whatever else is wrong with it; what that rule suspects counts only where no other speaks.</summary>
     private static bool IsSuspicion(Finding finding) => finding.Rule == NotLearning.RuleId;

@@ -18,6 +18,9 @@ internal static class Rivals
     /// <summary>Noise scale over the batch, and share of the loss that noise holds up, as in FTH060.</summary>
     private const double Drowned = 10, Held = 0.1;
 
+    /// <summary>Share of the run from which on a loss that still falls as much runs out of time.</summary>
+    private const double Late = 0.9, Falling = 0.85;
+
     public static IEnumerable<Suspicion> Of(Observation observation)
     {
         Suspicion?[] all = [Clipped(observation), Noisy(observation), Imbalanced(observation), Overfitted(observation), Unfinished(observation)];
@@ -82,6 +85,15 @@ internal static class Rivals
     private static Suspicion? Overfitted(Observation observation) => observation.Epochs.Validation.Count < 2 ? null
         : new(Causes.Other, false, $"overfitting: the training loss stands too, at {Number(observation.Epochs.Training[^1])} (validation {Number(observation.Epochs.Validation[^1])})", [], []);
 
-    private static Suspicion Unfinished(Observation observation) =>
-        new(Causes.Other, false, $"too short a run: since half of the steps the loss has changed by ×{Number(observation.Losses.Since(0.5))} only", [], []);
+    private static Suspicion Unfinished(Observation observation)
+    {
+        double since = observation.Losses.Since(0.75);
+        bool supported = observation.Progress > Late && since < Falling;
+        return new(Causes.Other, supported,
+            supported ? $"the run is too short: the loss has fallen by {Percent(1 - since)} in its last quarter" : $"too short a run: since three quarters of the steps the loss has changed by ×{Number(since)}", [], [])
+        {
+            Action = "Train for several times as many epochs.",
+            Details = "A loss that falls as steadily at the end as before shows that gradients arrive and steps are useful.",
+        };
+    }
 }

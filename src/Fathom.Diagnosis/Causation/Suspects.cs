@@ -1,6 +1,7 @@
 using Fathom.Diagnosis.Monitoring;
 using Fathom.Diagnosis.Rules;
 using Fathom.Graphs.Ops;
+using Fathom.Training.Losses;
 using static Fathom.Diagnosis.Figures;
 
 namespace Fathom.Diagnosis.Causation;
@@ -15,33 +16,48 @@ internal static class Suspects
     private const double Long = -2.2, Short = -3;
 
     /// <summary>Share of its weights by which a layer cannot move in the whole run even if each step goes the same way.</summary>
-    private const double Reach = 0.2;
+    private const double Reach = 0.5, ReachForSure = 0.2;
 
     /// <summary>Decades of the gradient over depth or time.</summary>
     private const double Decades = 3;
 
     private const double Half = 0.5;
 
-    public static IEnumerable<Suspicion> Of(Observation observation) =>
-    [
-        NothingComesBack(observation),
-        Blown(observation),
-        OverTime(observation, grows: true),
-        Saturated(observation),
-        Dead(observation),
-        OverDepth(observation),
-        OverTime(observation, grows: false),
-        FromTheStart(observation),
-        TooLong(observation),
-        TooShort(observation),
-    ];
+    /// <summary>log10 ‖Δw‖/‖w‖ at which steps are too long whatever else is seen: what they leave behind, such as saturation, is theirs.</summary>
+    private const double FarTooLong = -1.6;
+
+    public static IEnumerable<Suspicion> Of(Observation observation)
+    {
+        Suspicion tooLong = TooLong(observation), tooShort = TooShort(observation);
+        // An optimizer without a scale makes up for a gradient that fades, but not for a rate that gets nowhere.
+        bool nowhere = tooShort is { Supported: true, IsWeak: false } && observation.Optimizer is { IsAdaptive: true };
+        bool first = Typical(observation) > FarTooLong;
+        Suspicion?[] all =
+        [
+            NothingComesBack(observation),
+            Overwhelmed(observation),
+            Blown(observation),
+            OverTime(observation, grows: true),
+            first ? tooLong : null,
+            Saturated(observation),
+            Dead(observation),
+            OverDepth(observation),
+            OverTime(observation, grows: false),
+            nowhere ? tooShort : null,
+            FromTheStart(observation),
+            first ? null : tooLong,
+            nowhere ? null : tooShort,
+        ];
+        return all.OfType<Suspicion>();
+    }
 
     /// <summary>No gradient even at the last layer, from the first step on: output and loss do not fit.</summary>
     private static Suspicion NothingComesBack(Observation observation)
     {
         LayerTrace last = observation.Layers[^1];
-        return new(Causes.WrongOutputOrLoss, last.MeanLogGradient <= LayerTrace.Floor + 0.5,
-            last.MeanLogGradient <= LayerTrace.Floor + 0.5
+        bool nothing = IsCutOff(last) && !IsOverwhelmed(observation);
+        return new(Causes.WrongOutputOrLoss, nothing,
+            nothing
                 ? $"the output does not fit the loss, which sends no gradient at all, not even to {last.Layer.Name}"
                 : $"wrong output: a gradient of norm 10^{Number(Math.Round(last.MeanLogGradient, 1))} arrives at {last.Layer.Name}",
             [last.Layer.Name], ["loss", "output"])
@@ -49,6 +65,24 @@ internal static class Suspects
             Action = "Choose the output's activation and the loss to fit each other and the labels.",
             Details = "A softmax over one unit, for one, is 1 whatever it is fed: the loss is constant, and its gradient 0.",
         };
+    }
+
+    private static bool IsCutOff(LayerTrace last) => last.MeanLogGradient <= LayerTrace.Floor + 0.5;
+
+    /// <summary>A softmax or sigmoid that began with a loss far above that of knowing nothing was surely wrong: its inputs were too large.</summary>
+    private static bool IsOverwhelmed(Observation observation) => observation.FirstLoss > 2 * observation.ConstantLoss
+        && OutputMatch.OutputOf(observation.Network).Op is Softmax or Sigmoid && !OutputMatch.Of(observation.Network, observation.Model.Plan.Loss).Any(mismatch => mismatch.Fails);
+
+    /// <summary>No gradient even at the last layer, since a function that fits the loss was flat from the start.</summary>
+    private static Suspicion Overwhelmed(Observation observation)
+    {
+        LayerTrace last = observation.Layers[^1];
+        bool flat = IsCutOff(last) && IsOverwhelmed(observation);
+        return new(Causes.Exploding, flat,
+            flat ? $"the signal is so large at {last.Layer.Name} that the output's function is flat there, and the loss ({Number(observation.FirstLoss)} at the start) sends no gradient"
+                : $"a signal too large for the output: the loss began at {Number(observation.FirstLoss)}",
+            [last.Layer.Name], ["initialization", "batch_norm"])
+        { Action = "Use smaller initial weights, normalization or scaled inputs." };
     }
 
     private static Suspicion Blown(Observation observation)
@@ -121,9 +155,9 @@ internal static class Suspects
     {
         double decades = observation.ExpectedDecades;
         return new(Causes.Vanishing, decades > Decades,
-            decades > Decades ? $"the initial weights, with which the gradient's norm falls by 10^{Number(Math.Round(decades, 1))} over depth" : $"initial weights: theory expects the gradient's norm to change by only 10^{Number(Math.Round(-decades, 1))} over depth",
+            decades > Decades ? $"XX 10^{Number(Math.Round(decades, 1))} over depth" : $"initial weights: theory expects the gradient's norm to change by only 10^{Number(Math.Round(-decades, 1))} over depth",
             [observation.Layers[0].Layer.Name], ["activation", "initialization", "batch_norm", "residual"])
-        { Action = "Use a ReLU with He initialization, normalization or residual connections." };
+        { Action = "Use a ReLU with He initialization, normalization or residual connections.", IsWeak = true };
     }
 
     private static Suspicion TooLong(Observation observation)
@@ -135,7 +169,7 @@ internal static class Suspects
                 : overshoots ? $"{Percent(observation.RaisedShare)} of the steps raise the loss of their own batch"
                 : $"learning rate too large: a step changes the weights by {Number(Math.Pow(10, typical))}{(double.IsNaN(sharpness) ? "" : $", and rate × curvature along it is {Number(sharpness)}, where 2 is the edge of stability")}",
             [], ["learning_rate", "optimizer"])
-        { Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)})." };
+        { Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)}).", IsWeak = typical <= FarTooLong };
     }
 
     private static Suspicion TooShort(Observation observation)
@@ -146,7 +180,7 @@ internal static class Suspects
             isShort ? $"a step changes the weights by only {Number(step)}, by {Percent(reach)} in the whole run"
                 : $"learning rate too small: the run's steps can move the weights by {Percent(Math.Min(reach, 100))}",
             [], ["learning_rate", "optimizer"])
-        { Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)})." };
+        { Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)}).", IsWeak = reach >= ReachForSure };
     }
 
     private static double StateGradientChange(StateTrace layer)

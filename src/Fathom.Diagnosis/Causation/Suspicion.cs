@@ -15,4 +15,7 @@ internal sealed record Suspicion(string Cause, bool Supported, string Because, I
 
     /// <summary>How it comes about, for who wants to know more.</summary>
     public string Details { get; init; } = "";
+
+    /// <summary>Whether it only is the likeliest of what is left: it makes a cause of a fault that is certain, and no fault by itself.</summary>
+    public bool IsWeak { get; init; }
 }

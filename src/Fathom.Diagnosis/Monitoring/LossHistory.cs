@@ -10,13 +10,16 @@ public sealed class LossHistory
 
     /// <summary>The newest loss over that at the given share of the steps so far: 1 for a loss that has not moved since; NaN without any.</summary>
     /// <param name="share">From 0, the first inspection, to 1, the newest.</param>
-    public double Since(double share) => losses.Count == 0 ? double.NaN : Now / Around((int)(share * (losses.Count - 1)));
+    public double Since(double share) => losses.Count == 0 ? double.NaN : losses[^1] / losses[(int)(share * (losses.Count - 1))];
 
     /// <summary>The loss over the newest tenth of the steps so far; NaN without any.</summary>
     public double Now => losses.Count == 0 ? double.NaN : Mean(losses.Count - 1 - 2 * Reach, losses.Count - 1);
 
     /// <summary>The loss around half of the steps so far; NaN without any.</summary>
     public double Half => losses.Count == 0 ? double.NaN : Around((losses.Count - 1) / 2);
+
+    /// <summary><see cref="Now"/> over <see cref="Half"/>: below 1 for a loss that falls.</summary>
+    public double Trend => Now / Half;
 
     /// <summary>Inspections on either side that a mean takes in, so that the noise of single batches does not look like a trend.</summary>
     private int Reach => losses.Count / 20;

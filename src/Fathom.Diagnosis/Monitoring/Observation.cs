@@ -10,6 +10,7 @@ namespace Fathom.Diagnosis.Monitoring;
 public sealed class Observation
 {
     private readonly TrainingSession session;
+    private double? neighbourSkill;
 
     internal Observation(TrainingSession session, PropagationPrediction? prediction, IReadOnlyList<LayerTrace> layers)
     {
@@ -131,6 +132,15 @@ public sealed class Observation
         }
     }
 
+    /// <summary>Whether the look at model and data before training has found an error: then less must be seen to be certain.</summary>
+    public bool IsForewarned { get; internal set; }
+
+    /// <summary>Share of what there is to learn that the nearest rows' targets tell; found out once, when first asked for. 0 where inputs are indices, which have no distance.</summary>
+    internal double NeighbourSkill => neighbourSkill ??= Input.Type.Kind == ElementKind.Index ? 0 : NeighbourGuess.Skill(session.Data.Training);
+
+    /// <summary>No layer gets any gradient now.</summary>
+    internal bool IsSilent => Layers.Count > 0 && Layers.All(layer => layer.LogGradient <= LayerTrace.Floor + 0.5);
+
     /// <summary>Findings that hold now.</summary>
     public IReadOnlyList<Finding> Open { get; internal set; } = [];
 
@@ -172,6 +182,12 @@ public sealed class Observation
         ParameterSlice slice = session.Parameters.Find(layer.Layer.Parameters.First(parameter => parameter.Outputs[0].Shape.Rank >= 2).Name);
         return session.Parameters.Value(slice).Span;
     }
+
+    /// <summary>The optimizer's state as it is now.</summary>
+    internal Training.Optimizers.OptimizerState<float> OptimizerMemory => session.Optimizer;
+
+    /// <summary>A parameter's place by its name.</summary>
+    internal ParameterSlice SliceOf(string parameter) => session.Parameters.Find(parameter);
 
     /// <summary>The network's input.</summary>
     internal Value Input => session.Graph.Input;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Fathom.Diagnosis.Causation;
 using Fathom.Diagnosis.Rules;
 using Fathom.Graphs;
 using Fathom.Graphs.Ops;
@@ -220,7 +221,7 @@ public sealed class TrainingMonitor
         if (rules[rule].Inspect(Observation) is { } finding)
         {
             (voice.Spoken, voice.Silent) = (voice.Spoken + 1, 0);
-            Take(rule, ref voice, finding);
+            Take(rule, ref voice, Calibration.Apply(finding));
             return;
         }
         (voice.Spoken, voice.Silent, voice.Otherwise) = (0, voice.Silent + 1, 0);

@@ -37,7 +37,7 @@ public sealed class BranchScaling : Remedy
         double skip = Rounded.To(1 / Math.Sqrt(branches.Count), 2);
         yield return new Prescription(this, "ReZero: each branch times a learnt number from 0", old => Scaled(old, 0));
         yield return new Prescription(this, $"SkipInit: each branch times a learnt number from {Number(skip)}", old => Scaled(old, skip));
-        if (!model.Graph.Nodes.Any(HiddenLayers.IsNormalization) && branches.Any(branch => branch.WeightLayers.Count > 1))
+        if (!model.Graph.Nodes.Any(node => HiddenLayers.IsNormalization(node) || node.Op is GatedSum) && branches.Any(branch => branch.WeightLayers.Count > 1))
         {
             yield return new Prescription(this, "Fixup initialization", old => old with { Graph = new Fixup().Apply(old.Graph), Plan = old.Plan with { Initialization = null } });
         }

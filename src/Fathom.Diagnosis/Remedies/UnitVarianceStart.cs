@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Fathom.Graphs;
+using Fathom.Graphs.Ops;
 using Fathom.Training;
 using Fathom.Training.Initialization;
 
@@ -12,7 +13,7 @@ public sealed class UnitVarianceStart : Remedy
 
     public override Safety Safety => Safety.Reinitializes;
 
-    public override string Precondition => "dense layers or convolutions; no LSUV and no pre-training yet";
+    public override string Precondition => "dense layers or convolutions; no gates, no LSUV and no pre-training yet";
 
     public override string Effect => "each layer's output has variance 1 by measurement, whatever mixture of functions, pooling and merging theory would have to know";
 
@@ -34,7 +35,8 @@ public sealed class UnitVarianceStart : Remedy
         try
         {
             new Lsuv().Apply(graph);
-            return graph.Nodes.Any(HiddenLayers.IsWeighted);
+            // LSUV starts all biases at 0, and a gate's says which way is open.
+            return graph.Nodes.Any(HiddenLayers.IsWeighted) && !graph.Nodes.Any(node => node.Op is GatedSum);
         }
         catch (GraphException)
         {

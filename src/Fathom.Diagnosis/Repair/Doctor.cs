@@ -125,6 +125,7 @@ public sealed class Doctor
             return report with { Verdict = NotProven(report, best, result) };
         }
         best.Fate = "accepted";
+        race.CarryOn(best, cost.Sum.Total, cancellation);
         WatchedRun run = runs.RunOf(best);
         return report with
         {

@@ -22,6 +22,15 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>What is spent on better candidates when a fair one is in hand, in full runs.</summary>
     private const double Improvement = 0.8;
 
+    /// <summary>What an examination may cost in all, in full runs, for the record's sake.</summary>
+    private const double Cheap = 1.4;
+
+    /// <summary>The same where the record as it stands does not show yet that the network learns well.</summary>
+    private const double Bearable = 2.2;
+
+    /// <summary>The error from which on it does not.</summary>
+    private const double Unclear = 0.05;
+
     /// <summary>The rung of half the budget.</summary>
     private const int HalfWay = 3;
 
@@ -58,6 +67,25 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         }
         best ??= Final(cancellation);
         return best is null ? null : Mildest(best, cancellation);
+    }
+
+    /// <summary>Carries the cure on, so that the record shows what it comes to, as long as all of it stays cheap.</summary>
+    /// <param name="cure">The cure.</param>
+    /// <param name="spent">What control, search and proof have cost so far.</param>
+    /// <param name="cancellation">Interrupts it.</param>
+    public void CarryOn(Trial cure, double spent, CancellationToken cancellation)
+    {
+        for (int rung = runs.Rung(cure) + 1; rung < Rungs.Length && 1 - cure.Metric > Little; rung++)
+        {
+            double step = (Rungs[rung] - Rungs[rung - 1]) * runs.RelativeWork(cure);
+            if ((spent += step) > (1 - cure.Metric > Unclear ? Bearable : Cheap))
+            {
+                return;
+            }
+            string fate = cure.Fate;
+            Advance([cure], rung, DoctorStage.Finals, cancellation);
+            cure.Fate = fate;
+        }
     }
 
     /// <summary>A candidate did not stand the proof: it is not to be chosen again.</summary>

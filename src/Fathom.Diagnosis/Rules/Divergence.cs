@@ -38,7 +38,7 @@ public sealed class Divergence : Rule
         }
         double least = recent.Min();
         bool rises = least > Above * start && recent[^1] > Rising * recent[0];
-        bool lost = least > Lost * observation.ReferenceLoss && observation.Losses.Least < Learnt * observation.ReferenceLoss;
+        bool lost = observation.Unlearnt(least) > Lost && observation.Unlearnt(observation.Losses.Least) < Learnt;
         return rises || lost ? Describe(observation, rises, start) : null;
     }
 

@@ -51,9 +51,9 @@ public sealed class LearningRateTooSmall : Rule
     public override Finding? Inspect(Observation observation)
     {
         LayerTrace[] layers = [.. observation.Layers.Where(layer => double.IsFinite(layer.LogRelativeUpdate))];
-        if (layers.Length == 0 || observation.Layers.Any(layer => layer.IsBlown))
+        if (layers.Length == 0 || observation.IsSilent || observation.Layers.Any(layer => layer.IsBlown))
         {
-            return null; // beside weights that steps have blown up, any step is small
+            return null; // no rate makes a step of no gradient, and beside weights that steps have blown up any step is small
         }
         if (IsTooSlow(observation))
         {
@@ -83,7 +83,7 @@ public sealed class LearningRateTooSmall : Rule
     /// </summary>
     private static bool IsTooSlow(Observation observation) =>
         observation.Progress >= Slow.Start && observation.UnlearntAtTheEnd > Slow.Unlearnt
-        && observation.Losses.Since(0.5) < Slow.Falling && observation.TypicalLogUpdate < Math.Log10(HealthyStep) && observation.TypicalLogUpdate > LayerTrace.Floor + 0.5
+        && observation.Losses.Trend < Slow.Falling && observation.TypicalLogUpdate < Math.Log10(HealthyStep) && observation.TypicalLogUpdate > LayerTrace.Floor + 0.5
         && Math.Pow(10, observation.TypicalLogUpdate) * observation.TotalSteps < Slow.Reach && Math.Abs(observation.GradientOverDepth.Decades) < Decades;
 
     private Finding DescribeSlow(Observation observation, LayerTrace[] layers)

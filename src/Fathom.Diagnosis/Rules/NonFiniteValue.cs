@@ -14,6 +14,9 @@ namespace Fathom.Diagnosis.Rules;
 /// </summary>
 public sealed class NonFiniteValue : Rule
 {
+    /// <summary>A gradient from which on a weighted square may overflow: √3.4e38, a decade off.</summary>
+    private static readonly double SquareOverflows = BatchRange.NearOverflow / 10;
+
     /// <summary>The rule's <see cref="Id"/>.</summary>
     public const string Identifier = "FTH005";
 
@@ -24,7 +27,7 @@ public sealed class NonFiniteValue : Rule
 
     public override string Problem => "non-finite value";
 
-    public override string Threshold => "the first NaN or infinity in a loss, activation, gradient or weight";
+    public override string Threshold => "the first NaN or infinity in a loss, activation, gradient, weight or optimizer's state";
 
     public override bool EveryStep => true;
 
@@ -34,8 +37,43 @@ public sealed class NonFiniteValue : Rule
     {
         int first = First(observation);
         return first >= 0 ? OfTensor(observation, first)
-            : double.IsFinite(observation.Step.Loss) ? null
+            : double.IsFinite(observation.Step.Loss) ? OfState(observation)
             : OfLoss(observation);
+    }
+
+    /// <summary>
+    /// An optimizer's state that has overflowed although every gradient is finite, such as a mean of squares. It makes no NaN:
+    /// what it divides stays as it is from then on. Looked at where a gradient is large enough, and as long as a finding stands.
+    /// </summary>
+    private Finding? OfState(Observation observation)
+    {
+        bool open = observation.Open.Count > 0 && observation.Open.Any(finding => finding.Rule == Id);
+        for (int i = 0; i < observation.Probes.Count; i++)
+        {
+            if (observation.Probes[i].Kind == ProbeKind.ParameterGradient && (open || observation.Statistics[i].MaxAbs > SquareOverflows) && BadState(observation, i) is { } finding)
+            {
+                return finding;
+            }
+        }
+        return null;
+    }
+
+    private Finding? BadState(Observation observation, int index)
+    {
+        Probe probe = observation.Probes[index];
+        float[][] states = [.. observation.OptimizerMemory.Export(observation.SliceOf(probe.Node.Name))];
+        int bad = Array.FindIndex(states, state => state.Any(x => !float.IsFinite(x)));
+        if (bad < 0)
+        {
+            return null;
+        }
+        long count = states[bad].LongCount(x => !float.IsFinite(x));
+        BatchRange batch = observation.MeasureBatch();
+        string kind = observation.OptimizerMemory.Kind;
+        return Make(observation, batch, probe.Layer.Name, kind, CauseOf(observation, batch, -1),
+            $"Step {observation.Step.Step} leaves {count} of {states[bad].Length} values of state {bad} of {kind} for {probe.Node.Name} NaN or infinite (none is allowed), though its gradient is finite, {Number(observation.Statistics[index].MaxAbs)} at most",
+            "The state squares the gradient. A weight whose mean of squares is infinite never changes again.",
+            ImmutableSortedDictionary<string, Evidence>.Empty.Add("infinite", new Evidence(count, 0)));
     }
 
     /// <summary>The watched tensor that was non-finite first in the order of execution; −1 if none was, or the loss before it.</summary>
@@ -74,10 +112,21 @@ public sealed class NonFiniteValue : Rule
         string inputs = string.Join("; ", producer.Inputs.SelectMany(input => Describe(input, observation)));
         return Make(observation, batch, probe.Layer.Name, op.Op.Kind, CauseOf(observation, batch, index),
             $"{probe} has the first non-finite values in step {observation.Step.Step}: {Share(bad)} are NaN or infinite (none is allowed), made by {from}",
-            inputs.Length == 0 ? "" : $"The inputs of {op.Name} were {inputs}.",
+            (inputs.Length == 0 ? "" : $"The inputs of {op.Name} were {inputs}.") + PassedOn(observation, index),
             ImmutableSortedDictionary<string, Evidence>.Empty
                 .Add("nan", new Evidence(bad.NaN, 0))
                 .Add("infinite", new Evidence(bad.PositiveInfinity + bad.NegativeInfinity, 0)));
+    }
+
+    /// <summary>How many tensors of the step have non-finite values from the first one.</summary>
+    private static string PassedOn(Observation observation, int first)
+    {
+        int others = 0;
+        for (int i = 0; i < observation.Probes.Count; i++)
+        {
+            others += i != first && observation.Statistics[i].Finite < observation.Statistics[i].Count ? 1 : 0;
+        }
+        return others == 0 ? "" : $" It is passed on to {others} other watched tensor{(others == 1 ? "" : "s")} of the step, and to the weights.";
     }
 
     private Finding OfLoss(Observation observation)

@@ -27,49 +27,70 @@ public sealed class NotLearning : Rule
     /// <summary>Share of that level which the loss must not have been below before: then it can fall, and something else has come.</summary>
     private const double Reached = 0.7;
 
+    /// <summary>Trend of the loss below which a network without any measured fault is only slow.</summary>
+    private const double Falling = 0.9;
+
+    /// <summary>Share of what there is to learn that the nearest rows must tell for the data to be cleared.</summary>
+    private const double Learnable = 0.3;
+
+    /// <summary>
+    /// Share of the run that is enough where the look before training has found an error, where no gradient arrives anywhere, or where steps have
+    /// blown up the weights of half of the layers.
+    /// </summary>
+    private const double Warned = 0.02;
+
     internal const string RuleId = "FTH032";
 
     public override string Id => RuleId;
 
     public override string Problem => "the network does not learn";
 
-    public override string Threshold => "after a tenth of the run 80 % of what there is to learn is unlearnt, measured by the loss from a constant prediction's (its start where that is not known) down to the least that the output allows; after two fifths 45 %; at the pace since half of the steps so far 45 % will be so at the end; and no other rule explains it";
+    public override string Threshold => "after a tenth of the run 80 % of what there is to learn is unlearnt, measured by the loss from a constant prediction's (its start where that is not known) down to the least that the output allows; after two fifths 45 %; at the pace since half of the steps so far 45 % will be so at the end; and no other rule explains it; 2 % of the run are enough where an error was found before training, where no gradient arrives at any layer, or where steps have blown up the weights of half of the layers";
 
     public override int Persistence => 5;
 
     public override Finding? Inspect(Observation observation)
     {
+        bool early = observation.Progress >= Warned && (observation.IsForewarned || observation.IsSilent || IsBlown(observation));
         double level = observation.Progress < Late ? Standing : StandingLate;
         double now = observation.Unlearnt(observation.Losses.Now), end = observation.UnlearntAtTheEnd;
         bool stands = now > level && end > StandingLate && observation.Unlearnt(observation.Losses.Least) > Reached * level;
         // Once said, it stays said while another rule speaks of the same thing: the chain of causes puts it behind that one.
-        bool other = observation.Open.Any(finding => finding.Severity == Severity.Error && finding.Rule != Id) && observation.Open.All(finding => finding.Rule != Id);
-        if (observation.Layers.Count == 0 || observation.Progress < Patience || !stands || other)
+        bool explained = observation.Open.Any(finding => finding.Severity == Severity.Error && finding.Rule != Id) && observation.Open.All(finding => finding.Rule != Id);
+        if (observation.Layers.Count == 0 || (observation.Progress < Patience && !early) || !stands || explained)
         {
             return null;
         }
         Suspicion[] suspects = [.. Suspects.Of(observation), .. Rivals.Of(observation)];
         Suspicion first = suspects.FirstOrDefault(suspect => suspect.Supported)
             ?? new Suspicion(Causes.Other, true, "nothing that is measured stands out", [], ["learning_rate", "optimizer", "initialization"]) { Action = "Look at the data and their labels; then try another learning rate." };
+        bool other = first.Cause == Causes.Other;
+        if (other && observation.Losses.Trend < Falling)
+        {
+            return null; // slow, and FTH064 has the word
+        }
+        bool certain = !(other || first.IsWeak) || (observation.NeighbourSkill > Learnable && (!other || observation.Progress >= Late));
         return new Finding
         {
             Rule = Id,
             Problem = Problem,
-            // Data without anything to learn look like this too: without a measured cause it takes longer to be sure.
-            Severity = first.Cause != Causes.Other || observation.Progress >= Late ? Severity.Error : Severity.Warning,
+            // Data without anything to learn look like this too: without a cause that was measured, the data must be shown to hold something.
+            Severity = certain ? Severity.Error : Severity.Warning,
             Cause = first.Cause,
             Layers = first.Layers,
             Step = observation.Step.Step,
-            Confidence = first.Cause == Causes.Other ? 0.6 : 0.75,
+            Confidence = other ? 0.6 : 0.75,
             Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
                 .Add("unlearnt_share", new Evidence(now, level))
                 .Add("unlearnt_at_the_end", new Evidence(end, StandingLate)),
             Explanation =
-                $"After {Percent(observation.Progress)} of the run the loss ({Number(observation.Losses.Now)}) is {Percent(now)} of {(double.IsNaN(observation.ConstantLoss) ? "its start" : "a constant prediction's")} (limit {Percent(level)}) and {(observation.Losses.Since(0.5) > 0.98 ? "is not falling" : "hardly falls")}{(first.Cause == Causes.Other ? "; " : ", most likely because ")}{first.Because}.",
+                $"After {Percent(observation.Progress)} of the run the loss ({Number(observation.Losses.Now)}) is {Percent(now)} of {(double.IsNaN(observation.ConstantLoss) ? "its start" : "a constant prediction's")} (limit {Percent(level)}) and {(observation.Losses.Since(0.5) > 0.98 ? "is not falling" : "hardly falls")}{(other ? "; " : ", most likely because ")}{first.Because}.",
             Action = first.Action,
-            Details = first.Details,
+            Details = string.Join(' ', new[] { first.Details, certain && (other || first.IsWeak) ? $"There is something to learn: the five nearest rows tell {Percent(observation.NeighbourSkill)} of it (limit {Percent(Learnable)})." : "" }.Where(text => text.Length > 0)),
             RuledOut = [.. suspects.Where(suspect => !suspect.Supported).Select(suspect => suspect.Because)],
             Remedies = first.Remedies,
         };
     }
+
+    private static bool IsBlown(Observation observation) => observation.Layers.Count(layer => layer.IsBlown) * 2 >= observation.Layers.Count;
 }

@@ -34,6 +34,9 @@ internal static class KerasActivations
     /// <summary>The functions that a layer may name.</summary>
     public static IEnumerable<string> Names => ByName.Keys;
 
+    /// <summary>What Keras calls a function; null if it has no name for it.</summary>
+    public static string? NameOf(Op op) => ByName.FirstOrDefault(pair => pair.Key != "swish" && pair.Value.Equals(op)).Key;
+
     /// <summary>Layer classes that are an activation without parameters.</summary>
     public static readonly string[] Classes = ["ReLU", "LeakyReLU", "ELU", "Softmax"];
 

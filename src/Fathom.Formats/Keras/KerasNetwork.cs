@@ -32,6 +32,14 @@ internal sealed class KerasNetwork
         return (name, graph, [.. KerasRegularizers.Merge(bounds)]);
     }
 
+    /// <summary>The calls of layers as they were read, by name, for a writer that keeps what a file says of them.</summary>
+    public static IReadOnlyDictionary<KerasCall, KerasLayer> Layers(KerasJson root)
+    {
+        KerasNetwork network = new(root.File, []);
+        _ = root.Text("class_name") == "Sequential" ? network.ReadSequential(root) : network.ReadFunctional(root);
+        return network.layers;
+    }
+
     private (string Name, Graph Graph) ReadSequential(KerasJson root)
     {
         JsonElement config = root.Require("config", "an object with 'layers'");

@@ -9,8 +9,12 @@ namespace Fathom.Training.Execution;
 public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     private const string WatchPart = "watch: activations and gradients";
+    private const string UpdatePart = "optimizer";
 
-    /// <summary>Ticks by thread, and by kernel for running and for measuring; made when a profile first asks for them.</summary>
+    /// <summary>Times of each kernel: of running, measuring, updating.</summary>
+    private const int Clocks = 3;
+
+    /// <summary>Ticks by thread and by kernel; made when a profile first asks for them.</summary>
     private long[][]? ticks;
     private long ticksTogether;
 
@@ -23,7 +27,12 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
         if (run.Probe is not null)
         {
             run.Probe.Observe(kernel.ProbeIds, call.Outputs, pool);
-            run.Profile?.Add(WatchPart, clock);
+            clock = run.Profile?.Add(WatchPart, clock) ?? 0;
+        }
+        if (kernel.Updates >= 0)
+        {
+            optimizer!.Update(kernel.Updates, pool);
+            run.Profile?.Add(UpdatePart, clock);
         }
     }
 
@@ -36,7 +45,7 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
             pool.Run(ref job, tasks);
             return;
         }
-        ticks ??= [.. Enumerable.Range(0, pool.Threads).Select(_ => new long[2 * kernels.Length])];
+        ticks ??= [.. Enumerable.Range(0, pool.Threads).Select(_ => new long[Clocks * kernels.Length])];
         long started = Stopwatch.GetTimestamp();
         pool.Run(ref job, tasks);
         ticksTogether += Stopwatch.GetTimestamp() - started;
@@ -73,29 +82,36 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
         long busy = 0;
         for (int kernel = 0; kernel < kernels.Length; kernel++)
         {
-            long running = 0, measuring = 0;
-            foreach (long[] thread in ticks)
-            {
-                running += thread[2 * kernel];
-                measuring += thread[2 * kernel + 1];
-                thread[2 * kernel] = thread[2 * kernel + 1] = 0;
-            }
-            busy += running + measuring;
-            if (running > 0)
-            {
-                profile.AddTicks(kernels[kernel].Node.Op.Kind, running / pool.Threads);
-            }
-            if (measuring > 0)
-            {
-                profile.AddTicks(WatchPart, measuring / pool.Threads);
-            }
+            busy += Report(profile, kernels[kernel].Node.Op.Kind, Clocks * kernel);
+            busy += Report(profile, WatchPart, Clocks * kernel + 1);
+            busy += Report(profile, UpdatePart, Clocks * kernel + 2);
         }
         profile.AddTicks("threads without work", Math.Max(0, ticksTogether - busy / pool.Threads));
         ticksTogether = 0;
     }
 
+    /// <summary>Hands one clock of all threads over, and gives its ticks.</summary>
+    private long Report(StepProfile profile, string part, int clock)
+    {
+        long sum = 0;
+        foreach (long[] thread in ticks!)
+        {
+            sum += thread[clock];
+            thread[clock] = 0;
+        }
+        if (sum > 0)
+        {
+            profile.AddTicks(part, sum / pool.Threads);
+        }
+        return sum;
+    }
+
     /// <summary>A node with its tensors.</summary>
-    internal readonly record struct Kernel(Node Node, uint Stream, TensorBinding<T>[] Inputs, TensorBinding<T>[] Outputs, int[] ProbeIds);
+    internal readonly record struct Kernel(Node Node, uint Stream, TensorBinding<T>[] Inputs, TensorBinding<T>[] Outputs, int[] ProbeIds)
+    {
+        /// <summary>The optimizer's parameter to update after it has run; −1 for none.</summary>
+        public int Updates { get; init; } = -1;
+    }
 
     /// <summary>A kernel's turn, with all samples of its tensors or with some.</summary>
     internal readonly record struct BoundCall(int Kernel, TensorBinding<T>[] Inputs, TensorBinding<T>[] Outputs, bool Runs, bool Measures);
@@ -123,12 +139,17 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
                 if (call.Runs)
                 {
                     ExecutionPlan<T>.Run(in kernel, in call, in Run, lane, default);
-                    clock = Add(ticks, 2 * call.Kernel, clock);
+                    clock = Add(ticks, Clocks * call.Kernel, clock);
                 }
                 if (call.Measures && Run.Probe is { } probe)
                 {
                     probe.Observe(kernel.ProbeIds, call.Outputs, lane);
-                    clock = Add(ticks, 2 * call.Kernel + 1, clock);
+                    clock = Add(ticks, Clocks * call.Kernel + 1, clock);
+                }
+                if (call.Runs && kernel.Updates >= 0)
+                {
+                    Plan.optimizer!.Update(kernel.Updates, lane);
+                    clock = Add(ticks, Clocks * call.Kernel + 2, clock);
                 }
             }
         }

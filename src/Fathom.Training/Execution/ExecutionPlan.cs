@@ -3,6 +3,7 @@ using System.Numerics;
 using Fathom.Compute;
 using Fathom.Graphs;
 using Fathom.Graphs.Ops;
+using Fathom.Training.Optimizers;
 
 namespace Fathom.Training.Execution;
 
@@ -19,6 +20,8 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
     private readonly BoundStage[] stages;
     private readonly (Buffer<T> From, Buffer<T> To)[] gradientCopies;
     private readonly (Buffer<T> From, Buffer<T> To)[] updates;
+    private readonly IReadOnlyDictionary<Node, string> lastGradients;
+    private OptimizerState<T>? optimizer;
     private readonly Dictionary<Value, TensorBinding<T>> bindings;
     private readonly WorkerPool pool;
 
@@ -37,6 +40,7 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
         stages = builder.Stages;
         gradientCopies = builder.GradientCopies;
         updates = builder.Updates;
+        lastGradients = builder.LastGradients;
         scratch = new AlignedMemory<T>(builder.ScratchElements);
         PeakAliveElements = builder.LeastElements;
     }
@@ -137,6 +141,22 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
                 ids[output] = probes.TryGetValue(new Value(kernel.Node, output), out int id) ? id : -1;
             }
             kernels[i] = kernel with { ProbeIds = ids };
+        }
+    }
+
+    /// <summary>
+    /// Has each parameter updated directly after its gradient has been computed, while both are in cache, wherever nothing of the
+    /// run reads the parameter from there on. A step of the optimizer must have begun when the plan is run.
+    /// </summary>
+    internal void AttachUpdates(OptimizerState<T> state)
+    {
+        optimizer = state;
+        for (int i = 0; i < kernels.Length; i++)
+        {
+            if (lastGradients.TryGetValue(kernels[i].Node, out string? parameter))
+            {
+                kernels[i] = kernels[i] with { Updates = state.IndexOf(parameter) };
+            }
         }
     }
 

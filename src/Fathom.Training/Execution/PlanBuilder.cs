@@ -60,6 +60,9 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
     /// <summary>Running statistics; copied after training steps only.</summary>
     public (Buffer<T> From, Buffer<T> To)[] Updates { get; private set; } = [];
 
+    /// <summary>Nodes that write a parameter's gradient into the store in a stage in which nobody reads the parameter any more.</summary>
+    public Dictionary<Node, string> LastGradients { get; } = new(ReferenceEqualityComparer.Instance);
+
     public int ScratchElements { get; private set; }
 
     private int IndexLength { get; set; }
@@ -109,6 +112,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
     {
         Dictionary<Value, int> lastRead = LastReads(i => Math.Max(stages.StageOf(i), schedule[i].Op.IsView ? stages.MeasuredIn(i) : -1));
         InPlaceOutputs inPlace = InPlace(stages.StageOf, stages.MeasuredIn, lastRead);
+        FindLastGradients(lastRead);
         int[] order = [.. Enumerable.Range(0, schedule.Count).OrderBy(stages.StageOf)];
         Dictionary<Value, int> ends = Ends(inPlace, lastRead);
         // Inputs are written before the first node runs, so they get memory that nothing else uses.
@@ -130,6 +134,20 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
                 {
                     offsets[value] = inPlace.Contains(value) ? offsets[inPlace.MemoryOf(value)] : Memory.Place(elements, stages.StageOf(i), ends[value]);
                 }
+            }
+        }
+    }
+
+    private void FindLastGradients(Dictionary<Value, int> lastRead)
+    {
+        Dictionary<string, Value> parameters = schedule.Where(node => node.Op is Parameter).ToDictionary(node => node.Name, node => node.Output);
+        for (int i = 0; i < schedule.Count; i++)
+        {
+            // One that writes several gradients would have to wait for the last reader of any of them.
+            if (schedule[i].Outputs.Length == 1 && gradientSlots.TryGetValue(schedule[i].Output, out ParameterSlice? slice) && slice.Trainable
+                && parameters.TryGetValue(slice.Name, out Value parameter) && !wanted.Contains(parameter) && lastRead.GetValueOrDefault(parameter, -1) < stages.StageOf(i))
+            {
+                LastGradients.Add(schedule[i], slice.Name);
             }
         }
     }

@@ -46,7 +46,7 @@ internal readonly unsafe ref struct OnePass<T> where T : unmanaged, IBinaryFloat
             T* values = Values.Pointer + start, gradient = Gradient.Pointer + start;
             T* first = TRule.States > 0 ? States[0].Pointer + Offset + start : values;
             T* second = TRule.States > 1 ? States[1].Pointer + Offset + start : values;
-            Measure->Before(Values.Slice(start, length), Gradient.Slice(start, length), first, second);
+            Measure->Before(Values.Slice(start, length), Gradient.Slice(start, length), first);
             if (Vector512.IsHardwareAccelerated)
             {
                 Loop<TRule, Vec512<T>>(rule, values, gradient, first, second, Measure->Old, length);
@@ -63,7 +63,7 @@ internal readonly unsafe ref struct OnePass<T> where T : unmanaged, IBinaryFloat
             {
                 Loop<TRule, Vec1<T>>(rule, values, gradient, first, second, Measure->Old, length);
             }
-            Measure->After(Values.Slice(start, length));
+            Measure->After(Values.Slice(start, length), gradient + PieceMeasure<T>.BlockLength);
         }
     }
 

@@ -1,6 +1,4 @@
 using System.Numerics;
-using System.Numerics.Tensors;
-using System.Runtime.CompilerServices;
 using Fathom.Compute;
 using Fathom.Training.Execution;
 
@@ -10,7 +8,7 @@ namespace Fathom.Training.Optimizers;
 /// The state tensors of an optimizer for the parameters of one store, and the step over all of them. Parameters are cut
 /// into pieces that stay in cache; the cut does not depend on the number of threads, so neither does any result.
 /// </summary>
-public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinaryFloatingPointIeee754<T>
+public sealed partial class OptimizerState<T> : IDisposable where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     /// <summary>Elements of a piece.</summary>
     public const int PieceLength = 8 * PieceMeasure<T>.BlockLength;
@@ -26,6 +24,17 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
     private readonly TensorSums[] gathered;
     private readonly double[] factors;
 
+    /// <summary>The first piece of each parameter, and behind them the number of pieces.</summary>
+    private readonly int[] firstPieces;
+
+    /// <summary>Parameters that the step in hand has updated already.</summary>
+    private readonly bool[] updated;
+
+    /// <summary>Pieces that are left to the step's end.</summary>
+    private readonly int[] left;
+
+    private StepJob begun;
+
     /// <param name="store">The parameters. Non-trainable ones are left alone.</param>
     /// <param name="optimizer">Says how many state tensors there are and where they start.</param>
     public OptimizerState(ParameterStore<T> store, Optimizer optimizer)
@@ -34,15 +43,20 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
         Kind = optimizer.Kind;
         slices = [.. store.Slices.Where(slice => slice.Trainable)];
         List<Piece> list = [];
+        firstPieces = new int[slices.Length + 1];
         for (int i = 0; i < slices.Length; i++)
         {
             indices.Add(slices[i].Name, i);
+            firstPieces[i] = list.Count;
             for (int start = 0; start < slices[i].Length; start += PieceLength)
             {
                 list.Add(new Piece(i, slices[i].Offset + start, Math.Min(PieceLength, slices[i].Length - start)));
             }
         }
         pieces = [.. list];
+        firstPieces[^1] = pieces.Length;
+        updated = new bool[slices.Length];
+        left = new int[pieces.Length];
         sums = new UpdateSum[pieces.Length];
         squares = new double[pieces.Length];
         gathered = new TensorSums[optimizer.IsTensorwise ? pieces.Length : 0];
@@ -105,28 +119,91 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
     /// <returns>What <see cref="GradientNorm"/> gives, to the bit, if asked for.</returns>
     internal double Step(Optimizer optimizer, double learningRate, long step, Span<UpdateSize> updates, ParameterWatch<T>? watch, bool wantsNorm, WorkerPool pool)
     {
+        Begin(optimizer, learningRate, step, measures: !updates.IsEmpty, watch, wantsNorm);
+        return End(updates, pool);
+    }
+
+    /// <summary>
+    /// Begins a step that <see cref="End"/> ends. Between the two a parameter may be updated by itself, as soon as its gradient is
+    /// complete and nobody is going to read its value: both are in cache then. Parameters know nothing of each other, so that
+    /// neither values nor statistics depend on when that is.
+    /// </summary>
+    /// <param name="optimizer">The rule; if it is tensorwise, all parameters wait for the end.</param>
+    /// <param name="learningRate">Learning rate of this step.</param>
+    /// <param name="step">Number of the step, counted from 1.</param>
+    /// <param name="measures">Whether anybody wants to know what changed.</param>
+    /// <param name="watch">Where statistics of parameters and gradients go; null for nowhere.</param>
+    /// <param name="wantsNorm">Whether the gradients' norm is asked for.</param>
+    /// <param name="waits">Whether all parameters wait for the end, as for a gradient that is still to be bounded.</param>
+    internal void Begin(Optimizer optimizer, double learningRate, long step, bool measures, ParameterWatch<T>? watch, bool wantsNorm, bool waits = false)
+    {
         ArgumentOutOfRangeException.ThrowIfLessThan(step, 1);
         if (optimizer.Kind != Kind || optimizer.StateCount != states.Length)
         {
             throw new TrainingException($"the optimizer state belongs to {Kind} with {states.Length} tensors per parameter, not to {optimizer.Kind} with {optimizer.StateCount}");
         }
+        begun = new StepJob
+        {
+            State = this, Optimizer = optimizer, LearningRate = learningRate, Step = step, StepNumber = optimizer.NumberForStep(step),
+            Measures = measures, Watch = watch, WantsNorm = wantsNorm, Waits = waits || optimizer.IsTensorwise,
+        };
+        Array.Clear(updated);
+        BeginDivided(watch);
+    }
+
+    /// <summary>How many parameters the last step updated before its end.</summary>
+    internal int UpdatedEarly => updated.Count(early => early);
+
+    /// <summary>Updates one parameter of the step that has begun; others may be updated meanwhile.</summary>
+    /// <param name="slice">Its position among <see cref="Slices"/>.</param>
+    /// <param name="pool">The workers.</param>
+    internal void Update(int slice, WorkerPool pool)
+    {
+        if (begun.Waits)
+        {
+            return;
+        }
+        updated[slice] = true;
+        StepJob job = begun;
+        job.First = firstPieces[slice];
+        int count = firstPieces[slice + 1] - job.First;
+        if (count == 1)
+        {
+            job.Execute(0, 0);
+        }
+        else
+        {
+            pool.Run(ref job, count);
+        }
+    }
+
+    /// <summary>Updates the parameters that are left. Allocates nothing.</summary>
+    /// <param name="updates">Receives what changed, for each of <see cref="Slices"/>; empty if nobody wants to know.</param>
+    /// <param name="pool">The workers.</param>
+    /// <returns>What <see cref="GradientNorm"/> gives, to the bit, if asked for.</returns>
+    internal double End(Span<UpdateSize> updates, WorkerPool pool)
+    {
         if (updates.Length != slices.Length && !updates.IsEmpty)
         {
             throw new TrainingException($"{updates.Length} update sizes are given for {slices.Length} trainable parameters");
         }
-        StepJob job = new()
+        if (begun.Optimizer.IsTensorwise)
         {
-            State = this, Optimizer = optimizer, LearningRate = learningRate, Step = step, StepNumber = optimizer.NumberForStep(step),
-            Measures = !updates.IsEmpty, Watch = watch, WantsNorm = wantsNorm,
-        };
-        if (optimizer.IsTensorwise)
-        {
-            Gather(job, pool);
+            Gather(begun, pool);
         }
-        BeginDivided(watch);
-        pool.Run(ref job, pieces.Length);
-        Collect(updates, watch);
-        return wantsNorm ? JoinSquares() : double.NaN;
+        int count = 0;
+        for (int i = 0; i < slices.Length; i++)
+        {
+            for (int piece = firstPieces[i]; piece < firstPieces[i + 1] && !updated[i]; piece++)
+            {
+                left[count++] = piece;
+            }
+        }
+        StepJob job = begun;
+        job.Pieces = left;
+        pool.Run(ref job, count);
+        Collect(updates, begun.Watch);
+        return begun.WantsNorm ? JoinSquares() : double.NaN;
     }
 
     /// <summary>L2 norm over the gradients of all trainable parameters, in double.</summary>
@@ -210,57 +287,6 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
         }
     }
 
-    /// <summary>The names of the state's tensors, <c>optimizer.PARAMETER.INDEX</c>.</summary>
-    public IEnumerable<string> TensorNames => slices.SelectMany(NamesOf);
-
-    /// <summary>The names of one parameter's state tensors.</summary>
-    public IEnumerable<string> NamesOf(ParameterSlice slice) => Enumerable.Range(0, states.Length).Select(state => NameOf(slice, state));
-
-    /// <summary>One parameter's state tensors.</summary>
-    public IEnumerable<T[]> Export(ParameterSlice slice) => states.Select(state => state.Slice(slice.Offset, slice.Length).Span.ToArray());
-
-    /// <summary>The state as arrays, named <c>optimizer.PARAMETER.INDEX</c>.</summary>
-    public IReadOnlyDictionary<string, T[]> Export()
-    {
-        Dictionary<string, T[]> result = [];
-        foreach (ParameterSlice slice in slices)
-        {
-            for (int i = 0; i < states.Length; i++)
-            {
-                result[NameOf(slice, i)] = states[i].Slice(slice.Offset, slice.Length).Span.ToArray();
-            }
-        }
-        return result;
-    }
-
-    /// <summary>Takes over an exported state; other names are ignored.</summary>
-    /// <exception cref="TrainingException">An array is missing or has the wrong length; nothing has changed then.</exception>
-    public void Import(IReadOnlyDictionary<string, T[]> tensors)
-    {
-        foreach (ParameterSlice slice in slices)
-        {
-            for (int i = 0; i < states.Length; i++)
-            {
-                string name = NameOf(slice, i);
-                if (!tensors.TryGetValue(name, out T[]? state))
-                {
-                    throw new TrainingException($"the state of {Kind} has no tensor '{name}'; it belongs to another network or optimizer");
-                }
-                if (state.Length != slice.Length)
-                {
-                    throw new TrainingException($"the tensor '{name}' has {state.Length} elements; the parameter has {slice.Length}");
-                }
-            }
-        }
-        foreach (ParameterSlice slice in slices)
-        {
-            for (int i = 0; i < states.Length; i++)
-            {
-                tensors[NameOf(slice, i)].CopyTo(states[i].Slice(slice.Offset, slice.Length).Span);
-            }
-        }
-    }
-
     /// <summary>Makes denormal numbers of the state zeros: those of a file, or of a step where the hardware cannot.</summary>
     internal void FlushDenormals(WorkerPool pool)
     {
@@ -275,136 +301,6 @@ public sealed class OptimizerState<T> : IDisposable where T : unmanaged, IBinary
         foreach (AlignedMemory<T> state in memory)
         {
             state.Dispose();
-        }
-    }
-
-    private static string NameOf(ParameterSlice slice, int state) => FormattableString.Invariant($"optimizer.{slice.Name}.{state}");
-
-    private readonly record struct Piece(int Slice, int Offset, int Length);
-
-    private struct StepJob : IParallelJob
-    {
-        public OptimizerState<T> State;
-        public Optimizer Optimizer;
-        public double LearningRate;
-        public long Step;
-        public double StepNumber;
-        public bool Gathers;
-        public bool Measures;
-        public ParameterWatch<T>? Watch;
-        public bool WantsNorm;
-
-        [SkipLocalsInit]
-        public readonly unsafe void Execute(int part, int worker)
-        {
-            Piece piece = State.pieces[part];
-            Buffer<T> values = State.store.Values.Slice(piece.Offset, piece.Length);
-            Buffer<T> gradient = State.store.Gradients.Slice(piece.Offset, piece.Length);
-            T* old = stackalloc T[PieceMeasure<T>.BlockLength];
-            byte* memory = stackalloc byte[2 * StatisticsPass<T>.MemoryBytes];
-            bool whole = piece.Length == State.slices[piece.Slice].Length && !Gathers;
-            if (whole)
-            {
-                Watch?.Begin(piece.Slice, piece.Length);
-            }
-            PieceMeasure<T> measure = Watch is null || Gathers
-                ? new PieceMeasure<T>(WantsNorm, Measures && !Gathers ? old : null)
-                : new PieceMeasure<T>(WantsNorm, Measures ? old : null, Watch, piece.Slice, values, gradient, memory);
-            if (Gathers)
-            {
-                State.gathered[part] = Passes(piece, ref measure);
-                return;
-            }
-            if (Optimizer.NeedsOnePass)
-            {
-                OnePass<T> pass = new()
-                {
-                    Values = values,
-                    Gradient = gradient,
-                    States = State.states,
-                    Offset = piece.Offset,
-                    Measure = &measure,
-                    LearningRate = LearningRate,
-                    Step = Step,
-                };
-                Optimizer.UpdateInOnePass(in pass);
-            }
-            else
-            {
-                Passes(piece, ref measure);
-            }
-            State.sums[part] = measure.Update;
-            State.squares[part] = measure.GradientSquares;
-            if (Watch is not null)
-            {
-                measure.Complete(Watch, piece.Slice, part);
-                if (whole)
-                {
-                    Watch.End(piece.Slice, part, 1);
-                }
-            }
-        }
-
-        /// <summary>An update rule in several passes over each block, or what a tensorwise one gathers before.</summary>
-        [SkipLocalsInit]
-        private readonly unsafe TensorSums Passes(Piece piece, ref PieceMeasure<T> measure)
-        {
-            T* delta = stackalloc T[PieceMeasure<T>.BlockLength];
-            T* gradient = stackalloc T[PieceMeasure<T>.BlockLength];
-            T* scratch = stackalloc T[PieceMeasure<T>.BlockLength];
-            TensorSums gathered = default;
-            for (int start = 0; start < piece.Length; start += PieceMeasure<T>.BlockLength)
-            {
-                int length = Math.Min(PieceMeasure<T>.BlockLength, piece.Length - start);
-                Buffer<T> values = State.store.Values.Slice(piece.Offset + start, length);
-                Buffer<T> untouched = State.store.Gradients.Slice(piece.Offset + start, length);
-                // A copy, so that the gradients can still be looked at after the step.
-                untouched.Span.CopyTo(new Span<T>(gradient, length));
-                UpdateScope<T> scope = new()
-                {
-                    Values = values,
-                    Gradient = new Span<T>(gradient, length),
-                    Delta = new Span<T>(delta, length),
-                    Scratch = new Span<T>(scratch, length),
-                    States = State.states,
-                    Offset = piece.Offset + start,
-                    LearningRate = LearningRate,
-                    Step = Step,
-                    StepNumber = StepNumber,
-                    TensorFactor = State.factors[piece.Slice],
-                    IsVector = State.slices[piece.Slice].Shape.Rank <= 1,
-                };
-                if (Gathers)
-                {
-                    gathered += Optimizer.Gather(in scope);
-                    continue;
-                }
-                measure.Before(values, untouched, values.Pointer, values.Pointer);
-                Optimizer.Update(in scope);
-                if (measure.Old != null)
-                {
-                    values.Span.CopyTo(new Span<T>(measure.Old, length));
-                }
-                TensorPrimitives.Add(values.Span, new ReadOnlySpan<T>(delta, length), values.Span);
-                measure.After(values);
-            }
-            return gathered;
-        }
-    }
-
-    private struct NormJob : IParallelJob
-    {
-        public OptimizerState<T> State;
-
-        public readonly void Execute(int part, int worker)
-        {
-            Piece piece = State.pieces[part];
-            double sum = 0;
-            for (int start = 0; start < piece.Length; start += PieceMeasure<T>.BlockLength)
-            {
-                sum += Statistics.SumOfSquares(State.store.Gradients.Slice(piece.Offset + start, Math.Min(PieceMeasure<T>.BlockLength, piece.Length - start)));
-            }
-            State.squares[part] = sum;
         }
     }
 }

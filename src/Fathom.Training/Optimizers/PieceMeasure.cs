@@ -61,13 +61,12 @@ internal unsafe struct PieceMeasure<T> where T : unmanaged, IBinaryFloatingPoint
     /// <summary>Looks at a block that is about to be updated.</summary>
     /// <param name="value">The parameter's.</param>
     /// <param name="gradient">The gradient's.</param>
-    /// <param name="firstState">Its first state, which the update is going to need: it comes from memory meanwhile.</param>
-    /// <param name="secondState">Its second.</param>
-    public void Before(Buffer<T> value, Buffer<T> gradient, T* firstState, T* secondState)
+    /// <param name="state">Its first state, which the update is going to need: it comes from memory meanwhile.</param>
+    public void Before(Buffer<T> value, Buffer<T> gradient, T* state)
     {
         if (watchesGradient)
         {
-            GradientSquares += gradients.Add(gradient, firstState);
+            GradientSquares += gradients.Add(gradient, value.Pointer);
         }
         else if (wantsNorm)
         {
@@ -75,16 +74,18 @@ internal unsafe struct PieceMeasure<T> where T : unmanaged, IBinaryFloatingPoint
         }
         if (watchesValues)
         {
-            values.Add(value, secondState);
+            values.Add(value, state);
         }
     }
 
     /// <summary>Looks at the block again.</summary>
-    public void After(Buffer<T> value)
+    /// <param name="value">The parameter's.</param>
+    /// <param name="next">The gradient's next block, which comes from memory meanwhile; it may lie beyond the end.</param>
+    public void After(Buffer<T> value, T* next)
     {
         if (Old != null)
         {
-            Update.Add(UpdateSum.Between(Old, value.Pointer, value.Length));
+            Update.Add(UpdateSum.Between(Old, value.Pointer, value.Length, next));
         }
     }
 

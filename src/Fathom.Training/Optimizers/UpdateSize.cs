@@ -24,15 +24,19 @@ internal record struct UpdateSum(double Squares, double MaxAbs, long Unchanged)
     public readonly UpdateSize ToSize() => new(Math.Sqrt(Squares), MaxAbs, Unchanged);
 
     /// <summary>What came of an update. Differences and squares are in double: exact, and safe from underflow.</summary>
+    /// <param name="old">The values before.</param>
+    /// <param name="values">The values after.</param>
+    /// <param name="length">How many.</param>
+    /// <param name="ahead">As many elements that are going to be needed next; asked for from memory, never read.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static unsafe UpdateSum Between<T>(T* old, T* values, int length) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    public static unsafe UpdateSum Between<T>(T* old, T* values, int length, T* ahead) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         int i = 0;
         UpdateSum result = default;
         if (typeof(T) == typeof(float) && Vector256.IsHardwareAccelerated)
         {
             i = length & -16;
-            result = OfFloats((float*)old, (float*)values, i);
+            result = OfFloats((float*)old, (float*)values, i, (float*)ahead);
         }
         for (; i < length; i++)
         {
@@ -46,12 +50,13 @@ internal record struct UpdateSum(double Squares, double MaxAbs, long Unchanged)
 
     /// <summary>The same for whole vectors of 16. It calls nothing in its loop, so that the sums stay in registers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static unsafe UpdateSum OfFloats(float* old, float* values, int length)
+    private static unsafe UpdateSum OfFloats(float* old, float* values, int length, float* ahead)
     {
         Vector256<double> squaresA = default, squaresB = default, squaresC = default, squaresD = default, largestA = default, largestB = default;
         Vector256<int> unchanged = default;
         for (int i = 0; i < length; i += 16)
         {
+            Sse.Prefetch0(ahead + i);
             Vector256<int> same = Vector256.Equals(Vector256.Load(old + i), Vector256.Load(values + i)).AsInt32();
             Vector256<int> sameToo = Vector256.Equals(Vector256.Load(old + i + 8), Vector256.Load(values + i + 8)).AsInt32();
             unchanged -= same; // a true lane is −1

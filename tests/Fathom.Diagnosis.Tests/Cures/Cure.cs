@@ -44,7 +44,7 @@ internal sealed record Cure(Remedy Remedy, string Variant, string Cause, ModelDe
         new(new LayerNormalization(), "before each", Causes.Vanishing, Chain(6, net => net.Relu(), Weak, new Sgd(0.02, 0.5)), SickNetworks.Digits, 0.3, 0.85),
         new(new LayerNormalization(), "after each", Causes.Vanishing, Chain(6, net => net.Tanh(), Weak, new Sgd(0.01, 0.5)), SickNetworks.Digits, 0.3, 0.7),
         new(new BatchlessNormalization(), "layer norm", Causes.Other, Digits(Network.Input(64).Dense(32).BatchNorm().Relu().Dense(32).BatchNorm().Relu().Dense(10), new Sgd(0.02), batch: 2), SickNetworks.Digits, 0.85, 0.9),
-        new(new NormalizationMomentum(), "momentum 0.1", Causes.Other, Digits(Network.Input(64).Dense(32).BatchNorm(momentum: 1e-4).Relu().Dense(32).BatchNorm(momentum: 1e-4).Relu().Dense(10)), SickNetworks.Digits, 0.7, 0.9),
+        new(new NormalizationMomentum(), "momentum 0.1", Causes.Other, Digits(Network.Input(64).Dense(32).BatchNorm(momentum: 1e-4).Relu().Dense(32).BatchNorm(momentum: 1e-4).Relu().Dense(10)), SickNetworks.Digits, 0.8, 0.9),
         new(new ResidualConnections(), "each block", Causes.Vanishing, Chain(12, net => net.Tanh(), Weak), SickNetworks.Digits, 0.3, 0.8),
         new(new ResidualConnections(), "ReZero", Causes.Vanishing, Chain(12, net => net.Tanh(), Weak), SickNetworks.Digits, 0.3, 0.8),
         new(new ResidualConnections(), "projected", Causes.Vanishing, Digits(Funnel(), new Sgd(0.03)), SickNetworks.Digits, 0.3, 0.7),

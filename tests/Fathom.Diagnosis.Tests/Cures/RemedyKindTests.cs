@@ -8,7 +8,7 @@ namespace Fathom.Diagnosis.Tests;
 public sealed class RemedyKindTests
 {
     /// <summary>Lists of words in double quotes alone, as remedies are written in the source of rules.</summary>
-    private static readonly Regex Lists = new("\\[((?:\"[a-z_]+\"(?:, )?)+)(?:\\]|, \\.\\.)", RegexOptions.Compiled);
+    private static readonly Regex Lists = new("(?<!\\w)\\[((?:\"[a-z_]+\"(?:, )?)+)(?:\\]|, \\.\\.)", RegexOptions.Compiled);
 
     [Fact]
     public void EveryKindThatARuleNamesIsInTheCatalog()

@@ -87,6 +87,14 @@ public sealed class RemedyNumberTests
     }
 
     [Fact]
+    public void NoFirstMeanIsASettingAndNoFault()
+    {
+        ModelDefinition model = Sound with { Plan = Sound.Plan with { Optimizer = new Adam(Beta1: 0) } };
+        Assert.Empty(new OptimizerSettings().Propose(model, [Cure.FindingOf(Causes.Other)]));
+        Assert.Equal(0.9, ((Adam)new OptimizerSettings().Propose(model, [Cure.FindingOf(Causes.Other, "optimizer_settings")]).First().Rewrite(model).Plan.Optimizer).Beta1);
+    }
+
+    [Fact]
     public void TheRateFollowsTheMeasuredStep()
     {
         Finding large = Cure.FindingOf(Causes.LearningRateTooLarge) with

@@ -60,7 +60,7 @@ internal abstract class MessageCase(string rule, Stage stage, string value, stri
     /// <param name="enough">Whether a finding ends the search.</param>
     public virtual IReadOnlyList<Finding> Find(Subject subject, Func<Finding, bool> enough) => stage switch
     {
-        Stage.Audit => DataAudit.Inspect(subject.Model, subject.Data),
+        Stage.Audit => DataAudit.Inspect(subject.Model, subject.Data, subject.Data is null ? null : WatchedRun.Predict(subject.Model, subject.Data.Training)),
         Stage.Preflight => Measure(subject),
         _ => Train(subject, enough),
     };

@@ -5,5 +5,5 @@ internal sealed class LossSpikeMessage() : MessageCase("FTH050", Stage.Training,
 {
     public override Subject Sick => new(RunRuleTests.Line(1), RunRuleTests.Linear(outlier: true));
 
-    public override Subject Healthy => new(RunRuleTests.Line(1), RunRuleTests.Linear(outlier: false));
+    public override Subject Healthy => new(RunRuleTests.Line(12), RunRuleTests.Linear(outlier: false));
 }

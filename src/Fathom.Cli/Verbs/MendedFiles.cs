@@ -1,0 +1,101 @@
+using Fathom.Cli.Arguments;
+using Fathom.Cli.Rendering;
+using Fathom.Diagnosis.Repair;
+using Fathom.Formats;
+using Fathom.Formats.Keras;
+using Fathom.Formats.ModelFile;
+using Fathom.Training;
+
+namespace Fathom.Cli.Verbs;
+
+/// <summary>The mended model in the format that it came in, and what was changed, as a unified diff.</summary>
+internal sealed class MendedFiles
+{
+    /// <summary>Lines of a diff that a terminal is shown.</summary>
+    private const int MostLines = 40;
+
+    /// <summary>Where the model was written.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>Where the diff was written.</summary>
+    public required string Diff { get; init; }
+
+    public required string DiffText { get; init; }
+
+    /// <summary>What the file cannot say; one line each.</summary>
+    public required IReadOnlyList<string> Notes { get; init; }
+
+    /// <summary>Beside the model, under its own name.</summary>
+    public static string DefaultPath(string model) => Path.ChangeExtension(model, IsKeras(model) ? ".fixed.json" : ".fixed.yaml");
+
+    /// <summary>Writes the cure of a report.</summary>
+    /// <exception cref="ModelFormatException">A file cannot be written.</exception>
+    public static MendedFiles Write(DoctorReport report, LoadedModel loaded, string path)
+    {
+        bool wantsYaml = Path.GetExtension(path).ToLowerInvariant() is ".yaml" or ".yml";
+        if (!wantsYaml && KerasWriter.SourceOf(loaded.Path) is { } source)
+        {
+            try
+            {
+                KerasWriteResult written = KerasWriter.Write(loaded.Path, source, report.Mended!);
+                return Write(path, written.Text, UnifiedDiff.Of(loaded.Path, written.Before, path, written.Text), written.Notes);
+            }
+            catch (ModelFormatException refused)
+            {
+                // A cure that Keras has no words for is not lost: Fathom's own format has.
+                path = Path.ChangeExtension(path, ".yaml");
+                return WriteYaml(report, loaded, path, [refused.Message + $"; written as YAML: {path}"]);
+            }
+        }
+        return WriteYaml(report, loaded, path, []);
+    }
+
+    /// <summary>Says what was written, and what has changed.</summary>
+    public void Show(Terminal terminal)
+    {
+        foreach (string note in Notes)
+        {
+            terminal.Line(note, Tone.Warning);
+        }
+        terminal.Line($"written: {Model}");
+        terminal.Line($"written: {Diff}");
+        string[] lines = DiffText.TrimEnd('\n').Split('\n');
+        terminal.Line();
+        foreach (string line in lines.Take(MostLines))
+        {
+            terminal.Line(line, line.StartsWith('+') ? Tone.Good : line.StartsWith('-') ? Tone.Bad : Tone.Dim);
+        }
+        if (lines.Length > MostLines)
+        {
+            terminal.Line($"… {lines.Length - MostLines} more lines in {Diff}", Tone.Dim);
+        }
+    }
+
+    private static bool IsKeras(string model)
+    {
+        try
+        {
+            return File.Exists(model) && KerasWriter.SourceOf(model) is not null;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ModelFormatException)
+        {
+            return false; // the reader will say what is wrong with it
+        }
+    }
+
+    /// <summary>Old and new as Fathom would write them, so that the diff shows the cure and not the author's layout.</summary>
+    private static MendedFiles WriteYaml(DoctorReport report, LoadedModel loaded, string path, IReadOnlyList<string> notes)
+    {
+        ModelDefinition mended = MendedModel.ForFile(report, loaded, path);
+        string before = ModelFileWriter.Write(report.Model with { Data = mended.Data }), after = ModelFileWriter.Write(mended);
+        return Write(path, ModelFileWriter.Write(mended, MendedModel.Header(report)), UnifiedDiff.Of(loaded.Path, before, path, after), notes);
+    }
+
+    private static MendedFiles Write(string path, string text, string diff, IReadOnlyList<string> notes)
+    {
+        string beside = path + ".diff";
+        ModelWriter.WriteText(path, text);
+        ModelWriter.WriteText(beside, diff);
+        return new MendedFiles { Model = path, Diff = beside, DiffText = diff, Notes = notes };
+    }
+}
