@@ -13,7 +13,7 @@ namespace Fathom.Bench;
 public abstract class StepLane(string name) : ILane, IDisposable
 {
     private const int FewestSteps = 3;
-    private const int MostWarmUps = 20;
+    private const int MostWarmUps = 8;
     private const int FewMethods = 3;
 
     public string Name { get; } = name;

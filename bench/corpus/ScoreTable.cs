@@ -42,7 +42,7 @@ internal static class ScoreTable
         output.WriteLine();
         output.WriteLine($"{"",-34}{"recall",-34}{"false alarms",-34}precision");
         WriteRow(output, "Fathom", sick, healthy, result => result.Called);
-        WriteRow(output, "  at any time, if withdrawn later", sick, healthy, result => result.EverCalled);
+        WriteRow(output, "  at any time, if withdrawn later", sick, healthy, result => result.Called || result.EverCalled);
         WriteRow(output, "AutoTrainer", sick, healthy, result => result.AutoTrainer.Called);
         WriteRow(output, "AutoTrainer without accuracy gate", sick, healthy, result => result.Ungated.Called);
         WriteRow(output, "SageMaker Debugger", sick, healthy, result => result.Debugger.Called);

@@ -41,6 +41,21 @@ public sealed class ExplainTests
         Assert.DoesNotContain("**", run.Output);
     }
 
+    /// <summary>A terminal without Unicode gets every letter spelt out.</summary>
+    [Fact]
+    public void PagesCanBeReadInAscii()
+    {
+        foreach (RulePage page in RulePage.All)
+        {
+            using MemoryStream bytes = new();
+            using StreamWriter output = new(bytes, System.Text.Encoding.ASCII);
+            CommandLine.Run(["explain", page.Id], output, TextWriter.Null);
+            output.Flush();
+            string text = System.Text.Encoding.ASCII.GetString(bytes.ToArray());
+            Assert.False(text.Contains('?', StringComparison.Ordinal), text);
+        }
+    }
+
     [Xunit.Theory]
     [InlineData("FTH001")]
     [InlineData("fth1")]

@@ -64,7 +64,7 @@ public sealed class OnFindingTests : IDisposable
         Assert.InRange(json.RootElement.GetProperty("training").GetProperty("accuracy").GetDouble(), 0.8, 1);
 
         // The weights are those that a run of so many steps has, and the checkpoint goes on from them to the same accident.
-        CliRun again = CliRun.Of("train", folder.File("accident.yaml"), "--resume", folder.File("a.checkpoint.safetensors"), "--on-finding", "report", "--json", folder.File("b.json"));
+        CliRun again = CliRun.Of("train", folder.File("accident.yaml"), "--resume", folder.File("a.checkpoint.safetensors"), "--on-finding", "stop", "--json", folder.File("b.json"));
         Assert.Equal(ExitStatus.Findings, again.Status);
         using JsonDocument second = JsonDocument.Parse(File.ReadAllText(folder.File("b.json")));
         Assert.Equal(Rules(json), Rules(second));

@@ -37,7 +37,7 @@ public static class CauseChain
     };
 
     /// <summary>Causes in their own right that a look at model and data finds before training, even as a warning.</summary>
-    private static readonly ImmutableArray<string> Roots = [Causes.WrongOutputOrLoss, Causes.UnscaledInput];
+    private static readonly ImmutableArray<string> Roots = [Causes.WrongOutputOrLoss, Causes.UnscaledInput, Causes.BadInitialization];
 
     /// <summary>
     /// The findings of a run, those that another one explains put behind it as <see cref="Finding.Consequences"/>.

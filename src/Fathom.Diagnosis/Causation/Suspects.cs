@@ -1,5 +1,4 @@
 using Fathom.Diagnosis.Monitoring;
-using Fathom.Diagnosis.Rules;
 using Fathom.Graphs.Ops;
 using Fathom.Training.Losses;
 using static Fathom.Diagnosis.Figures;
@@ -163,10 +162,8 @@ internal static class Suspects
     private static Suspicion TooLong(Observation observation)
     {
         double typical = Typical(observation), sharpness = observation.StepSharpness;
-        bool overshoots = sharpness > StepsOvershoot.Near && observation.RaisedShare > StepsOvershoot.Many;
-        return new(Causes.LearningRateTooLarge, typical > Long || overshoots,
+        return new(Causes.LearningRateTooLarge, typical > Long,
             typical > Long ? $"a step changes the weights by about {Percent(Math.Pow(10, typical))}, where 0.1 % is healthy"
-                : overshoots ? $"{Percent(observation.RaisedShare)} of the steps raise the loss of their own batch"
                 : $"learning rate too large: a step changes the weights by {Number(Math.Pow(10, typical))}{(double.IsNaN(sharpness) ? "" : $", and rate × curvature along it is {Number(sharpness)}, where 2 is the edge of stability")}",
             [], ["learning_rate", "optimizer"])
         { Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)}).", IsWeak = typical <= FarTooLong };

