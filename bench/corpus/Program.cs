@@ -9,6 +9,7 @@ RootCommand root = new("Healthy and sick networks whose label comes from what be
     ShowVerb.Create(),
     FeaturesVerb.Create(),
     RepairVerb.Create(),
+    CuresVerb.Create(),
 };
 try
 {

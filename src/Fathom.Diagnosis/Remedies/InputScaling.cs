@@ -20,6 +20,9 @@ public sealed class InputScaling : Remedy
     /// <summary>Widest over narrowest feature from which one factor for all is not enough.</summary>
     private const double Unequal = 10;
 
+    /// <summary>A mean, in standard deviations, that is as good as 0.</summary>
+    private const double Negligible = 1e-3;
+
     /// <summary>Batches below this make a batch's statistics too noisy to rely on.</summary>
     private const int SmallestBatch = 8;
 
@@ -53,7 +56,7 @@ public sealed class InputScaling : Remedy
             yield break;
         }
         // What the rows are, before any rescaling that the network has already.
-        double factor = Rounded.To(1 / Math.Sqrt(data.Statistics.Variance), 4), offset = Rounded.To(-data.Statistics.Mean * factor, 4);
+        double factor = Rounded.To(1 / Math.Sqrt(data.Statistics.Variance), 4), offset = Math.Abs(data.Statistics.Mean * factor) < Negligible ? 0 : Rounded.To(-data.Statistics.Mean * factor, 4);
         Op[] choices = [new Rescaling(factor, offset), new BatchNorm(Affine: false, ChannelsLast: input.Outputs[0].Shape.Rank == 3)];
         if (unequal)
         {
@@ -64,7 +67,7 @@ public sealed class InputScaling : Remedy
             bool possible = op is Rescaling || (model.Plan.BatchSize >= SmallestBatch && input.Outputs[0].Shape.Rank >= 2);
             if (possible)
             {
-                string name = op is Rescaling ? $"inputs × {Number(factor)} {(offset < 0 ? "−" : "+")} {Number(Math.Abs(offset))}" : "inputs normalized feature by feature";
+                string name = op is Rescaling ? $"inputs × {Number(factor)}{(offset == 0 ? "" : offset < 0 ? $" − {Number(-offset)}" : $" + {Number(offset)}")}" : "inputs normalized feature by feature";
                 yield return new Prescription(this, name, old => Insert(old, op));
             }
         }

@@ -42,7 +42,7 @@ public sealed class TargetScaling : Remedy
         bool sound = Math.Abs(mean) <= 3 && deviation is >= Small and <= Large;
         if (!sound && deviation > 0 && double.IsFinite(mean) && double.IsFinite(deviation))
         {
-            yield return new Prescription(this, $"output × {Number(deviation)} + {Number(mean)}", old => Scale(old, deviation, mean));
+            yield return new Prescription(this, $"output × {Number(deviation)}{(mean < 0 ? $" − {Number(-mean)}" : $" + {Number(mean)}")}", old => Scale(old, deviation, mean));
         }
     }
 

@@ -24,7 +24,7 @@ internal sealed class TrialRuns(Candidates candidates, DataSplit data, double fu
         {
             if (Find(trial, below) is null)
             {
-                measured[(trial, below)] = run.Advance(TrialRace.Rungs[below], cancellation);
+                measured[(trial, below)] = Measured(run, TrialRace.Rungs[below], cancellation);
             }
         }
         return Of(trial, rung);
@@ -53,6 +53,19 @@ internal sealed class TrialRuns(Candidates candidates, DataSplit data, double fu
         foreach (MeteredRun run in runs.Values)
         {
             run.Dispose();
+        }
+    }
+
+    /// <summary>What a remedy does before step 1, such as LSUV or pre-training, may be impossible on this network: no cure, and no error.</summary>
+    private Measurement Measured(MeteredRun run, double share, CancellationToken cancellation)
+    {
+        try
+        {
+            return run.Advance(share, cancellation);
+        }
+        catch (TrainingException)
+        {
+            return new Measurement(share, 0, Tolerance.Ignorance(data.Validation), double.NaN, double.NaN, Diverged: true, Sick: true);
         }
     }
 
