@@ -37,7 +37,7 @@ public sealed class FixTests : IDisposable
     [Fact]
     public void AKerasModelIsMendedAsAKerasModel()
     {
-        string layers = string.Join(',', Enumerable.Range(1, 10).Select(i => $$"""{"class_name":"Dense","config":{"name":"d{{i}}","units":32,"activation":"sigmoid"}}"""));
+        string layers = string.Join(',', Enumerable.Range(1, 10).Select(i => $$$"""{"class_name":"Dense","config":{"name":"d{{{i}}}","units":32,"activation":"sigmoid"}}"""));
         File.WriteAllText(folder.File("sick.json"), $$$"""
             {"class_name":"Sequential","config":{"name":"s","layers":[{{{layers}}},{"class_name":"Dense","config":{"name":"out","units":10,"activation":"softmax"}}],"build_input_shape":[null,64]},
             "compile_config":{"optimizer":{"class_name":"SGD","config":{"learning_rate":0.1}},"loss":"sparse_categorical_crossentropy"}}
