@@ -73,7 +73,7 @@ public static class CauseChain
     }
 
     private static bool Explains(Finding cause, Finding effect) =>
-        cause.Rule != effect.Rule && (cause.Cause == effect.Cause || IsSuspicion(effect) && cause.Severity == Severity.Error
+        cause.Rule != effect.Rule && (cause.Cause == effect.Cause || IsSuspicion(effect) && (cause.Severity == Severity.Error || KindOf(cause) == LargeWeights)
             || (Effects.TryGetValue(KindOf(cause), out ImmutableArray<string> effects) && effects.Contains(effect.Cause)));
 
     /// <summary>

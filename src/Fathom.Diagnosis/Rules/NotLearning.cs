@@ -64,7 +64,7 @@ public sealed class NotLearning : Rule
         Suspicion[] suspects = [.. Suspects.Of(observation), .. Rivals.Of(observation)];
         Suspicion first = suspects.FirstOrDefault(suspect => suspect.Supported) ?? Unknown;
         bool other = first.Cause == Causes.Other;
-        if ((other || first.IsWeak) && observation.Losses.Trend < (other ? Falling : FallingFast))
+        if ((other || first.IsWeak) && !observation.HasOddWeights && observation.Losses.Trend < (other ? Falling : FallingFast))
         {
             return null; // slow, and FTH064 has the word
         }
