@@ -34,13 +34,15 @@ public sealed class TokenCollapse : Rule
         {
             return null;
         }
+        // What was the same from the start is the network's doing; what has become so, its training's.
+        bool fromTheStart = same.All(node => node.Looks[0].InputDifference < Collapsed);
         double first = nodes[0].Looks[^1].InputDifference, now = same.Min(node => node.Looks[^1].InputDifference);
         return new Finding
         {
             Rule = Id,
             Problem = Problem,
             Severity = observation.LossStands ? Severity.Error : Severity.Warning,
-            Cause = Causes.BadInitialization,
+            Cause = fromTheStart ? Causes.Vanishing : Causes.LearningRateTooLarge,
             Layers = [.. same.Select(node => node.Layer.Name)],
             Step = observation.Step.Step,
             Confidence = 0.9,
@@ -48,10 +50,12 @@ public sealed class TokenCollapse : Rule
                 .Add("token_difference", new Evidence(now, Collapsed))
                 .Add("token_difference_at_first_attention", new Evidence(first, double.NaN)),
             Explanation = $"From {same[0].Layer.Name} on the tokens of a sequence differ by {Number(now)} of their norm, where {Number(Collapsed)} is the limit and {Number(first)} is what {nodes[0].Layer.Name} is fed.",
-            Action = "Put a skip connection around each attention, or use fewer attention layers.",
+            Action = fromTheStart
+                ? "Put a skip connection around each attention, or use fewer attention layers."
+                : $"Lower the learning rate ({Number(observation.Step.LearningRate)}) by a factor of 10, or warm it up; the tokens differed at the start.",
             Details = "Attention averages tokens, and without a skip connection each layer makes them more alike, doubly exponentially with depth. Tokens that are all the same give uniform attention whatever queries and keys are, so these get no gradient.",
             RuledOut = [$"data: the tokens differ by {Number(first)} of their norm at {nodes[0].Layer.Name}"],
-            Remedies = ["residual", "initialization"],
+            Remedies = fromTheStart ? ["residual", "initialization"] : ["learning_rate", "warmup", "clip_norm"],
         };
     }
 }
