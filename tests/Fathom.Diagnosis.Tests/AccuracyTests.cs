@@ -144,13 +144,23 @@ public sealed class AccuracyTests
     [Fact]
     public void AnErrorLeadsAndWhatTheNetworkIsOnlySuspectedOfFollows()
     {
-        Finding Of(string rule, string cause) => new()
-        {
-            Rule = rule, Problem = "", Severity = Severity.Error, Cause = cause, Layers = [], Step = 5, Confidence = 0.9,
-            Evidence = ImmutableSortedDictionary<string, Evidence>.Empty, Explanation = "",
-        };
         Finding lead = Assert.Single(CauseChain.Link([], [Of("FTH032", Causes.LearningRateTooLarge), Of("FTH006", Causes.LearningRateTooSmall)]));
         Assert.Equal("FTH006", lead.Rule);
         Assert.Equal("FTH032", Assert.Single(lead.Consequences).Rule);
     }
+
+    [Fact]
+    public void WhatAConsequenceBringsAboutFollowsTheSameLead()
+    {
+        // A gradient that explodes kills units, and dead units leave steps of no size: each link is known, the two ends need not be.
+        Finding lead = Assert.Single(CauseChain.Link([], [Of("FTH006", Causes.LearningRateTooSmall), Of("FTH004", Causes.DeadRelu), Of("FTH002", Causes.Exploding)]));
+        Assert.Equal("FTH002", lead.Rule);
+        Assert.Equal(["FTH004", "FTH006"], lead.Consequences.Select(finding => finding.Rule));
+    }
+
+    private static Finding Of(string rule, string cause) => new()
+    {
+        Rule = rule, Problem = "", Severity = Severity.Error, Cause = cause, Layers = [], Step = 5, Confidence = 0.9,
+        Evidence = ImmutableSortedDictionary<string, Evidence>.Empty, Explanation = "",
+    };
 }

@@ -65,6 +65,25 @@ public sealed class RuleTests
         Assert.Contains(report.Trials, trial => trial.Name.StartsWith("learning rate", StringComparison.Ordinal));
     }
 
+    /// <summary>Behind dead units there is no gradient, and no rate makes a step of that.</summary>
+    [Fact]
+    public void DeadUnitsAreNoLearningRateThatIsTooSmall()
+    {
+        ModelDefinition model = SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, bias: new ConstantInitializer(-100));
+        Finding[] found = [.. SickNetworks.Run(model).Findings.Flat()];
+        Assert.Contains(found, finding => finding.Rule == "FTH004" && finding.Severity == Severity.Error);
+        Assert.DoesNotContain(found, finding => finding.Rule == "FTH006");
+    }
+
+    /// <summary>A step that float32 loses in rounding gives no ratio by which to raise the rate.</summary>
+    [Fact]
+    public void StepsLostInRoundingAreALearningRateThatIsTooSmall()
+    {
+        Finding finding = Only(SickNetworks.Run(SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 1e-15)), "FTH006");
+        Assert.StartsWith("Every step is lost in rounding", finding.Explanation);
+        Assert.StartsWith("Raise the learning rate (1e-15), say to", finding.Action);
+    }
+
     /// <summary>At a healthy share per step it is the run that is short, and no rate that should be raised.</summary>
     [Fact]
     public void AShortRunIsNoLearningRateThatIsTooSmall()

@@ -76,6 +76,20 @@ public sealed class RunRuleTests
     }
 
     [Fact]
+    public void ALossThatHasRisenAndStaysUpThereIsCalledOnce()
+    {
+        // Steps that blow the weights up leave a flat softmax: the loss comes to rest far above where it began, and jitters there.
+        List<Finding> found = [], withdrawn = [];
+        using WatchedRun run = new(SickNetworks.Chain(2, net => net.Tanh(), VarianceScaling.XavierNormal, epochs: 20, optimizer: new Sgd(10, 0.99)), SickNetworks.Digits);
+        run.Monitor.Found += found.Add;
+        run.Monitor.Withdrawn += (finding, _) => withdrawn.Add(finding);
+        run.Advance();
+        Assert.Equal(Causes.LearningRateTooLarge, Assert.Single(found, finding => finding.Rule == "FTH051").Cause);
+        Assert.DoesNotContain(withdrawn, finding => finding.Rule == "FTH051");
+        Assert.DoesNotContain(found, finding => finding.Cause == Causes.WrongOutputOrLoss);
+    }
+
+    [Fact]
     public void WhatWasLearntAndLostAgainIsADivergence()
     {
         using WatchedRun run = new(SickNetworks.HealthyRelu() with { Plan = SickNetworks.HealthyRelu().Plan with { Epochs = 16 } }, SickNetworks.Digits);

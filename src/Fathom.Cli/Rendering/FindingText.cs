@@ -18,11 +18,26 @@ internal static class FindingText
             Write(terminal, finding);
         }
         TrainingMonitor monitor = run.Monitor;
-        monitor.Found += finding => Write(terminal, finding);
+        // A finding that comes and goes is told in full once, and in a line after that.
+        HashSet<(string Rule, Severity Severity, string Cause)> told = [];
+        monitor.Found += finding =>
+        {
+            if (told.Add((finding.Rule, finding.Severity, finding.Cause)))
+            {
+                Write(terminal, finding);
+            }
+            else
+            {
+                terminal.Line($"step {finding.Step}: {finding.Rule} {finding.Problem} holds again", ToneOf(finding.Severity));
+            }
+        };
         monitor.Changed += (finding, step) =>
         {
             terminal.Line($"step {step}: {finding.Rule} {finding.Problem} now has the severity {finding.Severity.ToString().ToLowerInvariant()} and the cause {finding.Cause}", ToneOf(finding.Severity));
-            Write(terminal, finding);
+            if (told.Add((finding.Rule, finding.Severity, finding.Cause)))
+            {
+                Write(terminal, finding);
+            }
         };
         monitor.Withdrawn += (finding, step) => terminal.Line($"step {step}: {finding.Rule} {finding.Problem} no longer holds", Tone.Dim);
     }

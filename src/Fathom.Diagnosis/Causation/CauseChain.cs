@@ -59,7 +59,7 @@ public static class CauseChain
         List<Finding> linked = [];
         foreach (Finding root in open.Where(finding => finding.Severity == Severity.Error).OrderBy(Rank).ThenByDescending(finding => finding.Confidence))
         {
-            int at = linked.FindIndex(other => Explains(other, root));
+            int at = linked.FindIndex(other => Explains(other, root) || other.Consequences.Any(effect => Explains(effect, root)));
             if (at < 0)
             {
                 linked.Add(root);

@@ -58,10 +58,12 @@ internal static class Suspects
     private static Suspicion NothingComesBack(Observation observation)
     {
         LayerTrace last = observation.Layers[^1];
-        bool nothing = IsCutOff(last) && !IsOverwhelmed(observation);
+        // Steps that have blown weights up had a gradient once: they have driven the output to where it is flat.
+        bool nothing = IsCutOff(last) && !IsOverwhelmed(observation) && !observation.Layers.Any(layer => layer.IsBlown);
         return new(Causes.WrongOutputOrLoss, nothing,
             nothing
                 ? $"the output does not fit the loss, which sends no gradient at all, not even to {last.Layer.Name}"
+                : IsCutOff(last) ? $"wrong output: a gradient arrived at {last.Layer.Name} before the weights were driven to where they are"
                 : $"wrong output: a gradient of norm 10^{Number(Math.Round(last.MeanLogGradient, 1))} arrives at {last.Layer.Name}",
             [last.Layer.Name], ["loss", "output"])
         {
@@ -158,7 +160,7 @@ internal static class Suspects
     {
         double decades = observation.ExpectedDecades;
         return new(Causes.Vanishing, decades > Decades,
-            decades > Decades ? $"XX 10^{Number(Math.Round(decades, 1))} over depth" : $"initial weights: theory expects the gradient's norm to change by only 10^{Number(Math.Round(-decades, 1))} over depth",
+            decades > Decades ? $"the initial weights let the gradient fade: theory expects its norm to change by 10^{Number(Math.Round(-decades, 1))} over depth" : $"initial weights: theory expects the gradient's norm to change by only 10^{Number(Math.Round(-decades, 1))} over depth",
             [observation.Layers[0].Layer.Name], ["activation", "initialization", "batch_norm", "residual"])
         { Action = "Use a ReLU with He initialization, normalization or residual connections.", IsWeak = true };
     }
@@ -178,7 +180,7 @@ internal static class Suspects
         double step = Math.Pow(10, Typical(observation)), reach = step * observation.TotalSteps;
         bool isShort = reach < Reach || step < Math.Pow(10, Short);
         return new(Causes.LearningRateTooSmall, isShort,
-            isShort ? $"a step changes the weights by only {Number(step)}, by {Percent(reach)} in the whole run"
+            isShort ? step < 1e-40 ? "no step changes the weights at all" : $"a step changes the weights by only {Number(step)}, by {Percent(reach)} in the whole run"
                 : $"learning rate too small: the run's steps can move the weights by {Percent(Math.Min(reach, 100))}",
             [], ["learning_rate", "optimizer"])
         { Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)}).", IsWeak = reach >= ReachForSure };

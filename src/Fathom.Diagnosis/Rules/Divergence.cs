@@ -37,12 +37,14 @@ public sealed class Divergence : Rule
             return null;
         }
         double least = recent.Min();
-        bool rises = least > Above * start && recent[^1] > Rising * recent[0];
+        bool up = least > Above * start, rising = up && recent[^1] > Rising * recent[0];
+        // Once said, it stays said while the loss stays up there: it has come to rest, not back.
+        bool rises = rising || up && observation.Open.Any(finding => finding.Rule == Id);
         bool lost = observation.Unlearnt(least) > Lost && observation.Unlearnt(observation.Losses.Least) < Learnt;
-        return rises || lost ? Describe(observation, rises, start) : null;
+        return rises || lost ? Describe(observation, rises, rising, start) : null;
     }
 
-    private Finding Describe(Observation observation, bool rises, double start)
+    private Finding Describe(Observation observation, bool rises, bool rising, double start)
     {
         DepthFit fit = observation.GradientOverDepth;
         bool overDepth = fit.Layers >= 3 && fit.Decades <= -ExplodingGradient.Decades;
@@ -60,7 +62,7 @@ public sealed class Divergence : Rule
                 .Add("loss_over_start", new Evidence(observation.Loss / start, Above))
                 .Add("loss_over_best", new Evidence(observation.Loss / best, 1)),
             Explanation = rises
-                ? $"The loss has risen to {Number(observation.Loss)}, ×{Number(observation.Loss / start)} the start or a constant prediction's ({Number(start)}; limit ×{Above}), and goes on rising; its best was {Number(best)}."
+                ? $"The loss has risen to {Number(observation.Loss)}, ×{Number(observation.Loss / start)} the start or a constant prediction's ({Number(start)}; limit ×{Above}), and {(rising ? "goes on rising" : "stays up there")}; its best was {Number(best)}."
                 : $"The loss had come down to {Number(best)} and is back at {Number(observation.Loss)}, {Percent(observation.Loss / observation.ReferenceLoss)} of a constant prediction's (limit {Percent(Lost)}): what was learnt is lost.",
             Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)}) by a factor of 3 to 10{(observation.Model.Plan.Clipping is null ? ", and clip the gradient's norm" : "")}.",
             Details = "Beyond 2 over the curvature each step along a direction overshoots by more than it gains, and the error along it grows from step to step. Adam and clipping bound the step, " +

@@ -40,6 +40,10 @@ public sealed class EpsilonFloor : Rule
         {
             return null;
         }
+        if (view.Floor <= Usual && observation.Layers.Any(layer => layer.IsBlown))
+        {
+            return null; // steps that have blown weights up have left no gradient, whatever the ε
+        }
         double reach = Math.Pow(10, observation.TypicalLogUpdate) * observation.TotalSteps;
         return Describe(observation, view, moments, reach);
     }

@@ -26,6 +26,12 @@ public sealed class LearningRateTooSmall : Rule
     /// <summary>Decades between the relative updates of layers that an optimizer without a scale moves alike.</summary>
     private const double Alike = 2;
 
+    /// <summary>
+    /// log10 of the gradient's norm by a layer's weights below which there is none: behind dead units it is 0, and smoothed on its
+    /// way there. No rate makes a step of it.
+    /// </summary>
+    private const double Gone = -20;
+
     /// <summary>When a loss that falls is falling too slowly.</summary>
     private static class Slow
     {
@@ -51,7 +57,7 @@ public sealed class LearningRateTooSmall : Rule
     public override Finding? Inspect(Observation observation)
     {
         LayerTrace[] layers = [.. observation.Layers.Where(layer => double.IsFinite(layer.LogRelativeUpdate))];
-        if (layers.Length == 0 || observation.IsSilent || observation.Layers.Any(layer => layer.IsBlown))
+        if (layers.Length == 0 || observation.IsSilent || layers.All(layer => layer.LogWeightGradient < Gone) || observation.Layers.Any(layer => layer.IsBlown))
         {
             return null; // no rate makes a step of no gradient, and beside weights that steps have blown up any step is small
         }
@@ -67,10 +73,10 @@ public sealed class LearningRateTooSmall : Rule
         {
             return null; // it may well be the fastest
         }
-        double fastest = Math.Pow(10, layers.Max(layer => layer.LogRelativeUpdate));
+        double fastest = layers.Max(layer => layer.RelativeUpdate);
         double reach = fastest * observation.TotalSteps;
         // At a healthy step the run is short, and the rate is not to blame.
-        return reach < Movement && fastest is > 0 and < HealthyStep ? Describe(observation, layers, fastest, reach) : null;
+        return reach < Movement && fastest < HealthyStep ? Describe(observation, layers, fastest, reach) : null;
     }
 
     /// <summary>The gradient keeps its size over depth, or the optimizer makes up for it: then all layers move alike, only too slowly.</summary>
@@ -122,8 +128,8 @@ public sealed class LearningRateTooSmall : Rule
             .Add("largest_relative_update", new Evidence(fastest, HealthyStep))
             .Add("movement_in_whole_run", new Evidence(reach, Movement))
             .Add("loss_over_first", new Evidence(observation.Loss / observation.FirstLoss, Standing)),
-        Explanation = $"Even the fastest layer moves by only {Number(fastest)} of its weights a step (1e-3 is healthy, CS231n), {Percent(reach)} in all {observation.TotalSteps} steps (limit {Percent(Movement)}), and the loss ({Number(observation.Loss)}) has hardly left its start ({Number(observation.FirstLoss)}).",
-        Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)}) by a factor of about {Number(Math.Pow(10, Math.Max(1, Math.Round(Math.Log10(HealthyStep / fastest)))))}.",
+        Explanation = $"{(fastest > 0 ? $"Even the fastest layer moves by only {Number(fastest)} of its weights a step (1e-3 is healthy, CS231n)" : "Every step is lost in rounding: no layer moves at all, where 1e-3 of its weights a step is healthy (CS231n)")}, {Percent(reach)} in all {observation.TotalSteps} steps (limit {Percent(Movement)}), and the loss ({Number(observation.Loss)}) has hardly left its start ({Number(observation.FirstLoss)}).",
+        Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)}){(fastest > 0 ? $" by a factor of about {Number(Math.Pow(10, Math.Max(1, Math.Round(Math.Log10(HealthyStep / fastest)))))}" : ", say to 1e-3 for Adam and its kin or to 0.1 for SGD")}.",
         Details = "Gradients arrive at every layer; it is the steps that are short: even if all of them went the same way, no layer would get anywhere within the run.",
         RuledOut = [$"vanishing gradient: the gradient's norm changes by only 10^{Number(Math.Round(-observation.GradientOverDepth.Decades, 1))} from the last to the first layer"],
         Remedies = ["learning_rate", "optimizer", "batch_size"],
