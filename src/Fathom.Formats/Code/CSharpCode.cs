@@ -162,6 +162,9 @@ internal static class CSharpCode
             }
             starts = !isPart;
         }
-        return (text.Length == 0 || char.IsAsciiDigit(text[0]) ? "Model" : "") + text + (text.Length > 0 && text.ToString() is "Network" or "Graph" ? "Model" : "");
+        string type = (text.Length == 0 || char.IsAsciiDigit(text[0]) ? "Model" : "") + text;
+        // Within a class Dense the layer could not be named.
+        bool isTaken = typeof(Node).Assembly.GetExportedTypes().Concat(typeof(TrainingPlan).Assembly.GetExportedTypes()).Any(known => known.Name == type) || type is "Fathom" or "System" or "Create";
+        return isTaken ? type + "Model" : type;
     }
 }

@@ -23,7 +23,7 @@ internal sealed class CSharpWords
 
     private readonly SortedSet<string> namespaces = new(StringComparer.Ordinal) { "Fathom.Graphs", "Fathom.Graphs.Ops", "Fathom.Training" };
 
-    public IEnumerable<string> Namespaces => namespaces;
+    public IEnumerable<string> Namespaces => namespaces.OrderBy(space => !space.StartsWith("System", StringComparison.Ordinal));
 
     public void Use(Type type) => namespaces.Add(type.Namespace!);
 

@@ -77,12 +77,17 @@ internal static class KerasCalls
             TruncatedNormalInitializer { Low: -2, High: 2 } cut => $"keras.initializers.TruncatedNormal({Number(cut.Center)}, {Number(cut.StandardDeviation)})",
             Orthogonal orthogonal when part.Parameter.Blocks == 1 => $"keras.initializers.Orthogonal({Number(orthogonal.Gain)})",
             IdentityInitializer identity when part.Parameter.Blocks == 1 => $"keras.initializers.Identity({Number(identity.Gain)})",
-            Orthogonal { Gain: 1 } => "\"orthogonal\"", // Keras' rows are orthogonal over all gates together
+            Orthogonal orthogonal => ByGate($"Orthogonal({Number(orthogonal.Gain)})", part.Parameter.Blocks),
+            IdentityInitializer identity => ByGate($"Identity({Number(identity.Gain)})", part.Parameter.Blocks),
             VarianceScaling scaling when part.Parameter.Blocks == 1 && node.Op is not DepthwiseConv2d => Scaling(scaling),
             VarianceScaling scaling => Drawn(scaling, Math.Sqrt(scaling.Variance(part.Parameter.Fans))),
             _ => null,
         };
     }
+
+    /// <summary>Keras would make the rows orthogonal over all gates together, which halves the gain of four.</summary>
+    private static string ByGate(string initializer, int gates) =>
+        $"lambda shape, dtype=None: keras.ops.concatenate([keras.initializers.{initializer}((shape[0], shape[1] // {Number(gates)}), dtype) for _ in range({Number(gates)})], axis=-1)";
 
     private static string Scaling(VarianceScaling scaling) =>
         $"keras.initializers.VarianceScaling({Number(scaling.Scale)}, \"{(scaling.Mode switch { FanMode.In => "fan_in", FanMode.Out => "fan_out", _ => "fan_avg" })}\", "

@@ -113,10 +113,14 @@ internal sealed class KerasCode(ModelDefinition model, CodeLines lines)
                         yield return $"unit_forget_bias={Flag(part.Parameter.Initializer is Graphs.Initializers.ForgetGateBias)}";
                     }
                 }
-                if (Penalty(slot) is { } penalty)
+                if (Penalty(part) is { } penalty)
                 {
                     yield return $"{key}_regularizer={penalty}";
                 }
+            }
+            else if (!part.Parameter.Initializer.Equals(part.Slot.Initializer))
+            {
+                lines.Unsaid(node, $"the initializer {part.Parameter.Initializer.Kind} of {slot}");
             }
         }
         if (LayerParts.Of(node)!.Where(part => part.Slot.Trainable).ToArray() is { Length: > 0 } trainable && trainable.Any(part => part.IsFrozen))
@@ -132,10 +136,10 @@ internal sealed class KerasCode(ModelDefinition model, CodeLines lines)
         }
     }
 
-    private string? Penalty(string slot)
+    private string? Penalty(LayerPart part)
     {
         double l1 = 0, l2 = 0;
-        foreach (Regularizer rule in model.Plan.Regularization.Where(rule => rule.Layers.IsDefaultOrEmpty && (rule.Vectors || !slot.Contains("bias", StringComparison.Ordinal))))
+        foreach (Regularizer rule in model.Plan.Regularization.Where(rule => rule.Layers.IsDefaultOrEmpty && (rule.Vectors || part.Parameter.Shape.Rank > 1)))
         {
             l1 += rule is L1 first ? first.Strength : 0;
             l2 += rule is L2 second ? second.Strength : 0;

@@ -25,6 +25,10 @@ internal sealed class KerasPlan(TrainingPlan plan, CodeLines lines)
         string? optimizer = Constructor(plan.Optimizer, clipping), loss = Loss();
         Missing(optimizer, $"optimizer {plan.Optimizer.Kind}");
         Missing(loss, $"loss {plan.Loss.Kind}");
+        if (optimizer is not null && plan.Optimizer is not (Sgd or Lion) && !plan.Optimizer.Kind.StartsWith("keras_", StringComparison.Ordinal))
+        {
+            lines.Comment("PyTorch adds epsilon at another place than Keras: where gradients are tiny, steps are others.");
+        }
         string metrics = plan.Loss is CrossEntropy or NegativeLogLikelihood or BinaryCrossEntropy ? ", metrics=[\"accuracy\"]" : "";
         lines.Add($"model.compile(optimizer={optimizer ?? "None"}, loss={loss ?? "None"}{metrics})");
         string callbacks = Schedule();

@@ -44,7 +44,7 @@ internal sealed class PyTorchPlan(TrainingPlan plan, CodeLines lines)
         }
         if (plan.Optimizer.Kind.StartsWith("keras_", StringComparison.Ordinal) && plan.Optimizer is not KerasSgd)
         {
-            lines.Unsaid($"optimizer {plan.Optimizer.Kind}: Keras adds epsilon at another place than PyTorch; tiny gradients make other steps");
+            lines.Comment("Keras adds epsilon at another place than PyTorch: where gradients are tiny, steps are others.");
         }
         lines.Add($"optimizer = torch.optim.{constructor}");
     }

@@ -55,7 +55,7 @@ public sealed class ModelCodeTests
     [Fact]
     public void WhatHasNoFormIsSaidByNameAndOp()
     {
-        ModelDefinition model = CodeModels.Of("Chain") with { Graph = Network.Input(8).Then(new Dense(8), "first").Then(new Capsule(2, 4), "caps").Build() };
+        ModelDefinition model = CodeModels.Of("Chain") with { Graph = Network.Input(4, 8).Then(new Dense(8), "first").Then(new Capsule(2, 4), "caps").Build() };
         foreach (CodeTarget target in (CodeTarget[])[CodeTarget.Keras, CodeTarget.PyTorch])
         {
             ModelCode code = ModelCode.Of(model, target);

@@ -7,7 +7,7 @@ using Fathom.Training.Losses;
 using Fathom.Training.Optimizers;
 using Fathom.Training.Schedules;
 
-public static class Residual
+public static class ResidualModel
 {
     public static ModelDefinition Create()
     {
