@@ -12,7 +12,7 @@ public sealed class FixTests : IDisposable
     public void ASickNetworkIsMendedProvenAndWritten()
     {
         string model = folder.Model("sick.yaml", "sigmoid", depth: 10, width: 32, epochs: 4);
-        CliRun run = CliRun.Of("fix", model, "--seeds", "1", "--run", folder.File("control.run"), "--json", folder.File("fix.json"));
+        CliRun run = CliRun.Of("fix", model, "--seeds", "1", "--run", folder.File("control.run"), "--json", folder.File("fix.json"), "--code", "pytorch", "--code", $"csharp={folder.File("Mended.cs")}");
 
         Assert.True(run.Status == ExitStatus.Clean, run.Output + run.Error);
         Assert.Equal("", run.Error);
@@ -21,6 +21,9 @@ public sealed class FixTests : IDisposable
         {
             Assert.Contains(part, run.Output);
         }
+        Assert.Contains("class Model(nn.Module):", File.ReadAllText(folder.File("sick.fixed.pytorch.py")));
+        Assert.Contains("public static ModelDefinition Create()", File.ReadAllText(folder.File("Mended.cs")));
+        Assert.Contains("Mended.cs", run.Output);
         using JsonDocument json = JsonDocument.Parse(File.ReadAllText(folder.File("fix.json")));
         JsonElement root = json.RootElement;
         Assert.True(root.GetProperty("sick").GetBoolean());
@@ -50,6 +53,18 @@ public sealed class FixTests : IDisposable
         Assert.Contains("+++ ", File.ReadAllText(folder.File(written + ".diff")));
         CliRun mended = CliRun.Of("train", folder.File(written), "--data", "digits", "--epochs", "6");
         Assert.True(mended.Status == ExitStatus.Clean, mended.Output + mended.Error);
+    }
+
+    [Theory]
+    [InlineData("jax", "--code jax: 'jax' is no target; give keras, pytorch, csharp, or one of them with =FILE")]
+    [InlineData("keras=", "--code: the path is empty")]
+    public void CodeForSomethingElseIsRefusedAtOnce(string code, string message)
+    {
+        CliRun run = CliRun.Of("fix", folder.Model("sick.yaml", "sigmoid", depth: 10), "--code", code);
+
+        Assert.Equal(ExitStatus.Usage, run.Status);
+        Assert.Contains(message, run.Error);
+        Assert.Equal(["sick.yaml"], folder.Names);
     }
 
     [Fact]

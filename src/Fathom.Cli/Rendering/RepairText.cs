@@ -1,4 +1,5 @@
 using Fathom.Diagnosis;
+using Fathom.Diagnosis.Remedies;
 using Fathom.Diagnosis.Repair;
 using Fathom.Theory;
 using Fathom.Training.Losses;
@@ -42,6 +43,10 @@ internal static class RepairText
         terminal.Line();
         Tone tone = report.Sick && report.Mended is null ? Tone.Bad : Tone.Good;
         terminal.Line([("verdict: ", Tone.Heading), (report.Verdict, tone)]);
+        foreach (string advice in RemedyCatalog.Advice(report.Model, new CaseHistory(report.Findings)))
+        {
+            terminal.Line($"advice: {advice}");
+        }
         terminal.Line($"cost: {Runs(report.Cost.Total)} full training runs (control {Runs(report.Cost.Control)}, search {Runs(report.Cost.Trials)}, proof {Runs(report.Cost.Proof)}) in {Number(report.Seconds)} s", Tone.Dim);
     }
 

@@ -17,6 +17,7 @@ internal static class FixVerb
         Command command = new("fix", "Train the network as it is, and if it is sick, find a cure: candidates ranked by theory, short runs, then proof against the untouched control with the same seeds and data order. Exit status 0 if the network is healthy or mended, 1 if it is sick and no cure is proven.");
         ModelArguments arguments = new(command, trains: true);
         Option<string?> output = new("--out") { HelpName = "FILE", Description = "Where to write the mended model, in the format that MODEL has (default: MODEL with the ending .fixed.yaml, or .fixed.json for Keras). Written only if a cure is proven." };
+        Option<string[]> code = MendedCode.Option();
         Option<int?> seeds = Numbers.Option("--seeds", "Seeds over which the cure is proven (default: 3).", 1);
         Option<bool> thorough = new("--thorough") { Description = "Carry control, candidates and proof to the end of the budget, even where less decides; takes several times as long." };
         Option<string?> run = new("--run") { HelpName = "FILE", Description = "Record the control's run in a file." };
@@ -26,7 +27,7 @@ internal static class FixVerb
         Option<string?> json = ResultJson.Option();
         Option<bool> verbose = TrainVerb.VerboseOption();
         Option<bool> quiet = new("--quiet") { Description = "Print nothing; the exit status, --json and the file tell the result." };
-        foreach (Option option in (Option[])[output, seeds, thorough, run, runSize, overwrite, threads, json, verbose, quiet])
+        foreach (Option option in (Option[])[output, code, seeds, thorough, run, runSize, overwrite, threads, json, verbose, quiet])
         {
             command.Options.Add(option);
         }
@@ -37,6 +38,7 @@ internal static class FixVerb
             string model = parsed.GetRequiredValue(arguments.Model);
             ResultJson.Prepare(parsed.GetValue(json), terminal, model);
             string path = parsed.GetValue(output) ?? MendedFiles.DefaultPath(model);
+            MendedCode sources = MendedCode.Read(parsed.GetValue(code), model, path, parsed.GetValue(json), terminal);
             TrainingFiles files = new() { Model = model, Run = parsed.GetValue(run), RunSize = parsed.GetValue(runSize), Overwrite = parsed.GetValue(overwrite), Weights = path, Json = parsed.GetValue(json) };
             files.Validate();
             LoadedModel loaded = arguments.LoadModel(parsed, terminal);
@@ -49,6 +51,10 @@ internal static class FixVerb
             MendedFiles? written = report.Mended is null ? null : MendedFiles.Write(report, loaded, path);
             RepairText.Write(terminal, report);
             written?.Show(terminal);
+            if (written is not null)
+            {
+                sources.Write(report, loaded, path, terminal);
+            }
             ResultJson.Write(parsed.GetValue(json), terminal, loaded.Model.Name, report.Findings, report.Control, report, written);
             return report.Sick && report.Mended is null ? ExitStatus.Findings : ExitStatus.Clean;
         });

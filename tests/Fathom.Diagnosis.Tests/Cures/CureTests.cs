@@ -1,5 +1,9 @@
+using Fathom.Compute;
 using Fathom.Diagnosis.Remedies;
+using Fathom.Diagnosis.Repair;
 using Fathom.Graphs;
+using Fathom.Graphs.Initializers;
+using Fathom.Graphs.Ops;
 using Fathom.Training;
 
 namespace Fathom.Diagnosis.Tests;
@@ -39,6 +43,19 @@ public sealed class CureTests
             Assert.False(mended.Equals(cure.Sick), $"{prescription}: nothing is changed");
         }
         Assert.Equal(before, cure.Sick.Graph.ToString());
+    }
+
+    /// <summary>LSUV has nothing to scale where every layer gives 0 for every sample; the search goes on without it.</summary>
+    [Fact]
+    public void ARemedyThatFailsBeforeStepOneIsNoCureAndNoError()
+    {
+        ModelDefinition dead = CureNetworks.Digits(Network.Input(64).Rescaling(0).Dense(16, ConstantInitializer.Zeros).Relu().Dense(10));
+        dead = dead with { Plan = dead.Plan with { Epochs = 1 } };
+        Prescription lsuv = new UnitVarianceStart().Propose(dead, [Cure.FindingOf(Causes.BadInitialization)]).Single();
+        Assert.Throws<TrainingException>(() => FaultyData.Run(lsuv.Rewrite(dead), SickNetworks.Digits));
+        using WorkerPool pool = new(1);
+        DoctorReport report = new Doctor(SickNetworks.Digits, pool, new DoctorOptions { Seeds = 1 }).Examine(dead);
+        Assert.Null(report.Cure);
     }
 
     [Fact]
