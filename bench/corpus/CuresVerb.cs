@@ -20,7 +20,7 @@ internal static class CuresVerb
         Option<string> folder = CorpusOptions.Folder();
         Option<int> count = CorpusOptions.Count();
         Option<int> each = new("--each") { HelpName = "N", DefaultValueFactory = _ => 1, Description = "Networks of each fault (default 1)." };
-        Command command = new("cures", "Of the tuning half, train sick networks with each remedy alone, and say which of them mend each fault.") { folder, count, each };
+        Command command = new("cures", "Of the tuning part, train sick networks with each remedy alone, and say which of them mend each fault.") { folder, count, each };
         command.SetAction((parsed, cancellation) =>
         {
             Dictionary<int, Label> labels = CorpusOptions.ReadLabels(parsed.GetRequiredValue(folder));

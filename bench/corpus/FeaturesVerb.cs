@@ -6,7 +6,7 @@ using Fathom.Diagnosis.Monitoring;
 
 namespace Fathom.Corpus;
 
-/// <summary><c>features</c>: what the monitor measures of the tuning half, as a table to choose thresholds on.</summary>
+/// <summary><c>features</c>: what the monitor measures of the tuning part, as a table to choose thresholds on.</summary>
 internal static class FeaturesVerb
 {
     private static readonly double[] Moments = [0.02, 0.05, 0.1, 0.25, 0.5, 1];
@@ -17,7 +17,7 @@ internal static class FeaturesVerb
         Option<int> count = CorpusOptions.Count(), workers = CorpusOptions.Workers();
         Argument<string> output = new("CSV") { Description = "The table." };
         Option<int> moments = new("--moments") { HelpName = "N", Description = "This many moments, evenly spaced, and each layer's measurements (default: six moments, at 2 to 100 %)." };
-        Command command = new("features", "Write down what the monitor measures of each network of the tuning half, at some moments of its run.") { output, folder, count, workers, moments };
+        Command command = new("features", "Write down what the monitor measures of each network of the tuning part, at some moments of its run.") { output, folder, count, workers, moments };
         command.SetAction((parsed, cancellation) =>
         {
             Dictionary<int, Label> labels = CorpusOptions.ReadLabels(parsed.GetRequiredValue(folder));

@@ -10,7 +10,7 @@ internal static class RepairVerb
     {
         Option<string> folder = CorpusOptions.Folder();
         Option<int> count = CorpusOptions.Count(), workers = CorpusOptions.Workers();
-        Option<string> part = new("--part") { HelpName = "tuning|test", DefaultValueFactory = _ => "test", Description = "Which half (default test; nothing may be chosen on it)." };
+        Option<string> part = new("--part") { HelpName = "tuning|test", DefaultValueFactory = _ => "test", Description = "Which part (default test; nothing may be chosen on it)." };
         part.AcceptOnlyFromAmong("tuning", "test");
         Option<string?> results = new("--results") { HelpName = "FILE", Description = "Where results are appended; the same command goes on where it was broken off (default bench/corpus/results/repair-PART.csv, or -without-baseline)." };
         Option<bool> baseline = new("--baseline") { Description = "Beside it, random repair with the same number of trials." };
@@ -25,12 +25,12 @@ internal static class RepairVerb
                 RepairTable.WriteReport(RepairRun.Examine(Generator.Case(number), cancellation), Console.Out);
                 return Task.FromResult(0);
             }
-            string half = parsed.GetRequiredValue(part);
-            string file = parsed.GetValue(results) ?? Path.Combine("bench", "corpus", "results", $"repair-{half}{(parsed.GetValue(baseline) ? "" : "-without-baseline")}.csv");
+            string which = parsed.GetRequiredValue(part);
+            string file = parsed.GetValue(results) ?? Path.Combine("bench", "corpus", "results", $"repair-{which}{(parsed.GetValue(baseline) ? "" : "-without-baseline")}.csv");
             Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(file))!);
             Dictionary<int, Label> labels = CorpusOptions.ReadLabels(parsed.GetRequiredValue(folder));
             CorpusCase[] networks = [.. Enumerable.Range(0, parsed.GetValue(count)).Where(labels.ContainsKey).Select(number => Generator.Case(number))
-                .Where(network => network.IsTest == (half == "test") && Belongs(labels[network.Number], parsed.GetValue(healthy)) && labels[network.Number].Print == Label.Fingerprint(network.Recipe))];
+                .Where(network => network.IsTest == (which == "test") && Belongs(labels[network.Number], parsed.GetValue(healthy)) && labels[network.Number].Print == Label.Fingerprint(network.Recipe))];
             IReadOnlyList<RepairCase> done = Run(networks, labels, new LineStore(file, RepairCase.Header), parsed.GetValue(baseline), Math.Max(1, parsed.GetValue(workers)), cancellation);
             RepairTable.Write(done, labels, Console.Out);
             if (parsed.GetValue(misses))

@@ -11,7 +11,7 @@ internal static class ScoreVerb
     {
         Option<string> folder = CorpusOptions.Folder();
         Option<int> count = CorpusOptions.Count(), workers = CorpusOptions.Workers();
-        Option<string> part = new("--part") { HelpName = "tuning|test", DefaultValueFactory = _ => "test", Description = "Which half (default test; thresholds may be chosen on tuning only)." };
+        Option<string> part = new("--part") { HelpName = "tuning|test", DefaultValueFactory = _ => "test", Description = "Which part (default test; thresholds may be chosen on tuning only)." };
         part.AcceptOnlyFromAmong("tuning", "test");
         Option<bool> misses = new("--misses") { Description = "List the networks that were judged wrongly." };
         Option<string?> only = new("--only") { HelpName = "N,N…", Description = "These networks alone, to look at again." };
