@@ -4,6 +4,7 @@ using Fathom.Diagnosis.Repair.Journal;
 using Fathom.Graphs.Initializers;
 using Fathom.Graphs.Ops;
 using Fathom.Training;
+using Fathom.Training.Metrics;
 
 namespace Fathom.Diagnosis.Tests.Repair;
 
@@ -13,7 +14,8 @@ public sealed class RepairJournalTests : IDisposable
     private const string Version = "1.2.3";
 
     private static readonly DoctorOptions Options = new() { Seeds = 2 };
-    private static readonly ModelDefinition Model = SickNetworks.Vanishing(epochs: 6);
+    private static readonly ModelDefinition Plain = SickNetworks.Vanishing(epochs: 6);
+    private static readonly ModelDefinition Model = Plain with { Plan = Plain.Plan with { Metrics = [new TopK(3), new F1()] } };
 
     private readonly string folder = Directory.CreateTempSubdirectory("fathom-journal-").FullName;
 
@@ -74,7 +76,7 @@ public sealed class RepairJournalTests : IDisposable
             {
                 int kept = 0;
                 using CancellationTokenSource stop = new();
-                DoctorReport rest = Examine(new StopAfter(journal, () => { if (++kept >= 4) { stop.Cancel(); } }), stop);
+                DoctorReport rest = Examine(new StopAfter(journal, () => { if (++kept >= 12) { stop.Cancel(); } }), stop);
                 Same(whole, rest);
                 complete = true;
             }
@@ -83,7 +85,7 @@ public sealed class RepairJournalTests : IDisposable
                 Assert.NotEqual("", journal.Kept);
             }
         }
-        Assert.InRange(calls, 3, 40);
+        Assert.InRange(calls, 2, 40);
     }
 
     [Fact]
@@ -200,7 +202,7 @@ public sealed class RepairJournalTests : IDisposable
         Assert.Equal(whole.Verdict, rest.Verdict);
         Assert.Equal(whole.Cure?.Name, rest.Cure?.Name);
         Assert.Equal(whole.Trials.Select(Fate), rest.Trials.Select(Fate));
-        Assert.Equal(whole.Pairs, rest.Pairs);
+        Assert.Equal(whole.Pairs.AsEnumerable(), rest.Pairs.AsEnumerable());
         Assert.Equal(whole.Contributions.Select(part => (part.Remedy.Name, part.MetricWith, part.MetricWithout, part.Kept, part.Steps)), rest.Contributions.Select(part => (part.Remedy.Name, part.MetricWith, part.MetricWithout, part.Kept, part.Steps)));
         Assert.Equal(Findings(whole.Findings), Findings(rest.Findings));
         Same(whole.Control, rest.Control);
@@ -213,7 +215,7 @@ public sealed class RepairJournalTests : IDisposable
     private static void Same(RunOutcome whole, RunOutcome rest)
     {
         Assert.Equal((whole.Status, whole.Steps, whole.Training, whole.Validation, whole.FirstLoss, whole.Fit), (rest.Status, rest.Steps, rest.Training, rest.Validation, rest.FirstLoss, rest.Fit));
-        Assert.Equal(whole.Gradients, rest.Gradients);
+        Assert.Equal(whole.Gradients.AsEnumerable(), rest.Gradients.AsEnumerable());
         Assert.Equal(Findings(whole.Findings), Findings(rest.Findings));
     }
 
