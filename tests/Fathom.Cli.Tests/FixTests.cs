@@ -88,4 +88,62 @@ public sealed class FixTests : IDisposable
         Assert.Contains("interrupted", run.Error);
         Assert.Equal(["sick.yaml"], folder.Names);
     }
+
+    [Fact]
+    public void AnInterruptedFixGoesOnWithTheSameCommand()
+    {
+        string model = folder.Model("sick.yaml", "sigmoid", depth: 10, width: 32, epochs: 4);
+        using CancellationTokenSource stopped = new();
+        StopAt output = new("why", stopped); // the control has ended
+        int status = CommandLine.Run(["fix", model, "--seeds", "1", "--fresh"], output, TextWriter.Null, stopped.Token);
+
+        Assert.Equal(ExitStatus.Findings, status);
+        Assert.Equal(["sick.fix.journal", "sick.yaml"], folder.Names);
+        Assert.Contains($"kept in {folder.File("sick.fix.journal")}: the control", output.ToString());
+        Assert.Contains($"go on with: fathom fix {model} --seeds 1{output.NewLine}", output.ToString());
+
+        byte[] journal = File.ReadAllBytes(folder.File("sick.fix.journal"));
+        Assert.Contains("other options", CliRun.Of("fix", model).RequireOneLineError());
+        Assert.Equal(journal, File.ReadAllBytes(folder.File("sick.fix.journal")));
+
+        CliRun rest = CliRun.Of("fix", model, "--seeds", "1", "--journal", folder.File("sick.fix.journal"));
+        Assert.True(rest.Status == ExitStatus.Clean, rest.Output + rest.Error);
+        foreach (string part in (string[])["going on from", "FTH001", "why", "taken over from", "written: "])
+        {
+            Assert.Contains(part, rest.Output);
+        }
+        Assert.Contains("sick.fix.journal", folder.Names); // asked for, so it stays
+
+        CliRun again = CliRun.Of("fix", model, "--seeds", "1");
+        Assert.Contains("computed now: 0.00 full training runs", again.Output);
+        Assert.Equal(rest.Output.Split('\n').Single(line => line.StartsWith("verdict", StringComparison.Ordinal)), again.Output.Split('\n').Single(line => line.StartsWith("verdict", StringComparison.Ordinal)));
+        Assert.Equal(["sick.fixed.yaml", "sick.fixed.yaml.diff", "sick.yaml"], folder.Names);
+    }
+
+    [Fact]
+    public void ARecordedFixGoesOnToo()
+    {
+        string model = folder.Model("sick.yaml", "sigmoid", depth: 10, width: 32, epochs: 4);
+        using CancellationTokenSource stopped = new();
+        StopAt output = new("why", stopped);
+        CommandLine.Run(["fix", model, "--seeds", "1", "--run", folder.File("c.run")], output, TextWriter.Null, stopped.Token);
+
+        Assert.Contains("c.fix.journal", folder.Names);
+        Assert.Contains($"--run {folder.File("c.run")} --overwrite", output.ToString());
+        CliRun rest = CliRun.Of("fix", model, "--seeds", "1", "--run", folder.File("c.run"), "--overwrite");
+        Assert.True(rest.Status == ExitStatus.Clean, rest.Output + rest.Error);
+        Assert.Contains("the control is run again, to be recorded", rest.Output);
+        Assert.DoesNotContain("c.fix.journal", folder.Names);
+    }
+
+    [Fact]
+    public void AJournalThatIsAnotherFileIsRefused()
+    {
+        string model = folder.Model("sick.yaml", "sigmoid");
+        string note = folder.Write("note.txt", "mine\n");
+        Assert.Contains("not a journal", CliRun.Of("fix", model, "--journal", note).RequireOneLineError());
+        Assert.Contains("not a journal", CliRun.Of("fix", model, "--journal", note, "--fresh").RequireOneLineError());
+        Assert.Contains("read by the same command", CliRun.Of("fix", model, "--journal", model).RequireOneLineError());
+        Assert.Equal("mine\n", File.ReadAllText(note));
+    }
 }

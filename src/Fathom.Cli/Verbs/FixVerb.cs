@@ -5,6 +5,7 @@ using Fathom.Compute;
 using Fathom.Diagnosis;
 using Fathom.Diagnosis.Monitoring;
 using Fathom.Diagnosis.Repair;
+using Fathom.Diagnosis.Repair.Journal;
 using Fathom.Training.Data;
 
 namespace Fathom.Cli.Verbs;
@@ -23,11 +24,13 @@ internal static class FixVerb
         Option<string?> run = new("--run") { HelpName = "FILE", Description = "Record the control's run in a file." };
         Option<long?> runSize = RunSize.Option();
         Option<bool> overwrite = new("--overwrite") { Description = "Let --run replace a run that is already there." };
+        Option<string?> journal = FixJournal.FileOption();
+        Option<bool> fresh = FixJournal.FreshOption();
         Option<int?> threads = Workers.Option();
         Option<string?> json = ResultJson.Option();
         Option<bool> verbose = TrainVerb.VerboseOption();
         Option<bool> quiet = new("--quiet") { Description = "Print nothing; the exit status, --json and the file tell the result." };
-        foreach (Option option in (Option[])[output, code, seeds, thorough, run, runSize, overwrite, threads, json, verbose, quiet])
+        foreach (Option option in (Option[])[output, code, seeds, thorough, run, runSize, overwrite, journal, fresh, threads, json, verbose, quiet])
         {
             command.Options.Add(option);
         }
@@ -46,10 +49,22 @@ internal static class FixVerb
             DataSplit data = ModelArguments.LoadData(loaded);
             using WorkerPool pool = Workers.Start(parsed.GetValue(threads));
             DoctorOptions options = new();
-            Doctor doctor = new(data, pool, options with { Seeds = parsed.GetValue(seeds) ?? options.Seeds, Thorough = parsed.GetValue(thorough) });
-            DoctorReport report = Examine(doctor, loaded, data, files, terminal, cancellation);
+            options = options with { Seeds = parsed.GetValue(seeds) ?? options.Seeds, Thorough = parsed.GetValue(thorough) };
+            using FixJournal learnt = FixJournal.Open(parsed.GetValue(journal), parsed.GetValue(output), files, loaded, data, options, parsed.GetValue(fresh));
+            Doctor doctor = new(data, pool, options) { Memo = learnt.Memo, RecordsControl = files.Run is not null };
+            DoctorReport report;
+            try
+            {
+                report = Examine(doctor, loaded, data, files, learnt, terminal, cancellation);
+            }
+            catch (OperationCanceledException)
+            {
+                learnt.Interrupted(terminal, parsed);
+                throw;
+            }
             MendedFiles? written = report.Mended is null ? null : MendedFiles.Write(report, loaded, path);
             RepairText.Write(terminal, report);
+            learnt.Complete(terminal, report);
             written?.Show(terminal);
             if (written is not null)
             {
@@ -61,18 +76,28 @@ internal static class FixVerb
         return command;
     }
 
-    private static DoctorReport Examine(Doctor doctor, LoadedModel loaded, DataSplit data, TrainingFiles files, Terminal terminal, CancellationToken cancellation)
+    private static DoctorReport Examine(Doctor doctor, LoadedModel loaded, DataSplit data, TrainingFiles files, FixJournal learnt, Terminal terminal, CancellationToken cancellation)
     {
         terminal.Line([(loaded.Model.Name, Tone.Heading), ($"  {loaded.Model.Graph.ParameterCount} parameters on {loaded.Model.Data!.Source}: {data.Training.Count} training, {data.Validation.Count} validation rows; {loaded.Model.Plan.Epochs} epochs", Tone.Dim)]);
+        learnt.Announce(terminal);
         DoctorReport? report = null;
+        bool watched = false;
         terminal.WithProgress(progress =>
         {
             doctor.ControlStarts = run =>
             {
+                watched = true;
                 run.Recorder = files.Run is { } file ? RunRecorder.Create(file, RunHeaders.Of(loaded, run.Session), run.Session, files.Overwrite, RunSize.Options(files.RunSize)) : null;
                 FindingText.Follow(terminal, run);
             };
-            doctor.ControlEnded = outcome => RepairText.Why(terminal, outcome, WatchedRun.Predict(loaded.Model, data.Training));
+            doctor.ControlEnded = outcome =>
+            {
+                foreach (Finding finding in outcome.Findings.Where(finding => !watched && (finding.Severity > Severity.Info || terminal.Verbose)))
+                {
+                    FindingText.Write(terminal, finding);
+                }
+                RepairText.Why(terminal, outcome, WatchedRun.Predict(loaded.Model, data.Training));
+            };
             doctor.Progress = step => progress.Report(Bar(step.Stage), step.Share, step.Step is { } control ? $"loss {Figures.Number(control.Loss)}" : step.Text);
             report = doctor.Examine(loaded.Model, cancellation);
         });

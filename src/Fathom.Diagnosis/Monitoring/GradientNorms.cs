@@ -44,4 +44,35 @@ public sealed class GradientNorms
         }
         return double.NaN;
     }
+
+    /// <summary>A histogram of its own, which later norms do not change.</summary>
+    internal GradientNorms Copy()
+    {
+        GradientNorms copy = new() { Count = Count, NonFinite = NonFinite };
+        counts.CopyTo(copy.counts, 0);
+        return copy;
+    }
+
+    /// <summary>As numbers, for <see cref="Restore"/>: <see cref="NonFinite"/>, then bin and count of each bin that is not empty.</summary>
+    internal long[] Capture() => [NonFinite, .. Enumerable.Range(0, counts.Length).Where(bin => counts[bin] > 0).SelectMany(bin => new long[] { bin, counts[bin] })];
+
+    /// <summary>The histogram that <see cref="Capture"/> wrote; null if the numbers are none.</summary>
+    internal static GradientNorms? Restore(long[] state)
+    {
+        if (state.Length % 2 == 0)
+        {
+            return null;
+        }
+        GradientNorms norms = new() { NonFinite = state[0] };
+        for (int i = 1; i < state.Length; i += 2)
+        {
+            if (state[i] < 0 || state[i] >= norms.counts.Length || state[i + 1] is < 0 or > int.MaxValue)
+            {
+                return null;
+            }
+            norms.counts[state[i]] = (int)state[i + 1];
+            norms.Count += state[i + 1];
+        }
+        return norms;
+    }
 }

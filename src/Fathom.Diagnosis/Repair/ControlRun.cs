@@ -1,3 +1,4 @@
+using Fathom.Diagnosis.Repair.Journal;
 using Fathom.Runs;
 using Fathom.Training;
 using Fathom.Training.Data;
@@ -16,33 +17,50 @@ internal sealed class ControlRun : IDisposable
     private readonly MeteredRun run;
     private readonly DataSet choosing;
     private readonly bool thorough;
+    private readonly IResultMemo known;
+    private readonly IResultMemo kept;
     private readonly Dictionary<int, Measurement> measured = [];
+    private RunOutcome? outcome;
     private bool closed;
 
-    public ControlRun(WatchedRun run, DataSet choosing, double fullRun, CostBook cost, bool thorough)
+    /// <param name="run">The run.</param>
+    /// <param name="choosing">Rows that choose between candidates.</param>
+    /// <param name="cost">Has the journal.</param>
+    /// <param name="options">How thorough to be.</param>
+    /// <param name="recorded">Whether it is recorded: then all of it is run, whatever a journal knows.</param>
+    public ControlRun(MeteredRun run, DataSet choosing, CostBook cost, DoctorOptions options, bool recorded)
     {
-        this.run = new MeteredRun(run, fullRun, portion => cost.Add(DoctorStage.Control, portion));
-        (this.choosing, this.thorough) = (choosing, thorough);
+        (this.run, this.choosing, thorough, kept) = (run, choosing, options.Thorough, cost.Memo);
+        known = recorded ? NoMemo.Instance : kept;
     }
-
-    private TrainingSession Session => run.Run.Session;
 
     /// <summary>
     /// Trains until a finding of severity error holds where candidates are compared first, or to the end. The linked
-    /// findings are as they are then: what comes out later is its consequence.
+    /// findings are as they are then: what comes out later is its consequence. So are the gradients' norms, so that remedies
+    /// are the same whether the control has been carried on or was taken over.
     /// </summary>
     public RunOutcome UntilCertain(CancellationToken cancellation)
     {
-        long total = Session.TotalSteps, portion = Math.Max(1, total / Looks), first = (long)Math.Ceiling(TrialRace.Rungs[0] * total);
-        // In the second half of the run an early stop would spare too little to go without the end.
-        while (!run.Run.Ended && !(!thorough && Session.NextStep >= first && Session.NextStep <= total / 2 && Sick))
+        if (known.Find<RunOutcome>(Piece.Control) is { } before)
         {
-            run.Train(Session.NextStep + portion, cancellation);
+            run.TakeOver(before.Steps);
+            return outcome = before;
         }
-        return run.Run.Outcome();
+        WatchedRun live = run.Run(cancellation);
+        TrainingSession session = live.Session;
+        long total = session.TotalSteps, portion = Math.Max(1, total / Looks), first = (long)Math.Ceiling(TrialRace.Rungs[0] * total);
+        // In the second half of the run an early stop would spare too little to go without the end.
+        while (!live.Ended && !(!thorough && session.NextStep >= first && session.NextStep <= total / 2 && Sick(live)))
+        {
+            run.Train(session.NextStep + portion, cancellation);
+        }
+        outcome = live.Outcome();
+        outcome = outcome with { GradientNorms = outcome.GradientNorms.Copy() };
+        kept.Keep(Piece.Control, outcome);
+        return outcome;
     }
 
-    private bool Sick => run.Run.Findings.Any(finding => finding.Severity == Severity.Error);
+    private static bool Sick(WatchedRun live) => live.Findings.Any(finding => finding.Severity == Severity.Error);
 
     /// <summary>
     /// How it does at a rung. One that has learnt nothing at all, while an error finding holds, is not carried on: that it
@@ -50,43 +68,77 @@ internal sealed class ControlRun : IDisposable
     /// </summary>
     public Measurement At(int rung, CancellationToken cancellation)
     {
-        if (measured.TryGetValue(rung, out Measurement? known))
+        if (measured.TryGetValue(rung, out Measurement? now))
         {
-            return known;
+            return now;
         }
-        long step = (long)Math.Ceiling(TrialRace.Rungs[rung] * Session.TotalSteps);
-        Measurement now = run.Measure(choosing);
-        if (now.Steps < step && !(!thorough && now.Sick && now.Dead(Tolerance.Ignorance(choosing), Tolerance.Of(now.Metric, choosing))))
+        string piece = Piece.At(Piece.Control, TrialRace.Rungs[rung]);
+        now = known.Find<Measurement>(piece);
+        if (now is null)
         {
-            now = run.Advance(TrialRace.Rungs[rung], cancellation);
-            now = run.Measure(choosing);
+            long step = (long)Math.Ceiling(TrialRace.Rungs[rung] * run.Run(cancellation).Session.TotalSteps);
+            now = run.Measure(choosing, cancellation);
+            if (now.Steps < step && !(!thorough && now.Sick && now.Dead(Tolerance.Ignorance(choosing), Tolerance.Of(now.Metric, choosing))))
+            {
+                run.Train(step, cancellation);
+                now = run.Measure(choosing, cancellation);
+            }
+            kept.Keep(piece, now);
         }
+        run.TakeOver(now.Steps);
         return measured[rung] = now;
     }
 
     /// <summary>Its end, on given rows.</summary>
     public Measurement End(DataSet rows, CancellationToken cancellation)
     {
+        const string End = $"{Piece.Control} @ end";
+        if (known.Find<Measurement>(End) is { } before)
+        {
+            run.TakeOver(before.Steps);
+            return before;
+        }
         run.Train(long.MaxValue, cancellation);
-        return run.Measure(rows);
+        Measurement now = run.Measure(rows, cancellation);
+        kept.Keep(End, now);
+        return now;
     }
 
     /// <summary>Where it stands now.</summary>
-    public RunOutcome Outcome() => run.Run.Outcome();
+    public RunOutcome Outcome(CancellationToken cancellation)
+    {
+        if (outcome?.Steps == run.Position)
+        {
+            return outcome;
+        }
+        string piece = Piece.Outcome(Piece.Control, run.Position);
+        outcome = known.Find<RunOutcome>(piece) ?? run.Run(cancellation).Outcome();
+        kept.Keep(piece, outcome);
+        return outcome;
+    }
+
+    /// <summary>The examination is interrupted: keeps where the control stands, which would have to be run again to be known.</summary>
+    public void KeepOutcome()
+    {
+        if (run.Started is { } live && live.Session.NextStep == run.Position && live.Status != RunStatus.Interrupted && outcome is not null)
+        {
+            Outcome(default);
+        }
+    }
 
     /// <summary>Ends its record.</summary>
     public void Close()
     {
-        if (closed || run.Run.Recorder is not { } recorder)
+        if (closed || run.Started is not { Recorder: { } recorder } live)
         {
             return;
         }
         closed = true;
-        if (run.Run.Status == RunStatus.Unfinished)
+        if (live.Status == RunStatus.Unfinished)
         {
-            recorder.Event(Session.NextStep - 1, "stopped", "the network is sick for certain: more steps of the control would decide nothing");
+            recorder.Event(live.Session.NextStep - 1, "stopped", "the network is sick for certain: more steps of the control would decide nothing");
         }
-        recorder.Complete(run.Run.Status == RunStatus.Unfinished ? RunStatus.Interrupted : run.Run.Status);
+        recorder.Complete(live.Status == RunStatus.Unfinished ? RunStatus.Interrupted : live.Status);
     }
 
     public void Dispose()

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Diagnostics;
 using Fathom.Compute;
 using Fathom.Diagnosis.Remedies;
+using Fathom.Diagnosis.Repair.Journal;
 using Fathom.Training;
 using Fathom.Training.Data;
 using Fathom.Training.Losses;
@@ -48,11 +49,17 @@ public sealed class Doctor
     /// <summary>Reports progress, one call at a time.</summary>
     public Action<DoctorProgress>? Progress { get; set; }
 
-    /// <summary>Called once with the control's run before it starts, to attach a recorder or listeners.</summary>
+    /// <summary>Called once with the control's run before it starts, to attach a recorder or listeners; not if its outcome is taken over.</summary>
     public Action<WatchedRun>? ControlStarts { get; set; }
 
     /// <summary>Called when the control has ended or its finding is certain, before any remedy is tried.</summary>
     public Action<RunOutcome>? ControlEnded { get; set; }
+
+    /// <summary>Where results of finished pieces are taken from and kept, such as a <see cref="RepairJournal"/>.</summary>
+    public IResultMemo Memo { get; set; } = NoMemo.Instance;
+
+    /// <summary>Whether <see cref="ControlStarts"/> records the control: then all of it is run, whatever <see cref="Memo"/> knows.</summary>
+    public bool RecordsControl { get; set; }
 
     /// <summary>Whether one half of the validation rows chooses the cure and the other half proves it.</summary>
     private bool Divided { get; }
@@ -61,24 +68,49 @@ public sealed class Doctor
     public DoctorReport Examine(ModelDefinition model, CancellationToken cancellation = default)
     {
         long started = Stopwatch.GetTimestamp();
-        CostBook cost = new();
+        CostBook cost = new(Memo);
         double fullRun = StepWork.FullRun(model, data.Training.Count);
-        using ControlRun control = StartControl(model, fullRun, cost);
+        using ControlRun control = Control(model, fullRun, cost);
+        try
+        {
+            DoctorReport report = Examine(model, control, fullRun, cost, cancellation);
+            return report with { Cost = cost.Sum, Computed = cost.Computed, Repeated = cost.Repeated, Seconds = Stopwatch.GetElapsedTime(started).TotalSeconds };
+        }
+        catch (OperationCanceledException)
+        {
+            control.KeepOutcome();
+            throw;
+        }
+    }
+
+    private DoctorReport Examine(ModelDefinition model, ControlRun control, double fullRun, CostBook cost, CancellationToken cancellation)
+    {
         RunOutcome outcome = control.UntilCertain(cancellation);
         ControlEnded?.Invoke(outcome);
         ImmutableArray<Finding> findings = [.. outcome.Findings.OrderByDescending(finding => finding.Severity).ThenBy(finding => finding.Step)];
         DoctorReport report = new() { Model = model, Control = outcome, Findings = findings, Verdict = "" };
         report = report.Sick || !Learns(outcome) ? Treat(report, control, fullRun, cost, cancellation) : report with { Verdict = "The network is healthy; nothing was changed." };
         control.Close();
-        return report with { Cost = cost.Sum, Seconds = Stopwatch.GetElapsedTime(started).TotalSeconds };
+        return report;
     }
 
-    private ControlRun StartControl(ModelDefinition model, double fullRun, CostBook cost)
+    private ControlRun Control(ModelDefinition model, double fullRun, CostBook cost)
+    {
+        MeteredRun? run = null;
+        // Carried on from what was taken over, it is run again, and has nothing new to tell up to there.
+        run = new MeteredRun(Piece.Control, model, data, () => StartControl(model, again: run!.Position > 0), fullRun, cost, DoctorStage.Control);
+        return new ControlRun(run, choosing.Validation, cost, options, RecordsControl);
+    }
+
+    private WatchedRun StartControl(ModelDefinition model, bool again)
     {
         WatchedRun run = new(model, data, pool);
         try
         {
-            ControlStarts?.Invoke(run);
+            if (!again)
+            {
+                ControlStarts?.Invoke(run);
+            }
         }
         catch
         {
@@ -91,7 +123,7 @@ public sealed class Doctor
             others?.Invoke(step);
             Report(new DoctorProgress(DoctorStage.Control, "control", (double)(step.Step + 1) / run.Session.TotalSteps, step));
         };
-        return new ControlRun(run, choosing.Validation, fullRun, cost, options.Thorough);
+        return run;
     }
 
     private DoctorReport Treat(DoctorReport report, ControlRun control, double fullRun, CostBook cost, CancellationToken cancellation)
@@ -107,7 +139,7 @@ public sealed class Doctor
         race.Close();
         return report with
         {
-            Control = control.Outcome(),
+            Control = control.Outcome(cancellation),
             Trials = [.. race.Trials],
             Contributions = [.. race.Contributions],
             Verdict = report.Verdict.Length > 0 ? report.Verdict : $"Found no cure: {(race.Trials.Count == 0 ? "no remedy fits what was found" : $"none of {Count(race.Trials.Count, "candidate")} did better than the network as it is")}. {(report.Sick ? "" : LearnsNothing(report.Control))}Nothing was changed.",
@@ -126,12 +158,11 @@ public sealed class Doctor
         }
         best.Fate = "accepted";
         race.CarryOn(best, cost.Sum.Total, cancellation);
-        WatchedRun run = runs.RunOf(best);
         return report with
         {
             Cure = best,
             Mended = mended,
-            MendedOutcome = run.Outcome() with { Validation = run.Session.Evaluate(data.Validation) },
+            MendedOutcome = runs.Outcome(best, data.Validation, cancellation),
             Verdict = Proven(report, best, result),
         };
     }

@@ -132,7 +132,13 @@ public sealed record DoctorReport
     /// <summary>What it took.</summary>
     public SearchCost Cost { get; init; } = SearchCost.None;
 
-    /// <summary>Wall time of all of it.</summary>
+    /// <summary>Work that was done for this report, in full runs: less than <see cref="Cost"/> if results were taken over from an interrupted examination.</summary>
+    public double Computed { get; init; }
+
+    /// <summary>The part of <see cref="Computed"/> that only brought runs back to where their record ends, to carry them further; <see cref="Cost"/> does not count it twice.</summary>
+    public double Repeated { get; init; }
+
+    /// <summary>Wall time of what was computed.</summary>
     public double Seconds { get; init; }
 
     /// <summary>Why the cure was accepted, or why nothing was changed.</summary>

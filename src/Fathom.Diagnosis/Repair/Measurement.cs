@@ -1,4 +1,5 @@
 using Fathom.Diagnosis.Monitoring;
+using Fathom.Diagnosis.Repair.Journal;
 using Fathom.Runs;
 using Fathom.Training;
 using Fathom.Training.Data;
@@ -22,44 +23,97 @@ internal sealed record Measurement(double Share, long Steps, double Metric, doub
     public bool Dead(double ignorance, double chance) => Diverged || (Sick && !(LossShare < 0.95)) || (Metric <= ignorance + 2 * chance && !(LossShare < 0.9));
 }
 
-/// <summary>A watched run that is carried on in portions, measured at each stop, and charged for.</summary>
+/// <summary>
+/// A watched run that is carried on in portions, measured at each stop, and charged for. It starts when a result is asked for
+/// that no journal knows.
+/// </summary>
 internal sealed class MeteredRun : IDisposable
 {
-    private readonly WatchedRun run;
-    private readonly Action<double> charge;
+    private readonly string name;
+    private readonly Func<WatchedRun> start;
+    private readonly CostBook cost;
+    private readonly DoctorStage stage;
     private readonly double costOfStep;
+    private WatchedRun? live;
 
-    /// <param name="run">The run, which this one owns.</param>
+    /// <param name="name">Its name in a journal.</param>
+    /// <param name="model">The network and its plan.</param>
+    /// <param name="data">What it is trained on.</param>
+    /// <param name="start">Starts the run, which this one then owns; null for one thread of its own.</param>
     /// <param name="fullRun">Work of one full run of the network as given.</param>
-    /// <param name="charge">Takes what each portion cost, in full runs.</param>
-    public MeteredRun(WatchedRun run, double fullRun, Action<double> charge)
+    /// <param name="cost">Takes what each portion cost, and has the journal.</param>
+    /// <param name="stage">What it is part of.</param>
+    public MeteredRun(string name, ModelDefinition model, DataSplit data, Func<WatchedRun>? start, double fullRun, CostBook cost, DoctorStage stage)
     {
-        (this.run, this.charge) = (run, charge);
-        costOfStep = StepWork.Of(run.Session.Model, run.Session.Data.Training.Count) / fullRun;
+        (this.name, this.start, this.cost, this.stage) = (name, start ?? (() => new WatchedRun(model, data)), cost, stage);
+        costOfStep = StepWork.Of(model, data.Training.Count) / fullRun;
     }
 
-    public WatchedRun Run => run;
+    /// <summary>Steps whose results are known, computed or taken over.</summary>
+    public long Position { get; private set; }
+
+    /// <summary>The run if it has been started.</summary>
+    public WatchedRun? Started => live;
+
+    /// <summary>The run as it is at <see cref="Position"/>. Steps that were taken over are run again, since weights are not kept.</summary>
+    /// <exception cref="OperationCanceledException">Interrupted.</exception>
+    public WatchedRun Run(CancellationToken cancellation)
+    {
+        live ??= start();
+        long before = live.Session.NextStep;
+        if (before < Position && !live.Ended)
+        {
+            live.Advance(Position, cancellation);
+            cost.Compute((live.Session.NextStep - before) * costOfStep, again: true);
+            cancellation.ThrowIfCancellationRequested();
+        }
+        return live;
+    }
 
     /// <summary>Trains on to a share of the plan, and measures on the session's validation rows.</summary>
     /// <exception cref="OperationCanceledException">Interrupted.</exception>
     public Measurement Advance(double share, CancellationToken cancellation)
     {
-        Train((long)Math.Ceiling(share * run.Session.TotalSteps), cancellation);
-        return Measure(run.Session.Data.Validation);
+        string piece = Piece.At(name, share);
+        if (cost.Memo.Find<Measurement>(piece) is { } known)
+        {
+            TakeOver(known.Steps);
+            return known;
+        }
+        TrainingSession session = Run(cancellation).Session;
+        Train((long)Math.Ceiling(share * session.TotalSteps), cancellation);
+        Measurement measured = Measure(session.Data.Validation, cancellation);
+        cost.Memo.Keep(piece, measured);
+        return measured;
     }
 
     /// <summary>Trains on up to a step.</summary>
     /// <exception cref="OperationCanceledException">Interrupted.</exception>
     public void Train(long until, CancellationToken cancellation)
     {
+        WatchedRun run = Run(cancellation);
         long before = run.Session.NextStep;
         run.Advance(until, cancellation);
-        charge((run.Session.NextStep - before) * costOfStep);
+        Position = Math.Max(Position, run.Session.NextStep);
+        double portion = (run.Session.NextStep - before) * costOfStep;
+        cost.Add(stage, portion);
+        cost.Compute(portion, again: false);
         cancellation.ThrowIfCancellationRequested();
     }
 
-    public Measurement Measure(DataSet rows)
+    /// <summary>The steps up to here are known from a journal: they are charged for, not run.</summary>
+    public void TakeOver(long steps)
     {
+        if (steps > Position)
+        {
+            cost.Add(stage, (steps - Position) * costOfStep);
+            Position = steps;
+        }
+    }
+
+    public Measurement Measure(DataSet rows, CancellationToken cancellation)
+    {
+        WatchedRun run = Run(cancellation);
         Evaluation validation = run.Session.Evaluate(rows);
         bool diverged = run.Status == RunStatus.Diverged || double.IsNaN(validation.Metric);
         Observation seen = run.Monitor.Observation;
@@ -69,5 +123,19 @@ internal sealed class MeteredRun : IDisposable
             run.Findings.Any(finding => finding.Severity == Severity.Error));
     }
 
-    public void Dispose() => run.Dispose();
+    /// <summary>Where it stands now, with given rows as the validation's.</summary>
+    public RunOutcome Outcome(DataSet validation, CancellationToken cancellation)
+    {
+        string piece = Piece.Outcome(name, Position);
+        if (cost.Memo.Find<RunOutcome>(piece) is { } known)
+        {
+            return known;
+        }
+        WatchedRun run = Run(cancellation);
+        RunOutcome outcome = run.Outcome() with { Validation = run.Session.Evaluate(validation) };
+        cost.Memo.Keep(piece, outcome);
+        return outcome;
+    }
+
+    public void Dispose() => live?.Dispose();
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Fathom.Diagnosis.Repair.Journal;
 using Fathom.Training;
 using Fathom.Training.Data;
 
@@ -81,7 +82,7 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
     private MeteredRun Start(Side side)
     {
         ModelDefinition seeded = side.Mended ? mended : model;
-        return new MeteredRun(new WatchedRun(seeded with { Plan = seeded.Plan with { Seed = side.Seed } }, data), fullRun, portion => cost.Add(DoctorStage.Confirmation, portion));
+        return new MeteredRun(Piece.OfProof(mended, side.Mended, side.Seed), seeded with { Plan = seeded.Plan with { Seed = side.Seed } }, data, null, fullRun, cost, DoctorStage.Confirmation);
     }
 
     private ProofResult Judge(int rung, int first, Func<double> controlEnd)

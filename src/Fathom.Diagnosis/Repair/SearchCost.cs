@@ -1,3 +1,5 @@
+using Fathom.Diagnosis.Repair.Journal;
+
 namespace Fathom.Diagnosis.Repair;
 
 /// <summary>
@@ -14,11 +16,43 @@ public sealed record SearchCost(double Control, double Trials, double Proof)
     public double Total => Control + Trials + Proof;
 }
 
-/// <summary>Adds up cost while runs go on side by side.</summary>
-internal sealed class CostBook
+/// <summary>
+/// Adds up cost while runs go on side by side. What was taken over from an interrupted examination costs what it cost then, so
+/// that each decision that depends on the cost is the same.
+/// </summary>
+/// <param name="memo">Where results are taken from and kept.</param>
+internal sealed class CostBook(IResultMemo memo)
 {
     private readonly Lock gate = new();
     private SearchCost sum = SearchCost.None;
+    private double computed;
+    private double repeated;
+
+    public IResultMemo Memo => memo;
+
+    /// <summary>Work that was done here, in full runs.</summary>
+    public double Computed
+    {
+        get
+        {
+            lock (gate)
+            {
+                return computed;
+            }
+        }
+    }
+
+    /// <summary>The part of it that only brought runs back to where their record ends; no part of the cost.</summary>
+    public double Repeated
+    {
+        get
+        {
+            lock (gate)
+            {
+                return repeated;
+            }
+        }
+    }
 
     public SearchCost Sum
     {
@@ -28,6 +62,16 @@ internal sealed class CostBook
             {
                 return sum;
             }
+        }
+    }
+
+    /// <summary>Work was done.</summary>
+    public void Compute(double runs, bool again)
+    {
+        lock (gate)
+        {
+            computed += runs;
+            repeated += again ? runs : 0;
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Fathom.Diagnosis.Repair.Journal;
 using Fathom.Training;
 using Fathom.Training.Data;
 
@@ -45,8 +46,8 @@ internal sealed class TrialRuns(Candidates candidates, DataSplit data, double fu
         return StepWork.FullRun(model, data.Training.Count) / fullRun;
     }
 
-    /// <summary>A candidate's run as it stands.</summary>
-    public WatchedRun RunOf(Trial trial) => runs[trial].Run;
+    /// <summary>A candidate's run as it stands, with given rows as the validation's.</summary>
+    public RunOutcome Outcome(Trial trial, DataSet validation, CancellationToken cancellation) => runs[trial].Outcome(validation, cancellation);
 
     public void Dispose()
     {
@@ -69,8 +70,11 @@ internal sealed class TrialRuns(Candidates candidates, DataSplit data, double fu
         }
     }
 
-    private MeteredRun Start(Trial trial, DoctorStage stage) =>
-        new(new WatchedRun(candidates.Apply(trial.Remedies), data), fullRun, portion => cost.Add(stage, portion));
+    private MeteredRun Start(Trial trial, DoctorStage stage)
+    {
+        ModelDefinition model = candidates.Apply(trial.Remedies);
+        return new MeteredRun(Piece.OfTrial(trial.Name, model), model, data, null, fullRun, cost, stage);
+    }
 
     /// <summary>Two trials of the same remedies are two trials.</summary>
     private sealed class TrialAndRung : IEqualityComparer<(Trial Trial, int Rung)>
