@@ -62,7 +62,7 @@ public sealed class FixTests : IDisposable
     {
         CliRun run = CliRun.Of("fix", folder.Model("sick.yaml", "sigmoid", depth: 10), "--code", code);
 
-        Assert.Equal(ExitStatus.Usage, run.Status);
+        Assert.Equal(ExitStatus.BadInput, run.Status);
         Assert.Contains(message, run.Error);
         Assert.Equal(["sick.yaml"], folder.Names);
     }

@@ -46,7 +46,7 @@ public sealed class ModelCodeTests
     [InlineData("Sequence")]
     public void CompiledCodeIsTheModel(string name)
     {
-        ModelDefinition model = CodeModels.Of(name), compiled = name switch { "Chain" => Chain.Create(), "Residual" => Residual.Create(), _ => Sequence.Create() };
+        ModelDefinition model = CodeModels.Of(name), compiled = name switch { "Chain" => Chain.Create(), "Residual" => ResidualModel.Create(), _ => Sequence.Create() };
         Assert.Equal(Lines(model.Graph), Lines(compiled.Graph));
         Assert.Equal(model.Plan, compiled.Plan);
         Assert.Equal((model.Name, model.Data), (compiled.Name, compiled.Data));
