@@ -57,7 +57,7 @@ public static class CauseChain
             open.Add(Calibration.Apply(IsCertain(early) ? early : early with { Severity = proven ? Severity.Error : Severity.Warning, Step = proven ? sick!.Step : early.Step }));
         }
         List<Finding> linked = [];
-        foreach (Finding root in open.Where(finding => finding.Severity == Severity.Error).OrderBy(Rank).ThenByDescending(finding => finding.Confidence))
+        foreach (Finding root in open.Where(finding => finding.Severity == Severity.Error).OrderBy(Rank).ThenBy(NamesAnothersCause).ThenByDescending(finding => finding.Confidence))
         {
             int at = linked.FindIndex(other => Explains(other, root) || other.Consequences.Any(effect => Explains(effect, root)));
             if (at < 0)
@@ -93,6 +93,9 @@ public static class CauseChain
         InitialWeights.RuleId => finding.Evidence[InitialWeights.Ratio].Measured > 1 ? LargeWeights : SmallWeights,
         _ => finding.Cause,
     };
+
+    /// <summary>A vanishing gradient that comes of dead or saturated units stands behind the finding that is about these.</summary>
+    private static bool NamesAnothersCause(Finding finding) => finding.Rule == VanishingGradient.RuleId && finding.Cause != Causes.Vanishing;
 
     private static int Rank(Finding finding)
     {

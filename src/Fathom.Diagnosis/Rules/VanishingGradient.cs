@@ -28,7 +28,9 @@ public sealed class VanishingGradient : Rule
     /// <summary>Share of its weights by which a layer must be able to move if the rate is not to blame.</summary>
     private const double Anywhere = 0.3;
 
-    public override string Id => "FTH001";
+    internal const string RuleId = "FTH001";
+
+    public override string Id => RuleId;
 
     public override string Problem => "vanishing gradient";
 
