@@ -20,7 +20,7 @@ public sealed class NarrowFormat : Rule
     /// </summary>
     private const double Lost = 0.05;
 
-    /// <summary>The share where nobody asked: most of what half of the layers learn from. Chosen on the tuning half of bench/corpus.</summary>
+    /// <summary>The share where nobody asked: most of what half of the layers learn from. A choice, not measured.</summary>
     private const double MostlyLost = 0.5;
 
     /// <summary>
