@@ -85,16 +85,16 @@ public sealed record Dense(int Units, bool Bias = true, WeightStandardization We
         Value upstream = scope.Upstream;
         if (scope.Needs(0))
         {
-            scope.Contribute(0, scope.Emit(new DenseInputGradient(), "input", upstream, Standardizes ? scope.Output(1) : scope.Input(1)));
+            scope.Contribute(0, scope.Emit(DenseInputGradient.Instance, "input", upstream, Standardizes ? scope.Output(1) : scope.Input(1)));
         }
         if (scope.Needs(1))
         {
-            Value gradient = scope.Emit(new DenseWeightGradient(), "weight", upstream, scope.Input(0));
+            Value gradient = scope.Emit(DenseWeightGradient.Instance, "weight", upstream, scope.Input(0));
             scope.Contribute(1, Standardizes ? StandardizedWeight.Gradient(scope, WeightStandardization, 1, 1, gradient) : gradient);
         }
         if (Bias && scope.Needs(2))
         {
-            scope.Contribute(2, scope.Emit(new ColumnSum(), "bias", upstream));
+            scope.Contribute(2, scope.Emit(ColumnSum.Instance, "bias", upstream));
         }
     }
 
@@ -163,6 +163,9 @@ public static class DenseLayer
 /// <summary>dx = dy · W. Inputs: dy (…, units), weight (units, in).</summary>
 public sealed record DenseInputGradient : Op
 {
+    /// <summary>An op is a value, and this one has no attributes: one object does for every node.</summary>
+    internal static readonly DenseInputGradient Instance = new();
+
     public override string Kind => "dense_input_gradient";
 
     public override bool IsPerSample => true;
@@ -187,6 +190,8 @@ public sealed record DenseInputGradient : Op
 /// <summary>dW = dyᵀ · x. Inputs: dy (…, units), x (…, in).</summary>
 public sealed record DenseWeightGradient : Op
 {
+    internal static readonly DenseWeightGradient Instance = new();
+
     public override string Kind => "dense_weight_gradient";
 
     public override double Work(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) => 2 * Elements(inputShapes[0]) * inputShapes[1][^1];
@@ -209,6 +214,8 @@ public sealed record DenseWeightGradient : Op
 /// <summary>Sum over all axes but the last: the gradient of a bias. Input (…, units), output (units).</summary>
 public sealed record ColumnSum : Op
 {
+    internal static readonly ColumnSum Instance = new();
+
     public override string Kind => "column_sum";
 
     public override double Work(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) => 4 * Elements(inputShapes[0]);
