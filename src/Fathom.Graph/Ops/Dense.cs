@@ -18,6 +18,8 @@ public sealed record Dense(int Units, bool Bias = true, WeightStandardization We
 
     public override bool IsPerSample => !Standardizes;
 
+    public override bool FetchesAhead => true;
+
     private bool Standardizes => WeightStandardization != WeightStandardization.None;
 
     public override MomentRule? Moments => new(Propagate, PullBack)
@@ -77,7 +79,7 @@ public sealed record Dense(int Units, bool Bias = true, WeightStandardization We
         }
         Buffer<T> weight = Standardizes ? context.Output(1) : context.Input(1);
         Gemm.Multiply(false, true, rows, Units, width, context.Input(0), width, weight, width,
-            context.Output(0), Units, accumulate: false, Bias ? context.Input(2) : default, context.Pool);
+            context.Output(0), Units, accumulate: false, Bias ? context.Input(2) : default, context.Pool, context.Ahead);
     }
 
     public override void Differentiate(GradientScope scope)
@@ -168,6 +170,8 @@ public sealed record DenseInputGradient : Op
 
     public override string Kind => "dense_input_gradient";
 
+    public override bool FetchesAhead => true;
+
     public override bool IsPerSample => true;
 
     public override double Work(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) => 2 * Elements(inputShapes[0]) * inputShapes[1][1];
@@ -183,7 +187,7 @@ public sealed record DenseInputGradient : Op
         (int rows, int units) = KernelContext<T>.Fold(context.InputShape(0));
         int width = context.InputShape(1)[1];
         Gemm.Multiply(false, false, rows, width, units, context.Input(0), units, context.Input(1), width,
-            context.Output(0), width, accumulate: false, default, context.Pool);
+            context.Output(0), width, accumulate: false, default, context.Pool, context.Ahead);
     }
 }
 
@@ -193,6 +197,8 @@ public sealed record DenseWeightGradient : Op
     internal static readonly DenseWeightGradient Instance = new();
 
     public override string Kind => "dense_weight_gradient";
+
+    public override bool FetchesAhead => true;
 
     public override double Work(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) => 2 * Elements(inputShapes[0]) * inputShapes[1][^1];
 
@@ -207,7 +213,7 @@ public sealed record DenseWeightGradient : Op
         (int rows, int units) = KernelContext<T>.Fold(context.InputShape(0));
         int width = context.InputShape(1)[^1];
         Gemm.Multiply(true, false, units, width, rows, context.Input(0), units, context.Input(1), width,
-            context.Output(0), width, accumulate: false, default, context.Pool);
+            context.Output(0), width, accumulate: false, default, context.Pool, context.Ahead);
     }
 }
 

@@ -18,11 +18,12 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
     private long[][]? ticks;
     private long ticksTogether;
 
-    private void RunAlone(StageCall call, in Circumstances run)
+    private void RunAlone(int index, in Circumstances run)
     {
+        StageCall call = calls[index];
         long clock = run.Profile is null ? 0 : Stopwatch.GetTimestamp();
         ref readonly Kernel kernel = ref kernels[call.Kernel];
-        Run(in kernel, call, in run, pool, scratch.Buffer);
+        Run(in kernel, call, in run, pool, scratch.Buffer, ahead.Of(index));
         clock = run.Profile?.Add(kernel.Node.Op.Kind, clock) ?? 0;
         if (run.Probe is not null)
         {
@@ -61,7 +62,7 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
         }
     }
 
-    private void Run(in Kernel kernel, StageCall call, in Circumstances run, WorkerPool workers, Buffer<T> memory)
+    private void Run(in Kernel kernel, StageCall call, in Circumstances run, WorkerPool workers, Buffer<T> memory, ReadOnlySpan<Buffer<T>> following)
     {
         ReadOnlySpan<TensorBinding<T>> outputs = OutputsOf(in kernel, call);
         KernelContext<T> context = new()
@@ -72,6 +73,7 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
             Training = run.Training,
             Random = new RandomKey(run.Seed, kernel.Stream, (ulong)run.Step),
             Scratch = memory,
+            Ahead = following,
         };
         kernel.Node.Op.Run(in context);
         if (run.FlushOutputs)
@@ -149,12 +151,13 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
             long[]? ticks = Run.Profile is null ? null : Plan.ticks![worker];
             long clock = ticks is null ? 0 : Stopwatch.GetTimestamp();
             int[] tasks = Plan.tasks;
-            foreach (ref readonly StageCall call in Plan.calls.AsSpan(tasks[First + part]..tasks[First + part + 1]))
+            for (int i = tasks[First + part]; i < tasks[First + part + 1]; i++)
             {
+                ref readonly StageCall call = ref Plan.calls[i];
                 ref readonly Kernel kernel = ref Plan.kernels[call.Kernel];
                 if (call.Runs)
                 {
-                    Plan.Run(in kernel, call, in Run, lane, default);
+                    Plan.Run(in kernel, call, in Run, lane, default, Plan.ahead.Of(i));
                     clock = Add(ticks, Clocks * call.Kernel, clock);
                 }
                 if (call.Measures && Run.Probe is { } probe)

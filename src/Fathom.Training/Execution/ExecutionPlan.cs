@@ -22,6 +22,7 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
     private readonly Stage[] stages;
     private readonly int[] tasks;
     private readonly StageCall[] calls;
+    private ReadAhead<T> ahead;
     private readonly (Buffer<T> From, Buffer<T> To)[] gradientCopies;
     private readonly (Buffer<T> From, Buffer<T> To)[] updates;
     private readonly IReadOnlyList<(int Kernel, string Parameter)> lastGradients;
@@ -52,6 +53,7 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
         lastGradients = builder.LastGradients;
         scratch = new AlignedMemory<T>(builder.ScratchElements);
         PeakAliveElements = builder.LeastElements;
+        ahead = FindAhead();
     }
 
     /// <summary>Samples per batch.</summary>
@@ -116,7 +118,7 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
         {
             if (stage.TakesAllThreads)
             {
-                RunAlone(calls[tasks[stage.First]], in run);
+                RunAlone(tasks[stage.First], in run);
             }
             else
             {
@@ -163,6 +165,7 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
         {
             kernels[kernel] = kernels[kernel] with { Updates = state.IndexOf(parameter) };
         }
+        ahead = FindAhead();
     }
 
     public void Dispose()
@@ -182,6 +185,8 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
         ref readonly Kernel writer = ref kernels[schedule.WriterOf(number)];
         return operands[writer.First + writer.Inputs + value.Index];
     }
+
+    private ReadAhead<T> FindAhead() => new(schedule, operands, kernels, stages, tasks, calls, pool.Threads, optimizer);
 
     private static void Copy((Buffer<T> From, Buffer<T> To)[] copies)
     {
