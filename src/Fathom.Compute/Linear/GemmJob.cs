@@ -239,29 +239,22 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
             nint tile = height * (region.Panels ? region.Depth : region.ARow);
             T* next = b.Next + i / height * region.Depth * b.NextStep;
             nint nextStep = b.NextStep;
+            bool far = false;
             if (!region.Ahead->IsEmpty)
             {
-                // The first tile of a panel asks for the panel itself, or for the next one.
-                nint line = 64 * TWidth.Extent / sizeof(T);
-                nint tileAhead = region.Depth * line;
-                if (i == 0)
-                {
-                    tiles = 1;
-                }
-                else
-                {
-                    tiles = region.Ahead->Take(tiles, tileAhead, out next);
-                    nextStep = line;
-                }
+                // The first tile of a panel asks for the panel itself or for the next one, those below it for what comes after the product.
+                far = i > 0;
+                nextStep = far ? 64 * TWidth.Extent / sizeof(T) : nextStep;
+                tiles = far ? region.Ahead->Take(tiles, region.Depth * nextStep, out next) : 1;
             }
             switch (height)
             {
-                case 12: GemmKernel.Tiles<T, V, Extent12, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, start, startRow, c, cRow); break;
-                case 8: GemmKernel.Tiles<T, V, Extent8, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, start, startRow, c, cRow); break;
-                case 6: GemmKernel.Tiles<T, V, Extent6, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, start, startRow, c, cRow); break;
-                case 4: GemmKernel.Tiles<T, V, Extent4, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, start, startRow, c, cRow); break;
-                case 2: GemmKernel.Tiles<T, V, Extent2, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, start, startRow, c, cRow); break;
-                default: GemmKernel.Tiles<T, V, Extent1, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, start, startRow, c, cRow); break;
+                case 12: GemmKernel.Tiles<T, V, Extent12, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, far, start, startRow, c, cRow); break;
+                case 8: GemmKernel.Tiles<T, V, Extent8, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, far, start, startRow, c, cRow); break;
+                case 6: GemmKernel.Tiles<T, V, Extent6, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, far, start, startRow, c, cRow); break;
+                case 4: GemmKernel.Tiles<T, V, Extent4, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, far, start, startRow, c, cRow); break;
+                case 2: GemmKernel.Tiles<T, V, Extent2, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, far, start, startRow, c, cRow); break;
+                default: GemmKernel.Tiles<T, V, Extent1, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, far, start, startRow, c, cRow); break;
             }
             i += tiles * height;
             c += tiles * height * cRow;
