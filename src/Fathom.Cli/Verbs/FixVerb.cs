@@ -66,11 +66,8 @@ internal static class FixVerb
             RepairText.Write(terminal, report);
             learnt.Complete(terminal, report);
             written?.Show(terminal);
-            if (written is not null)
-            {
-                sources.Write(report, loaded, path, terminal);
-            }
-            ResultJson.Write(parsed.GetValue(json), terminal, loaded.Model.Name, report.Findings, report.Control, report, written);
+            IReadOnlyList<WrittenCode> code = written is null ? [] : sources.Write(report, loaded, path, terminal);
+            ResultJson.Write(parsed.GetValue(json), terminal, loaded.Model.Name, report.Findings, report.Control, RepairJson.Of(report, written, code, learnt));
             return report.Sick && report.Mended is null ? ExitStatus.Findings : ExitStatus.Clean;
         });
         return command;

@@ -180,7 +180,9 @@ public sealed class Doctor
         return $"{best.Name}: {What(report)} rises by {Number(result.Gain)} on average over {Where(result)} (spread {Number(result.Spread)}){when}; each time against an untouched control with the same seed and data order.{end}";
     }
 
-    private string NotProven(DoctorReport report, Trial best, ProofResult result) => result.Diverged
+    private string NotProven(DoctorReport report, Trial best, ProofResult result) => result.Failure is { } why
+        ? $"No cure is proven: the best candidate was {best.Name}, but {why.TrimEnd('.')}. Nothing was changed."
+        : result.Diverged
         ? $"No cure is proven: the best candidate ({best.Name}) diverged with another seed. Nothing was changed."
         : $"No cure is proven: the best candidate ({best.Name}) changes {What(report)} by {Number(result.Gain)} on average, against a spread of {Number(result.Spread)}, over {Where(result)}. Nothing was changed.";
 
