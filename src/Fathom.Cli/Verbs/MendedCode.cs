@@ -56,6 +56,16 @@ internal sealed class MendedCode
         return code;
     }
 
+    /// <summary>Nothing was changed, so there is nothing to write: says so, if code was asked for.</summary>
+    public IReadOnlyList<WrittenCode> Spare(Terminal terminal)
+    {
+        if (wanted.Count > 0)
+        {
+            terminal.Line("no code is written: nothing was changed", Tone.Dim);
+        }
+        return [];
+    }
+
     /// <summary>Writes the code of a cure, and says so.</summary>
     /// <exception cref="ModelFormatException">A file cannot be written.</exception>
     public IReadOnlyList<WrittenCode> Write(DoctorReport report, LoadedModel loaded, string path, Terminal terminal)
