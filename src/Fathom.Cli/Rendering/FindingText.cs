@@ -33,10 +33,14 @@ internal static class FindingText
         };
         monitor.Changed += (finding, step) =>
         {
-            terminal.Line($"step {step}: {finding.Rule} {finding.Problem} now has the severity {finding.Severity.ToString().ToLowerInvariant()} and the cause {finding.Cause}", ToneOf(finding.Severity));
             if (told.Add((finding.Rule, finding.Severity, finding.Cause)))
             {
-                Write(terminal, finding);
+                terminal.Line();
+                Write(terminal, finding, "", step);
+            }
+            else
+            {
+                terminal.Line($"step {step}: {finding.Rule} {finding.Problem} is {Noun(finding.Severity)} now, cause {finding.Cause}", ToneOf(finding.Severity));
             }
         };
         monitor.Withdrawn += (finding, step) => terminal.Line($"step {step}: {finding.Rule} {finding.Problem} no longer holds", Tone.Dim);
@@ -48,9 +52,14 @@ internal static class FindingText
         Write(terminal, finding, "");
     }
 
-    private static void Write(Terminal terminal, Finding finding, string indent)
+    /// <param name="terminal">Where to.</param>
+    /// <param name="finding">What was found.</param>
+    /// <param name="indent">What each line begins with.</param>
+    /// <param name="changed">The step at which it became what it says now; −1 for that at which it was found.</param>
+    private static void Write(Terminal terminal, Finding finding, string indent, long changed = -1)
     {
-        string step = finding.Step < 0 ? "before training" : $"step {finding.Step}";
+        string found = finding.Step < 0 ? "before training" : $"step {finding.Step}";
+        string step = changed > finding.Step ? $"step {changed}, first seen {(finding.Step < 0 ? found : $"at {found}")}" : found;
         string layers = finding.Layers.IsEmpty ? "" : $", {Layers(finding)}";
         terminal.Line([
             ($"{indent}{finding.Severity.ToString().ToLowerInvariant()} {finding.Rule}", ToneOf(finding.Severity)),
@@ -71,6 +80,8 @@ internal static class FindingText
             terminal.Line($"{indent}  {BringsAbout(finding)}", Tone.Dim);
         }
     }
+
+    private static string Noun(Severity severity) => severity switch { Severity.Error => "an error", Severity.Warning => "a warning", _ => "a note" };
 
     /// <summary>«which brings about: saturated activation (FTH003), vanishing gradient (FTH001)».</summary>
     public static string BringsAbout(Finding finding) => $"which brings about: {string.Join(", ", finding.Consequences.Select(effect => $"{effect.Problem} ({effect.Rule})"))}";

@@ -63,7 +63,7 @@ public sealed class Divergence : Rule
                 .Add("loss_over_best", new Evidence(observation.Loss / best, 1)),
             Explanation = rises
                 ? $"The loss has risen to {Number(observation.Loss)}, ×{Number(observation.Loss / start)} the start or a constant prediction's ({Number(start)}; limit ×{Above}), and {(rising ? "goes on rising" : "stays up there")}; its best was {Number(best)}."
-                : $"The loss had come down to {Number(best)} and is back at {Number(observation.Loss)}, {Percent(observation.Loss / observation.ReferenceLoss)} of a constant prediction's (limit {Percent(Lost)}): what was learnt is lost.",
+                : $"The loss had come down to {Number(best)} and is back at {Number(observation.Loss)}, {PartOf(observation.Loss / observation.ReferenceLoss)} a constant prediction's (limit {Percent(Lost)}): what was learnt is lost.",
             Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)}) by a factor of 3 to 10{(observation.Model.Plan.Clipping is null ? ", and clip the gradient's norm" : "")}.",
             Details = "Beyond 2 over the curvature each step along a direction overshoots by more than it gains, and the error along it grows from step to step. Adam and clipping bound the step, " +
                 "so that the loss climbs slowly instead of overflowing.",

@@ -88,7 +88,7 @@ public sealed class LearningRateTooLarge : Rule
             Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
                 .Add("weights_over_initial", new Evidence(growth, Math.Pow(10, FarOut)))
                 .Add("unlearnt_share", new Evidence(unlearnt, UnlearntFarOut)),
-            Explanation = $"Steps have blown the weights of {Span(blown)} up to {Number(growth)} times their initial norm (limit 10), and the loss ({Number(observation.Losses.Now)}) has stopped falling at {Percent(unlearnt)} of a constant prediction's (limit 30 %).",
+            Explanation = $"Steps have blown the weights of {Span(blown)} up to {Number(growth)} times their initial norm (limit 10), and the loss ({Number(observation.Losses.Now)}) has stopped falling at {PartOf(unlearnt)} a constant prediction's (limit 30 %).",
             Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)}) by a factor of 10 or more, or clip the gradient's norm.",
             Details = "The first steps have thrown the weights so far out that later ones, large as they are, change little beside them.",
             RuledOut = [$"learning rate too small: steps have changed the weights by up to {Percent(Math.Pow(10, blown.Max(layer => layer.LogLargestUpdate)))} at once"],

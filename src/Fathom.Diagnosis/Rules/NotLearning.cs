@@ -86,7 +86,7 @@ public sealed class NotLearning : Rule
                 .Add("unlearnt_share", new Evidence(now, level))
                 .Add("unlearnt_at_the_end", new Evidence(end, StandingLate)),
             Explanation =
-                $"After {Percent(observation.Progress)} of the run the loss ({Number(observation.Losses.Now)}) is {Percent(now)} of {(double.IsNaN(observation.ConstantLoss) ? "its start" : "a constant prediction's")} (limit {Percent(level)}) and {(observation.Losses.Since(0.5) > 0.98 ? "is not falling" : "hardly falls")}{(other ? "; " : ", most likely because ")}{first.Because}.",
+                $"After {Percent(observation.Progress)} of the run the loss ({Number(observation.Losses.Now)}) is {PartOf(now)} {(double.IsNaN(observation.ConstantLoss) ? "its start" : "a constant prediction's")} (limit {Percent(level)}) and {(observation.Losses.Since(0.5) > 0.98 ? "is not falling" : "hardly falls")}{(other ? "; " : ", most likely because ")}{first.Because}.",
             Action = first.Action,
             Details = string.Join(' ', new[] { first.Details, certain && (other || first.IsWeak) && observation.NeighbourSkill > Learnable ? $"There is something to learn: the five nearest rows tell {Percent(observation.NeighbourSkill)} of it (limit {Percent(Learnable)})." : "" }.Where(text => text.Length > 0)),
             RuledOut = [.. suspects.Where(suspect => !suspect.Supported).Select(suspect => suspect.Because)],
