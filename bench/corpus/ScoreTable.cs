@@ -42,7 +42,7 @@ internal static class ScoreTable
         output.WriteLine();
         output.WriteLine($"{"",-34}{"recall",-34}{"false alarms",-34}precision");
         WriteRow(output, "Fathom", sick, healthy, result => result.Called);
-        WriteRow(output, "  at any time, if withdrawn later", sick, healthy, result => result.Called || result.EverCalled);
+        WriteRow(output, "  at any time, if withdrawn later", sick, healthy, result => result.EverCalled);
         WriteRow(output, "AutoTrainer", sick, healthy, result => result.AutoTrainer.Called);
         WriteRow(output, "AutoTrainer without accuracy gate", sick, healthy, result => result.Ungated.Called);
         WriteRow(output, "SageMaker Debugger", sick, healthy, result => result.Debugger.Called);
@@ -69,14 +69,26 @@ internal static class ScoreTable
                 : result.CanBeJudged && result.IsSick && !result.IsRight ? "wrong cause"
                 : result.Network.Culprit > 0 && !result.NamesCulprit ? "wrong layer"
                 : result.IsSick && result.Share > Late ? "late"
+                : !result.IsSick && result.EverCalled ? "withdrawn"
                 : null;
             if (kind is not null)
             {
                 string found = string.Join("; ", result.Findings.Select(finding => string.Create(CultureInfo.InvariantCulture, $"{finding.Severity} {finding.Rule} {finding.Cause} {finding.Confidence}")));
-                output.WriteLine($"{kind,-12} {result.Network.Name} {result.Network.Group} '{result.Network.Fault ?? "–"}' at {(result.Called ? result.Share.ToString("P1", CultureInfo.InvariantCulture) : "–")} right: {string.Join('/', result.Network.RightCauses.Order())} said: {found}");
+                output.WriteLine($"{kind,-12} {result.Network.Name} {result.Network.Group} '{result.Network.Fault ?? "–"}' at {(result.Called ? result.Share.ToString("P1", CultureInfo.InvariantCulture) : "–")} right: {string.Join('/', result.Network.RightCauses.Order())} said: {found}{(kind is "late" or "withdrawn" ? $"; errors: {Spans(result)}" : "")}");
             }
         }
     }
+
+    /// <summary>When errors held, one network a line.</summary>
+    public static void WriteErrors(IReadOnlyList<Examination> results, TextWriter output)
+    {
+        foreach (Examination result in results.Where(result => !result.Errors.IsEmpty))
+        {
+            output.WriteLine($"{(result.IsSick ? "sick" : "healthy"),-8} {result.Network.Name} {result.Network.Group} '{result.Network.Fault ?? "–"}' {result.Steps} steps: {Spans(result)}");
+        }
+    }
+
+    private static string Spans(Examination result) => string.Join("; ", result.Errors.Select(span => span.Text(result.Steps)));
 
     private static void WriteRow(TextWriter output, string name, Examination[] sick, Examination[] healthy, Func<Examination, bool> called)
     {
