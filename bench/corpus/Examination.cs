@@ -12,8 +12,9 @@ namespace Fathom.Corpus;
 /// <param name="Ungated">AutoTrainer's without its accuracy gate.</param>
 /// <param name="Debugger">SageMaker Debugger's.</param>
 /// <param name="Errors">When errors held, those that were withdrawn among them.</param>
+/// <param name="Stood">Step at which the first of them had stood long enough to act on it; −1 for before training, null if none has.</param>
 /// <param name="Steps">Steps of the run.</param>
-internal sealed record Examination(Subject Network, ImmutableArray<Finding> Findings, double Share, Verdict AutoTrainer, Verdict Ungated, Verdict Debugger, ImmutableArray<ErrorSpan> Errors, long Steps)
+internal sealed record Examination(Subject Network, ImmutableArray<Finding> Findings, double Share, Verdict AutoTrainer, Verdict Ungated, Verdict Debugger, ImmutableArray<ErrorSpan> Errors, long? Stood, long Steps)
 {
     /// <summary>Whether an error was found at any time, even if it was withdrawn later.</summary>
     public bool EverCalled => Called || !Errors.IsEmpty;
@@ -50,6 +51,6 @@ internal sealed record Examination(Subject Network, ImmutableArray<Finding> Find
         }
         ImmutableArray<Finding> findings = [.. run.Findings.OrderByDescending(finding => finding.Severity)];
         double share = findings.Where(finding => finding.Severity == Severity.Error).Select(finding => (double)Math.Max(0, finding.Step) / run.Session.TotalSteps).DefaultIfEmpty(double.NaN).Min();
-        return new Examination(network, findings, share, others.Gated, others.Ungated, others.Debugger, errors.All, run.Session.TotalSteps);
+        return new Examination(network, findings, share, others.Gated, others.Ungated, others.Debugger, errors.All, run.Foreseen.Any(finding => finding.Severity == Severity.Error) ? -1 : errors.Stood, run.Session.TotalSteps);
     }
 }

@@ -43,12 +43,15 @@ internal static class ScoreTable
         output.WriteLine($"{"",-34}{"recall",-34}{"false alarms",-34}precision");
         WriteRow(output, "Fathom", sick, healthy, result => result.Called);
         WriteRow(output, "  at any time, if withdrawn later", sick, healthy, result => result.EverCalled);
+        WriteRow(output, "  acted on, once it stands", sick, healthy, result => result.Stood is not null);
         WriteRow(output, "AutoTrainer", sick, healthy, result => result.AutoTrainer.Called);
         WriteRow(output, "AutoTrainer without accuracy gate", sick, healthy, result => result.Ungated.Called);
         WriteRow(output, "SageMaker Debugger", sick, healthy, result => result.Debugger.Called);
         output.WriteLine();
         output.WriteLine($"{"",-34}{"cause right, of those called",-34}first called, share of the run: median, nine tenths within");
         WriteCause(output, "Fathom", sick, result => result.Called ? result.Cause : null, result => result.Share);
+        double[] acted = [.. sick.Where(result => result.Stood is not null).Select(result => (double)Math.Max(0, result.Stood!.Value) / result.Steps).Order()];
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{"  acted on",-34}{"",-34}{At(acted, 0.5):P1}, {At(acted, 0.9):P1}"));
         WriteCause(output, "AutoTrainer", sick, result => result.AutoTrainer.Cause, result => result.AutoTrainer.Share);
         WriteCause(output, "AutoTrainer without accuracy gate", sick, result => result.Ungated.Cause, result => result.Ungated.Share);
         WriteCause(output, "SageMaker Debugger", sick, result => result.Debugger.Cause, result => result.Debugger.Share);
@@ -84,7 +87,7 @@ internal static class ScoreTable
     {
         foreach (Examination result in results.Where(result => !result.Errors.IsEmpty))
         {
-            output.WriteLine($"{(result.IsSick ? "sick" : "healthy"),-8} {result.Network.Name} {result.Network.Group} '{result.Network.Fault ?? "–"}' {result.Steps} steps: {Spans(result)}");
+            output.WriteLine($"{(result.IsSick ? "sick" : "healthy"),-8} {result.Network.Name} {result.Network.Group} '{result.Network.Fault ?? "–"}' {result.Steps} steps: {Spans(result)}{(result.Stood is { } step ? $"; acted on at step {step}" : "")}");
         }
     }
 

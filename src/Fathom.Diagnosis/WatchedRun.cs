@@ -138,6 +138,12 @@ public sealed class WatchedRun : IDisposable
     /// <summary>What model and data show before any training.</summary>
     public ImmutableArray<Finding> Audit { get; }
 
+    /// <summary>
+    /// The same as training begins: an error where nothing that training does can help. Others are warnings, and errors once training has shown it.
+    /// </summary>
+    public IEnumerable<Finding> Foreseen => Audit.Select(finding =>
+        finding.Severity == Severity.Error && !finding.IsFinal && !CauseChain.IsCertain(finding) ? finding with { Severity = Severity.Warning } : finding);
+
     /// <summary>What has been found up to now, causes first, each with what it has brought about.</summary>
     public ImmutableArray<Finding> Findings => held.IsDefault ? CauseChain.Link(Audit, Monitor.Findings) : held;
 
@@ -211,7 +217,7 @@ public sealed class WatchedRun : IDisposable
         if (!Ended && until > 0 && Session.NextStep == 0 && !audited)
         {
             audited = true;
-            foreach (Finding certain in Audit.Where(CauseChain.IsCertain))
+            foreach (Finding certain in Foreseen.Where(finding => finding.Severity == Severity.Error))
             {
                 alarms.Enqueue(certain);
             }

@@ -22,6 +22,12 @@ public sealed class TrainingMonitor
     /// <summary>Inspections in a row at which a rule must name the same new severity and cause before an open finding takes them.</summary>
     private const int PersistenceOfChange = 3;
 
+    /// <summary>
+    /// Share of the run before which nothing counts as an error that training may end by itself: first steps are longer than later ones, and no loss has
+    /// had time to fall. Of the errors that are withdrawn from healthy networks of the tuning part of bench/corpus most were stated in the first 1 %.
+    /// </summary>
+    private const double Warmth = 0.025;
+
     /// <summary>Least number of steps between two that are measured with another forward pass: less than 2 % more work.</summary>
     private const int StepsBetweenMeasurements = 20;
 
@@ -256,7 +262,7 @@ public sealed class TrainingMonitor
     {
         if (open[rule] is not { } first)
         {
-            if (voice.Spoken >= rules[rule].Persistence)
+            if (voice.Spoken >= rules[rule].Persistence && (finding.Severity < Severity.Error || finding.IsFinal || Observation.Progress >= Warmth))
             {
                 open[rule] = finding;
                 Found?.Invoke(finding);
@@ -270,7 +276,7 @@ public sealed class TrainingMonitor
             voice.Otherwise = 0;
             open[rule] = finding;
         }
-        else if (++voice.Otherwise >= PersistenceOfChange)
+        else if (++voice.Otherwise >= PersistenceOfChange && (finding.Severity < Severity.Error || finding.IsFinal || Observation.Progress >= Warmth))
         {
             voice.Otherwise = 0;
             open[rule] = finding;

@@ -39,6 +39,8 @@ public sealed class SymmetricUnits : Rule
             Rule = Id,
             Problem = Problem,
             Severity = Severity.Error,
+            // Exactly equal units of a layer that all must pass stay so; around others a residual network may well learn.
+            IsFinal = difference == 0 && equal.Any(layer => !Detour.LeadsAround(observation.Network, layer.Layer)),
             Cause = Causes.BadInitialization,
             Layers = [.. equal.Select(layer => layer.Layer.Name)],
             Step = observation.Step.Step,
