@@ -77,5 +77,5 @@ public sealed record Finding
     public ImmutableArray<string> Remedies { get; init; } = [];
 
     /// <summary>Whether nothing that training does can end it: an error that needs not be seen to stand before it is acted on.</summary>
-    internal bool IsFinal { get; init; }
+    public bool IsFinal { get; init; }
 }

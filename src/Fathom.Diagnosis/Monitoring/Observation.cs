@@ -162,7 +162,7 @@ public sealed class Observation
     /// </summary>
     internal bool LossFallsFor(Rules.Rule rule)
     {
-        double gap = Open.FirstOrDefault(finding => finding.Rule == rule.Id)?.Severity switch { Severity.Error => -0.1, null => 0, _ => 0.15 };
+        double gap = Open.FirstOrDefault(finding => finding.Rule == rule.Id)?.Severity switch { Severity.Error => -0.1, null => 0, _ => 0.1 };
         return Loss - LeastLoss < (0.5 + gap) * (FirstLoss - LeastLoss) && !(Loss - LeastLoss > (0.8 + gap) * (ConstantLoss - LeastLoss));
     }
 

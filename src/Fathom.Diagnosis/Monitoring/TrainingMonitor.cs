@@ -23,10 +23,11 @@ public sealed class TrainingMonitor
     private const int PersistenceOfChange = 3;
 
     /// <summary>
-    /// Share of the run before which nothing counts as an error that training may end by itself: first steps are longer than later ones, and no loss has
-    /// had time to fall. Of the errors that are withdrawn from healthy networks of the tuning part of bench/corpus most were stated in the first 1 %.
+    /// Share of the run before which nothing counts as an error that training may end by itself: first steps are longer than later ones, smoothed values
+    /// remember five to ten steps, and no loss has had time to fall. Of the errors that were withdrawn from healthy networks of the tuning part of
+    /// bench/corpus most had been stated in the first 1 %.
     /// </summary>
-    private const double Warmth = 0.025;
+    private const double Beginning = 0.025;
 
     /// <summary>Least number of steps between two that are measured with another forward pass: less than 2 % more work.</summary>
     private const int StepsBetweenMeasurements = 20;
@@ -63,8 +64,12 @@ public sealed class TrainingMonitor
     /// <summary>Steps from one inspection to the next: a step is inspected if this divides its number.</summary>
     public long Interval => interval;
 
-    /// <summary>Steps for which an error must stand without interruption before <see cref="Stood"/> is raised: 3 % of the run, five inspections at least.</summary>
+    /// <summary>Steps for which an error must stand without interruption before <see cref="Stood"/> is raised: 3 % of the run, five inspections at least, and 20 steps in a short run, up to 5 % of it.</summary>
     public long StepsToStand => Standing.StepsNeeded(session.TotalSteps, interval);
+
+    /// <summary>Whether a rule's error stands now, and <see cref="Stood"/> has said so.</summary>
+    /// <param name="rule">The rule's identifier.</param>
+    public bool HasStood(string rule) => Array.FindIndex(rules, one => one.Id == rule) is >= 0 and int index && standing[index].IsTold;
 
     /// <summary>Findings that hold now, in the order in which they were made.</summary>
     public IEnumerable<Finding> Findings => open.OfType<Finding>().OrderBy(finding => finding.Step);
@@ -262,7 +267,7 @@ public sealed class TrainingMonitor
     {
         if (open[rule] is not { } first)
         {
-            if (voice.Spoken >= rules[rule].Persistence && (finding.Severity < Severity.Error || finding.IsFinal || Observation.Progress >= Warmth))
+            if (voice.Spoken >= rules[rule].Persistence && IsDue(finding))
             {
                 open[rule] = finding;
                 Found?.Invoke(finding);
@@ -276,13 +281,16 @@ public sealed class TrainingMonitor
             voice.Otherwise = 0;
             open[rule] = finding;
         }
-        else if (++voice.Otherwise >= PersistenceOfChange && (finding.Severity < Severity.Error || finding.IsFinal || Observation.Progress >= Warmth))
+        else if (++voice.Otherwise >= PersistenceOfChange && IsDue(finding))
         {
             voice.Otherwise = 0;
             open[rule] = finding;
             Changed?.Invoke(finding, Observation.Step.Step);
         }
     }
+
+    /// <summary>Whether the run is long enough under way for the finding.</summary>
+    private bool IsDue(Finding finding) => finding.Severity < Severity.Error || finding.IsFinal || Observation.Progress >= Beginning;
 
     /// <summary>How often in a row a rule has spoken, kept silent, or named another severity or cause than its open finding.</summary>
     private record struct Voice(int Spoken, int Silent, int Otherwise);

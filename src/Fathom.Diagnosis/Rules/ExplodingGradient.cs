@@ -25,7 +25,7 @@ public sealed class ExplodingGradient : Rule
     private const double Start = 0.03, ShortRun = 0.08;
 
     /// <inheritdoc cref="Start"/>
-    private const int StartSteps = 20;
+    private const int StartSteps = 30;
 
     /// <summary>What to do against growth over depth.</summary>
     internal const string Advice = "Use smaller initial weights or normalisation; clipping and a smaller learning rate only bound the effect.";

@@ -23,6 +23,9 @@ public sealed class LearningRateTooLarge : Rule
     /// <summary>Share of a constant prediction's loss below which the network has learnt what matters.</summary>
     private const double Learnt = 0.2;
 
+    /// <summary>Unlearnt share below which the loss must not have been: such a run has gone down the valley, and what comes after is a spike, or FTH051's.</summary>
+    private const double Mastered = 0.05;
+
     /// <summary>log10 of the weights' growth, unlearnt share, and the share of it that the loss must not have been below: weights that steps have thrown far out.</summary>
     private const double FarOut = 1, UnlearntFarOut = 0.3, Reached = 0.7;
 
@@ -40,7 +43,7 @@ public sealed class LearningRateTooLarge : Rule
         {
             return null;
         }
-        bool jumps = update >= Large && unlearnt >= Learnt;
+        bool jumps = update >= Large && unlearnt >= Learnt && observation.Unlearnt(observation.Losses.Least) > Mastered;
         if (!jumps && !IsStuckFarOut(observation, unlearnt))
         {
             return null;

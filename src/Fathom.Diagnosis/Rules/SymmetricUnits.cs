@@ -15,6 +15,9 @@ public sealed class SymmetricUnits : Rule
     /// <summary>Largest difference of two units' weights, relative to the largest weight, at which they count as equal.</summary>
     private const float Tolerance = 1e-5f;
 
+    /// <summary>Share of the run from which on symmetry counts, and where a path leads around all such layers: by then a residual network has learnt if it does without them.</summary>
+    private const double Start = 0.01, StartBeside = 0.05;
+
     public override string Id => "FTH030";
 
     public override string Problem => "symmetric units";
@@ -23,12 +26,13 @@ public sealed class SymmetricUnits : Rule
 
     public override Finding? Inspect(Observation observation)
     {
-        if (observation.Progress < 0.01 || observation.LossFalls)
+        if (observation.Progress < Start || observation.LossFalls)
         {
             return null;
         }
         LayerTrace[] equal = [.. observation.Layers.Where(layer => IsHidden(layer, observation) && Difference(observation, layer) <= Tolerance)];
-        if (equal.Length == 0)
+        bool blocks = equal.Any(layer => !Detour.LeadsAround(observation.Network, layer.Layer));
+        if (equal.Length == 0 || (!blocks && observation.Progress < StartBeside))
         {
             return null;
         }
@@ -39,8 +43,7 @@ public sealed class SymmetricUnits : Rule
             Rule = Id,
             Problem = Problem,
             Severity = Severity.Error,
-            // Exactly equal units of a layer that all must pass stay so; around others a residual network may well learn.
-            IsFinal = difference == 0 && equal.Any(layer => !Detour.LeadsAround(observation.Network, layer.Layer)),
+            IsFinal = blocks && difference == 0, // units that have stayed exactly equal so far get equal gradients from any batch
             Cause = Causes.BadInitialization,
             Layers = [.. equal.Select(layer => layer.Layer.Name)],
             Step = observation.Step.Step,
