@@ -22,13 +22,6 @@ public sealed class TrainingMonitor
     /// <summary>Inspections in a row at which a rule must name the same new severity and cause before an open finding takes them.</summary>
     private const int PersistenceOfChange = 3;
 
-    /// <summary>
-    /// Share of the run before which nothing counts as an error that training may end by itself: first steps are longer than later ones, smoothed values
-    /// remember five to ten steps, and no loss has had time to fall. Of the errors that were withdrawn from healthy networks of the tuning part of
-    /// bench/corpus most had been stated in the first 1 %.
-    /// </summary>
-    private const double Beginning = 0.025;
-
     /// <summary>Least number of steps between two that are measured with another forward pass: less than 2 % more work.</summary>
     private const int StepsBetweenMeasurements = 20;
 
@@ -267,7 +260,7 @@ public sealed class TrainingMonitor
     {
         if (open[rule] is not { } first)
         {
-            if (voice.Spoken >= rules[rule].Persistence && IsDue(finding))
+            if (voice.Spoken >= rules[rule].Persistence && IsDue(rules[rule], finding))
             {
                 open[rule] = finding;
                 Found?.Invoke(finding);
@@ -281,7 +274,7 @@ public sealed class TrainingMonitor
             voice.Otherwise = 0;
             open[rule] = finding;
         }
-        else if (++voice.Otherwise >= PersistenceOfChange && IsDue(finding))
+        else if (++voice.Otherwise >= PersistenceOfChange && IsDue(rules[rule], finding))
         {
             voice.Otherwise = 0;
             open[rule] = finding;
@@ -290,7 +283,7 @@ public sealed class TrainingMonitor
     }
 
     /// <summary>Whether the run is long enough under way for the finding.</summary>
-    private bool IsDue(Finding finding) => finding.Severity < Severity.Error || finding.IsFinal || Observation.Progress >= Beginning;
+    private bool IsDue(Rule rule, Finding finding) => finding.Severity < Severity.Error || finding.IsFinal || Observation.Progress >= rule.Beginning;
 
     /// <summary>How often in a row a rule has spoken, kept silent, or named another severity or cause than its open finding.</summary>
     private record struct Voice(int Spoken, int Silent, int Otherwise);

@@ -34,7 +34,10 @@ public sealed class ExplodingGradient : Rule
 
     public override string Problem => "exploding gradient";
 
-    public override string Threshold => "fitted gradient norm grows by 10³ or more towards the input, or a layer's step is 30 % of its weights, while the loss is not falling";
+    public override string Threshold => "fitted gradient norm grows by 10³ or more towards the input, or, after 30 steps (3 % of the run, 8 % of a short one), a layer's step is 30 % of its weights, while the loss is not falling";
+
+    /// <summary>Growth over depth may end a run within a few steps; long steps have a beginning of their own.</summary>
+    public override double Beginning => 0;
 
     public override Finding? Inspect(Observation observation)
     {

@@ -33,7 +33,7 @@ public sealed class LearningRateTooLarge : Rule
 
     public override string Problem => "learning rate too large";
 
-    public override string Threshold => "after a fifth of the run half of the layers still change by 5 % of their weights a step (50 times the healthy 1e-3), and the loss has stopped falling above 20 % of a constant prediction's; or steps have blown half of the layers up to 10 times their initial norm, and the loss has stopped falling above 30 %";
+    public override string Threshold => "after a fifth of the run half of the layers still change by 5 % of their weights a step (50 times the healthy 1e-3), and the loss has stopped falling above 20 % of a constant prediction's and was never below 5 %; or steps have blown half of the layers up to 10 times their initial norm, and the loss has stopped falling above 30 %";
 
     public override Finding? Inspect(Observation observation)
     {
