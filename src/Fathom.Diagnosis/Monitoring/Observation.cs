@@ -196,6 +196,10 @@ public sealed class Observation
         return session.Parameters.Value(slice).Span;
     }
 
+    /// <summary>A layer's biases as they are now; empty if it has none.</summary>
+    internal ReadOnlySpan<float> BiasesOf(LayerTrace layer) =>
+        layer.Layer.Parameters.FirstOrDefault(parameter => parameter.Outputs[0].Shape.Rank == 1) is { } bias ? session.Parameters.Value(session.Parameters.Find(bias.Name)).Span : [];
+
     /// <summary>The optimizer's state as it is now.</summary>
     internal Training.Optimizers.OptimizerState<float> OptimizerMemory => session.Optimizer;
 
