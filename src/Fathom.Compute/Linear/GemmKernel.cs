@@ -136,8 +136,9 @@ internal static unsafe class GemmKernel
                     start += startRow;
                 }
             }
-            else
+            if (startRow == 0)
             {
+                // The sums do not start with C, so nothing has touched its lines yet.
                 Fetch(c, TRows.Extent, TWidth.Extent * V.Count, cRow);
             }
             // Three rows hang on one pointer as +0, +aRow, +2·aRow, which x86 can address without arithmetic.
