@@ -168,9 +168,9 @@ internal sealed class Candidates
         {
             return Apply(remedies);
         }
-        catch (GraphException error)
+        catch (Exception error) when (error is GraphException or TrainingException or ArgumentException or ArithmeticException or InvalidOperationException)
         {
-            Trial impossible = new() { Remedies = remedies, PredictedDecades = double.NaN, Fate = $"cannot be applied: {error.Message}" };
+            Trial impossible = new() { Remedies = remedies, PredictedDecades = double.NaN, Fate = $"cannot be applied: {error.Message.ReplaceLineEndings(" ")}" };
             if (Impossible.All(known => known.Name != impossible.Name))
             {
                 Impossible.Add(impossible);
@@ -239,9 +239,9 @@ internal sealed class Candidates
             PropagationPrediction prediction = WatchedRun.Predict(candidate, data);
             return prediction.Depth.TotalDecades;
         }
-        catch (GraphException)
+        catch (Exception error) when (error is GraphException or ArgumentException or ArithmeticException or InvalidOperationException)
         {
-            return double.NaN;
+            return double.NaN; // theory has nothing to say; the run will tell
         }
     }
 }

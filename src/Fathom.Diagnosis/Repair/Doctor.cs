@@ -215,19 +215,21 @@ public sealed class Doctor
 
     private string Proven(DoctorReport report, Trial best, ProofResult result)
     {
-        string when = result.Rung == TrialRace.Rungs.Length - 1 ? "" : $" after {Percent(TrialRace.Rungs[result.Rung])} of the budget, where it was decided";
+        string when = result.Rung == TrialRace.Rungs.Length - 1 ? "" : $" It was decided after {Percent(TrialRace.Rungs[result.Rung])} of the budget.";
         string end = result.ControlEnd is { } reached ? $" The control ends at {Number(reached)}." : "";
-        return $"{best.Name}: {What(report)} rises by {Number(result.Gain)} on average over {Where(result)} (spread {Number(result.Spread)}){when}; each time against an untouched control with the same seed and data order.{end}";
+        return $"Mended by {best.Name}: {What(report)} rises by {Number(result.Gain)} on average (spread {Number(result.Spread)}) over {Where(result)}, each time against an untouched control with the same seed and data order.{when}{end}";
     }
 
-    private string NotProven(DoctorReport report, Trial best, ProofResult result) => result.Diverged
+    private string NotProven(DoctorReport report, Trial best, ProofResult result) => result.Failure is { } why
+        ? $"No cure is proven: the best candidate was {best.Name}, but {why.TrimEnd('.')}. Nothing was changed."
+        : result.Diverged
         ? $"No cure is proven: the best candidate ({best.Name}) diverged with another seed. Nothing was changed."
         : $"No cure is proven: the best candidate ({best.Name}) changes {What(report)} by {Number(result.Gain)} on average, against a spread of {Number(result.Spread)}, over {Where(result)}. Nothing was changed.";
 
     private static string What(DoctorReport report) => report.Control.Validation.MetricKind == MetricKind.Accuracy ? "accuracy" : "R²";
 
     private string Where(ProofResult result) =>
-        $"{Count(result.Pairs.Length, "seed")}{(Divided ? $", on {proving.Validation.Count} validation rows that had no part in choosing it" : "; too few validation rows to keep some apart from the choice")}";
+        $"{Count(result.Pairs.Length, "seed")}{(Divided ? $" on {proving.Validation.Count} validation rows that had no part in the choice" : " (too few validation rows to keep some apart from the choice)")}";
 
     private static string Count(int number, string what) => $"{number} {what}{(number == 1 ? "" : "s")}";
 

@@ -14,7 +14,11 @@ namespace Fathom.Diagnosis.Repair;
 /// <param name="Spread">Standard deviation over seeds, of control or mended, the larger.</param>
 /// <param name="Rung">Where the comparison ended, an index of <see cref="TrialRace.Rungs"/>.</param>
 /// <param name="ControlEnd">What the control with its own seed comes to at the end; null if the controls had learnt nothing.</param>
-internal sealed record ProofResult(ImmutableArray<Pair> Pairs, bool Diverged, bool Accepted, bool Hopeless, double Gain, double Spread, int Rung, double? ControlEnd);
+internal sealed record ProofResult(ImmutableArray<Pair> Pairs, bool Diverged, bool Accepted, bool Hopeless, double Gain, double Spread, int Rung, double? ControlEnd)
+{
+    /// <summary>Which network could not be trained with which seed, and why: there is nothing to compare then; null if all could.</summary>
+    public string? Failure { get; init; }
+}
 
 /// <summary>
 /// Control and cure over seeds, and on rows, that had no part in the choice. A sequential test: both are carried on until
@@ -53,7 +57,7 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         {
             Advance(at, cancellation);
             ProofResult result = Judge(at, rung, controlEnd);
-            if (result.Accepted || result.Diverged || result.Hopeless || at == TrialRace.Rungs.Length - 1)
+            if (result.Accepted || result.Diverged || result.Hopeless || result.Failure is not null || at == TrialRace.Rungs.Length - 1)
             {
                 return result;
             }
@@ -79,10 +83,10 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
             {
                 side.Run ??= Start(side);
                 double share = !options.Thorough && !side.Mended && side.Now is null ? TrialRace.Rungs[0] : TrialRace.Rungs[rung];
-                side.Now = side.Run.Advance(share, cancellation);
+                side.Now = side.Run.Attempt(share, data.Validation, cancellation);
                 if (!side.Mended && share < TrialRace.Rungs[rung] && !Dead(side.Now))
                 {
-                    side.Now = side.Run.Advance(TrialRace.Rungs[rung], cancellation);
+                    side.Now = side.Run.Attempt(TrialRace.Rungs[rung], data.Validation, cancellation);
                 }
             }
             report(new DoctorProgress(DoctorStage.Confirmation, $"seed {side.Seed}", (double)Interlocked.Increment(ref done) / sides.Length));
@@ -103,11 +107,12 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         double spread = Math.Max(Tolerance.Spread([.. pairs.Select(pair => pair.Control)]), Tolerance.Spread([.. pairs.Select(pair => pair.Mended)]));
         double least = Math.Max(spread, Tolerance.Of(cures.Average(cure => cure.Metric), data.Validation));
         bool diverged = cures.Any(cure => cure.Diverged);
-        bool better = !diverged && pairs.All(pair => pair.Mended > pair.Control) && gain > least;
+        string? failure = sides.Select(side => side.Now!.Failure is { } why ? $"{(side.Mended ? "it" : "the network as it is")} cannot be trained with seed {side.Seed}: {why}" : null).FirstOrDefault(why => why is not null);
+        bool better = !diverged && failure is null && pairs.All(pair => pair.Mended > pair.Control) && gain > least;
         double? end = better && rung < TrialRace.Rungs.Length - 1 && !controls.All(Dead) ? controlEnd() : null;
         bool accepted = better && (end is not { } reached || cures.Average(cure => cure.Metric) > reached + least);
         bool hopeless = !options.Thorough && rung >= Math.Max(FirstDoubt, first) && pairs.Any(pair => !(pair.Mended > pair.Control));
-        return new ProofResult(pairs, diverged, accepted, hopeless, gain, spread, rung, end);
+        return new ProofResult(pairs, diverged, accepted, hopeless, gain, spread, rung, end) { Failure = failure };
     }
 
     private bool Dead(Measurement control) => control.Dead(Tolerance.Ignorance(data.Validation), Tolerance.Of(control.Metric, data.Validation));

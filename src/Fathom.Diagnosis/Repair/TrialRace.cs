@@ -257,7 +257,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
             if (at.Steps >= trial.Steps)
             {
                 (trial.Steps, trial.Share, trial.Metric, trial.Loss) = (at.Steps, at.Share, at.Diverged ? double.NaN : at.Metric, at.Loss);
-                trial.Fate = at.Diverged ? "diverged" : rung == Rungs.Length - 1 ? Finished : "";
+                trial.Fate = at.Failure is { } why ? $"cannot be trained: {why}" : at.Diverged ? "diverged" : rung == Rungs.Length - 1 ? Finished : "";
             }
             report(new DoctorProgress(stage, trial.Name, (double)Interlocked.Increment(ref done) / trials.Count));
         });

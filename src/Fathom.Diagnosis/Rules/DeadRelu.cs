@@ -45,7 +45,8 @@ public sealed class DeadRelu : Rule
         {
             Rule = Id,
             Problem = Problem,
-            Severity = observation.LossFalls || !Blocks(dead, observation) ? Severity.Warning : Severity.Error,
+            Severity = observation.LossFallsFor(this) || !Blocks(dead, observation) ? Severity.Warning : Severity.Error,
+            IsFinal = dead.Any(layer => layer.Dead == layer.Units && !Detour.LeadsAround(observation.Network, layer.Layer)), // no gradient gets past it, now or later
             Cause = Causes.DeadRelu,
             Layers = [.. dead.Select(layer => layer.Layer.Name)],
             Step = observation.Step.Step,

@@ -115,6 +115,7 @@ internal static class KerasCalls
         Softsign => "\"softsign\"",
         Mish => "\"mish\"",
         HardTanh { Min: -1, Max: 1 } => "\"hard_tanh\"",
+        HardSigmoid { Gradient: 1.0 / 6 } => "\"hard_sigmoid\"",
         _ => null,
     };
 
@@ -126,6 +127,7 @@ internal static class KerasCalls
         Swish a => new(null, [], $"{x} * keras.ops.sigmoid({Number(a.Beta)} * {x})"),
         Softplus a => new(null, [], $"keras.ops.softplus({Number(a.Beta)} * {x}) / {Number(a.Beta)}"),
         HardTanh a => new(null, [], $"keras.ops.clip({x}, {Number(a.Min)}, {Number(a.Max)})"),
+        HardSigmoid a => new(null, [], $"keras.ops.clip({Number(a.Gradient)} * {x} + 0.5, 0, 1)"),
         Erf => new(null, [], $"keras.ops.erf({x})"),
         _ => null,
     };
@@ -159,7 +161,7 @@ internal static class KerasCalls
             Glu op => $"keras.ops.glu({x[0]}, axis={Number(op.Axis)})",
             Maxout op => $"keras.ops.max(keras.ops.reshape({x[0]}, (-1, {string.Join(", ", (int[])[.. Features(node.Outputs[0].Shape), op.PoolSize])})), axis=-1)",
             GatedSum => $"{x[0]} * {x[1]} + (1 - {x[0]}) * {x[2]}",
-            Transpose op when op.Axes.Length == shape.Rank => $"keras.ops.transpose({x[0]}, {Tuple(op.Axes)})",
+            Transpose op => $"keras.ops.transpose({x[0]}, {Tuple([0, .. op.Axes])})",
             Mean op => $"keras.ops.mean({x[0]}, axis={Axes(op.Axes, shape)}, keepdims={Flag(op.KeepDims)})",
             Max op => $"keras.ops.max({x[0]}, axis={Axes(op.Axes, shape)}, keepdims={Flag(op.KeepDims)})",
             GlobalAvgPool op => $"keras.ops.mean({x[0]}, axis={Space(shape, op.ChannelsLast)}, keepdims={Flag(op.KeepDims)})",
