@@ -176,7 +176,14 @@ public sealed class Doctor
             return report with { Verdict = NotProven(report, best, result) };
         }
         best.Fate = TrialRace.Accepted;
-        race.CarryOn(best, cost.Sum.Total, cancellation);
+        // A cure that leaves the steps of an unstable network as long as they were may only put off its end.
+        bool unstable = best.Remedies.All(part => part.Remedy.Safety > Safety.TrainingPlan) && report.Findings.Any(finding => finding.Severity == Severity.Error && finding.Cause is Causes.LearningRateTooLarge or Causes.Exploding or Causes.Numerical);
+        race.CarryOn(best, cost.Sum.Total, unstable, cancellation);
+        if (!race.Holds(best))
+        {
+            race.Reject(best);
+            return report with { Verdict = $"No cure is proven: the best candidate ({best.Name}) did well at first, but lost it again before its end. Nothing was changed." };
+        }
         Improvement improvement = new(race, candidates, runs, choosing.Validation, options);
         if (improvement.Of(best, result.Rung, cost.Sum.Total, cancellation) is { } better)
         {

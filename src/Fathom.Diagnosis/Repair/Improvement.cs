@@ -33,7 +33,7 @@ internal sealed class Improvement(TrialRace race, Candidates candidates, TrialRu
     public Trial? Of(Trial cure, int proven, double spent, CancellationToken cancellation)
     {
         int reached = runs.Rung(cure);
-        if (Math.Min(1 - runs.Of(cure, reached).Metric, race.Forecast(cure, reached)) <= TrialRace.Little || (!options.Thorough && spent + Estimate(cure, reached, proven) > Most))
+        if (race.Suffices(cure, reached) || (!options.Thorough && spent + Estimate(cure, reached, proven) > Most))
         {
             return null;
         }

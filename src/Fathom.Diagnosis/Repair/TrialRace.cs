@@ -31,6 +31,9 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>The same where the record as it stands does not show yet that the network learns well.</summary>
     private const double Bearable = 2.2;
 
+    /// <summary>The same where the network was unstable, and its cure may be.</summary>
+    private const double Stable = 4;
+
     /// <summary>The error from which on it does not.</summary>
     private const double Unclear = 0.05;
 
@@ -72,16 +75,20 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         return best is null ? null : Mildest(best, cancellation);
     }
 
-    /// <summary>Carries the cure on, so that the record shows what it comes to, as long as all of it stays cheap.</summary>
+    /// <summary>
+    /// Carries the cure on, so that the record shows what it comes to, as long as all of it stays cheap. Of a network that was
+    /// unstable the cure is carried to its end: what blows up late looks well before.
+    /// </summary>
     /// <param name="cure">The cure.</param>
     /// <param name="spent">What control, search and proof have cost so far.</param>
+    /// <param name="unstable">Whether the network was unstable.</param>
     /// <param name="cancellation">Interrupts it.</param>
-    public void CarryOn(Trial cure, double spent, CancellationToken cancellation)
+    public void CarryOn(Trial cure, double spent, bool unstable, CancellationToken cancellation)
     {
-        for (int rung = runs.Rung(cure) + 1; rung < Rungs.Length && 1 - cure.Metric > Little; rung++)
+        for (int rung = runs.Rung(cure) + 1; rung < Rungs.Length && (unstable || !Suffices(cure, rung - 1)) && !runs.Of(cure, rung - 1).Diverged; rung++)
         {
             double step = (Rungs[rung] - Rungs[rung - 1]) * runs.RelativeWork(cure);
-            if ((spent += step) > (1 - cure.Metric > Unclear ? Bearable : Cheap))
+            if ((spent += step) > (unstable ? Stable : 1 - cure.Metric > Unclear ? Bearable : Cheap))
             {
                 return;
             }
@@ -89,6 +96,18 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
             Advance([cure], rung, DoctorStage.Finals, cancellation);
             cure.Fate = fate;
         }
+    }
+
+    /// <summary>Next to nothing is left to gain, or will be at the end if the error goes on to fall as it did.</summary>
+    public bool Suffices(Trial trial, int rung) =>
+        runs.Of(trial, rung) is { Diverged: false } at && (1 - at.Metric <= Little || (rung >= 2 && Forecast(trial, rung) <= 0.7 * Little));
+
+    /// <summary>Whether what a cure had reached at some stop is still there at its last.</summary>
+    public bool Holds(Trial cure)
+    {
+        int last = runs.Rung(cure);
+        double most = Enumerable.Range(0, last + 1).Max(rung => runs.Of(cure, rung).Metric);
+        return !runs.Of(cure, last).Diverged && runs.Of(cure, last).Metric > most - Math.Max(0.2, 4 * Tolerance.Of(most, data.Validation));
     }
 
     /// <summary>A candidate that does better than an accepted cure takes its place: what it adds to the cure is what it contributes.</summary>
@@ -272,7 +291,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     private bool OnItsWay(Trial trial, int rung) => Forecast(trial, rung) <= 2 * Little;
 
     /// <summary>The error at the end of the budget, if it goes on to change by the same factor with each doubling of the steps.</summary>
-    public double Forecast(Trial trial, int rung)
+    private double Forecast(Trial trial, int rung)
     {
         double error = 1 - runs.Of(trial, rung).Metric, before = rung > 0 ? 1 - runs.Of(trial, rung - 1).Metric : error;
         return before > 0 ? error * Math.Pow(error / before, Rungs.Length - 1 - rung) : error;
