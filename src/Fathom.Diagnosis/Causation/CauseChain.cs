@@ -29,7 +29,7 @@ public static class CauseChain
         [Causes.WrongOutputOrLoss] = [Causes.LearningRateTooSmall, Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.Numerical, Causes.Other],
         [Causes.UnscaledInput] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
         [NoFunction] = [Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Other],
-        [Dropped] = [Causes.LearningRateTooSmall, Causes.DeadRelu, Causes.Vanishing, Causes.Other],
+        [Dropped] = [Causes.LearningRateTooSmall, Causes.DeadRelu, Causes.Vanishing, Causes.Numerical, Causes.Other],
         [LargeWeights] = [Causes.BadInitialization, Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.Numerical, Causes.Other],
         [SmallWeights] = [Causes.BadInitialization, Causes.DeadRelu, Causes.Vanishing, Causes.Other],
         [Causes.BadInitialization] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],

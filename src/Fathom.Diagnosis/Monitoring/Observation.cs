@@ -139,7 +139,7 @@ public sealed class Observation
     internal bool HasOddWeights { get; set; }
 
     /// <summary>Share of what there is to learn that the nearest rows' targets tell; found out once, when first asked for. 0 where inputs are indices, which have no distance.</summary>
-    internal double NeighbourSkill => neighbourSkill ??= Input.Type.Kind == ElementKind.Index ? 0 : NeighbourGuess.Skill(session.Data.Training);
+    public double NeighbourSkill => neighbourSkill ??= Input.Type.Kind == ElementKind.Index ? 0 : NeighbourGuess.Skill(session.Data.Training);
 
     /// <summary>No layer gets any gradient now.</summary>
     internal bool IsSilent => Layers.Count > 0 && Layers.All(layer => layer.LogGradient <= LayerTrace.Floor + 0.5);
