@@ -24,7 +24,7 @@ internal static class CuresVerb
         command.SetAction((parsed, cancellation) =>
         {
             Dictionary<int, Label> labels = CorpusOptions.ReadLabels(parsed.GetRequiredValue(folder));
-            IEnumerable<IGrouping<string, CorpusCase>> faults = Enumerable.Range(0, parsed.GetValue(count)).Where(number => number % 2 == 0 && labels.TryGetValue(number, out Label? label) && label is { Outcome: Outcome.Sick, Healed.Length: > 0 })
+            IEnumerable<IGrouping<string, CorpusCase>> faults = Enumerable.Range(0, parsed.GetValue(count)).Where(number => !Generator.Case(number).IsTest && labels.TryGetValue(number, out Label? label) && label is { Outcome: Outcome.Sick, Healed.Length: > 0 })
                 .Select(number => Generator.Case(number)).Where(network => network.Fault is not null && labels[network.Number].Print == Label.Fingerprint(network.Recipe))
                 .GroupBy(network => network.Fault!.Name);
             foreach (IGrouping<string, CorpusCase> fault in faults)

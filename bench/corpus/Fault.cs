@@ -11,6 +11,9 @@ namespace Fathom.Corpus;
 /// <param name="Apply">Puts it in.</param>
 internal sealed record Fault(string Name, string Cause, string[] AlsoRight, Func<Recipe, bool> Fits, Func<Recipe, Draw, Recipe> Apply)
 {
+    /// <summary>Whether it is put into a single layer.</summary>
+    public bool IsOneLayer { get; init; }
+
     private static readonly Func<Recipe, bool> Feedforward = recipe => recipe.Family is Chain or Residual or Convolutional;
     private static readonly Func<Recipe, bool> PlainChain = recipe => recipe.Family is Chain or Convolutional;
 
@@ -47,11 +50,11 @@ internal sealed record Fault(string Name, string Cause, string[] AlsoRight, Func
         new("a plain number as probability", Causes.WrongOutputOrLoss, [], recipe => recipe is { Family: Chain, Task: { Regression: false, Outputs: 2 } }, (recipe, _) => recipe with { Output = OutputRule.LinearProbability }),
         new("sigmoids for classes", Causes.WrongOutputOrLoss, [], recipe => !recipe.Task.Regression && recipe.Task.Outputs > 2, (recipe, _) => recipe with { Output = OutputRule.SigmoidOverClasses }),
         new("softmax twice", Causes.WrongOutputOrLoss, [], recipe => !recipe.Task.Regression && recipe.Family != Recurrent, (recipe, _) => recipe with { Output = OutputRule.SoftmaxTwice }),
-        new("one layer at zero", Causes.BadInitialization, [Causes.Vanishing], recipe => PlainChain(recipe) && recipe.Depth >= 3, (recipe, draw) => Changed(recipe, LayerChange.Zero, draw)),
-        new("one layer tiny", Causes.BadInitialization, [Causes.Vanishing], recipe => PlainChain(recipe) && recipe.Depth >= 3 && !recipe.BatchNorm, (recipe, draw) => Changed(recipe, LayerChange.Tiny, draw)),
-        new("one layer huge", Causes.BadInitialization, [Causes.Exploding, Causes.Saturation], recipe => PlainChain(recipe) && recipe.Depth >= 3 && !recipe.BatchNorm, (recipe, draw) => Changed(recipe, LayerChange.Huge, draw)),
+        new("one layer at zero", Causes.BadInitialization, [Causes.Vanishing], recipe => PlainChain(recipe) && recipe.Depth >= 3, (recipe, draw) => Changed(recipe, LayerChange.Zero, draw)) { IsOneLayer = true },
+        new("one layer tiny", Causes.BadInitialization, [Causes.Vanishing], recipe => PlainChain(recipe) && recipe.Depth >= 3 && !recipe.BatchNorm, (recipe, draw) => Changed(recipe, LayerChange.Tiny, draw)) { IsOneLayer = true },
+        new("one layer huge", Causes.BadInitialization, [Causes.Exploding, Causes.Saturation], recipe => PlainChain(recipe) && recipe.Depth >= 3 && !recipe.BatchNorm, (recipe, draw) => Changed(recipe, LayerChange.Huge, draw)) { IsOneLayer = true },
         new("one layer dead", Causes.DeadRelu, [Causes.BadInitialization], recipe => PlainChain(recipe) && recipe.Depth >= 2 && recipe.Activation == "relu" && !recipe.BatchNorm,
-            (recipe, draw) => Changed(recipe, LayerChange.NegativeBias, draw)),
+            (recipe, draw) => Changed(recipe, LayerChange.NegativeBias, draw)) { IsOneLayer = true },
         new("plain recurrence over a long lag", Causes.Vanishing, [], recipe => recipe.Family == Recurrent && recipe.Task != LearningTask.Digits,
             (recipe, draw) => recipe with { Cell = Cell.Rnn, Weights = new("lecun", draw.Uniform(0.3, 0.7)) }),
         new("recurrence that explodes", Causes.Exploding, [Causes.BadInitialization, Causes.Saturation], recipe => recipe.Family == Recurrent,

@@ -8,7 +8,12 @@ internal static class CorpusOptions
 {
     public static Option<string> Folder() => new("--folder") { HelpName = "DIR", DefaultValueFactory = _ => "bench/corpus/labels", Description = "Where labels.csv and references.csv lie (default bench/corpus/labels)." };
 
-    public static Option<int> Count() => new("--count") { HelpName = "N", DefaultValueFactory = _ => 900, Description = "How many networks, from number 0 (default 900)." };
+    public static Option<int> Count() => new("--count") { HelpName = "N", DefaultValueFactory = _ => 900, Description = "How many networks (default 900)." };
+
+    public static Option<bool> OneLayer() => new("--one-layer") { Description = $"The networks with one bad layer instead (numbers from {CorpusCase.FirstWithBadLayer})." };
+
+    /// <summary>Numbers of the networks that are asked for.</summary>
+    public static IEnumerable<int> Numbers(int count, bool oneLayer) => Enumerable.Range(oneLayer ? CorpusCase.FirstWithBadLayer : 0, count);
 
     public static Option<int> Workers() => new("--workers") { HelpName = "N", DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Networks that are trained side by side (default: one per processor)." };
 
@@ -29,7 +34,8 @@ internal static class LabelVerb
         Option<string> folder = CorpusOptions.Folder();
         Option<int> count = CorpusOptions.Count(), workers = CorpusOptions.Workers();
         Option<string?> keras = CorpusOptions.Keras();
-        Command command = new("label", "Train each network with three seeds and against the best of its size; write down what became of it. Goes on where it was broken off.") { folder, count, workers, keras };
+        Option<bool> oneLayer = CorpusOptions.OneLayer();
+        Command command = new("label", "Train each network with three seeds and against the best of its size; write down what became of it. Goes on where it was broken off.") { folder, count, workers, keras, oneLayer };
         command.SetAction((parsed, cancellation) =>
         {
             if (parsed.GetValue(keras) is { } models)
@@ -37,20 +43,20 @@ internal static class LabelVerb
                 KerasCorpus.Open(models).LabelAll(new References(Path.Combine(models, "references.csv")), cancellation);
                 return Task.FromResult(0);
             }
-            Run(parsed.GetRequiredValue(folder), parsed.GetValue(count), Math.Max(1, parsed.GetValue(workers)), cancellation);
+            Run(parsed.GetRequiredValue(folder), CorpusOptions.Numbers(parsed.GetValue(count), parsed.GetValue(oneLayer)), Math.Max(1, parsed.GetValue(workers)), cancellation);
             return Task.FromResult(0);
         });
         return command;
     }
 
-    private static void Run(string folder, int count, int workers, CancellationToken cancellation)
+    private static void Run(string folder, IEnumerable<int> numbers, int workers, CancellationToken cancellation)
     {
         Directory.CreateDirectory(folder);
         LineStore store = new(CorpusOptions.LabelsOf(folder), Label.Header);
         References references = new(Path.Combine(folder, "references.csv"));
         Labeller labeller = new(references, cancellation);
         Dictionary<int, Label> known = store.Lines.Select(Label.Parse).ToDictionary(label => label.Number);
-        CorpusCase[] open = [.. Enumerable.Range(0, count).Select(number => Generator.Case(number))
+        CorpusCase[] open = [.. numbers.Select(number => Generator.Case(number))
             .Where(network => !known.TryGetValue(network.Number, out Label? label) || label.Print != Label.Fingerprint(network.Recipe))];
         foreach (CorpusCase changed in open)
         {

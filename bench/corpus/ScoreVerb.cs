@@ -16,13 +16,14 @@ internal static class ScoreVerb
         Option<bool> misses = new("--misses") { Description = "List the networks that were judged wrongly." };
         Option<string?> only = new("--only") { HelpName = "N,N…", Description = "These networks alone, to look at again." };
         Option<string?> keras = CorpusOptions.Keras();
-        Command command = new("score", "Watch the labelled networks train, and count what was found, against what became of them.") { folder, count, workers, part, misses, only, keras };
+        Option<bool> oneLayer = CorpusOptions.OneLayer();
+        Command command = new("score", "Watch the labelled networks train, and count what was found, against what became of them.") { folder, count, workers, part, misses, only, keras, oneLayer };
         command.SetAction((parsed, cancellation) =>
         {
             HashSet<int>? wanted = parsed.GetValue(only) is { } list ? [.. list.Split(',').Select(ToNumber)] : null;
             Subject[] networks = parsed.GetValue(keras) is { } models
                 ? [.. KerasCorpus.Open(models).Subjects()]
-                : [.. Drawn(parsed.GetRequiredValue(folder), parsed.GetValue(count), parsed.GetValue(part) == "test")];
+                : [.. Drawn(parsed.GetRequiredValue(folder), CorpusOptions.Numbers(parsed.GetValue(count), parsed.GetValue(oneLayer)), parsed.GetValue(part) == "test")];
             networks = [.. networks.Where(network => network.Label.Outcome is Outcome.Healthy or Outcome.Sick && wanted?.Contains(network.Label.Number) != false)];
             Examination[] results = Examine(networks, Math.Max(1, parsed.GetValue(workers)), cancellation);
             ScoreTable.Write(results, Console.Out);
@@ -35,10 +36,10 @@ internal static class ScoreVerb
         return command;
     }
 
-    private static IEnumerable<Subject> Drawn(string folder, int count, bool test)
+    private static IEnumerable<Subject> Drawn(string folder, IEnumerable<int> numbers, bool test)
     {
         Dictionary<int, Label> labels = CorpusOptions.ReadLabels(folder);
-        CorpusCase[] networks = [.. Enumerable.Range(0, count).Where(labels.ContainsKey).Select(number => Generator.Case(number)).Where(network => network.IsTest == test)];
+        CorpusCase[] networks = [.. numbers.Where(labels.ContainsKey).Select(number => Generator.Case(number)).Where(network => network.IsTest == test)];
         return networks.FirstOrDefault(network => labels[network.Number].Print != Label.Fingerprint(network.Recipe)) is { } stale
             ? throw new CorpusException($"the label of network {stale.Number} was given to another recipe; run the verb 'label' again")
             : networks.Select(network => Subject.Of(network, labels[network.Number]));

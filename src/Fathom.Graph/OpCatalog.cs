@@ -39,6 +39,7 @@ public static class OpCatalog
         new Softsign(),
         new Mish(),
         new HardTanh(),
+        new HardSigmoid(),
         new Relu6(),
         new Erf(),
         new Linear(),

@@ -35,6 +35,8 @@ public sealed class WholeNetworkTests
         ["standardized weights"] = (() => Flat().Repeat(6, layer => layer.Dense(Width, He, weightStandardization: WeightStandardization.Scaled).Relu()), 8),
         ["softmax within"] = (() => Flat().Dense(Width, He).Relu().Dense(Width, He).Softmax().Dense(Width, He).Relu(), 8),
         ["convolution with borders"] = (() => Image().Repeat(5, layer => Convolved(layer).Tanh()).Flatten(), 4),
+        ["convolution over reshaped units, channels last"] = (() => Network.Input(108).Reshape(6, 6, 3).Repeat(3, layer =>
+            layer.Then(new Conv2d(Width, 3, Padding: Padding.Same, ChannelsLast: true), initializers: new Dictionary<string, Initializer> { ["weight"] = He }).Relu()).Flatten(), 4),
         ["convolution, strided"] = (() => Network.Input(3, 12, 12).Repeat(3, layer => layer.Conv2d(Width, 3, 2, Padding.Same, weight: He).Relu()).Flatten(), 4),
         ["convolution, global mean"] = (() => Image().Repeat(3, layer => Convolved(layer).Relu()).GlobalAvgPool(), 4),
         ["convolution, pools"] = (() => Convolved(Image()).Relu().MaxPool2d(2).Conv2d(Width, 3, padding: Padding.Same, weight: He).Relu().AvgPool2d(2).Flatten().Dense(Width, He).Relu(), 4),

@@ -115,6 +115,7 @@ internal static class KerasCalls
         Softsign => "\"softsign\"",
         Mish => "\"mish\"",
         HardTanh { Min: -1, Max: 1 } => "\"hard_tanh\"",
+        HardSigmoid { Gradient: 1.0 / 6 } => "\"hard_sigmoid\"",
         _ => null,
     };
 
@@ -126,6 +127,7 @@ internal static class KerasCalls
         Swish a => new(null, [], $"{x} * keras.ops.sigmoid({Number(a.Beta)} * {x})"),
         Softplus a => new(null, [], $"keras.ops.softplus({Number(a.Beta)} * {x}) / {Number(a.Beta)}"),
         HardTanh a => new(null, [], $"keras.ops.clip({x}, {Number(a.Min)}, {Number(a.Max)})"),
+        HardSigmoid a => new(null, [], $"keras.ops.clip({Number(a.Gradient)} * {x} + 0.5, 0, 1)"),
         Erf => new(null, [], $"keras.ops.erf({x})"),
         _ => null,
     };

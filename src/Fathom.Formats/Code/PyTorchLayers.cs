@@ -59,6 +59,7 @@ internal static class PyTorchLayers
             Softsign => $"F.softsign({x})",
             Mish => $"F.mish({x})",
             HardTanh a => $"F.hardtanh({x}, {Number(a.Min)}, {Number(a.Max)})",
+            HardSigmoid a => a == new HardSigmoid() ? $"F.hardsigmoid({x})" : $"torch.clamp({Number(a.Gradient)} * {x} + 0.5, 0, 1)",
             Erf => $"torch.erf({x})",
             _ => null,
         };

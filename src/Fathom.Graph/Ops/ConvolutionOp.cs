@@ -144,7 +144,7 @@ public abstract record ConvolutionOp : Op
     /// </summary>
     private Moments Propagate(MomentScope scope)
     {
-        (Moments x, Moments weight) = (scope.Inputs[0], scope.Inputs[1]);
+        (Moments x, Moments weight) = (OnGrid(scope, scope.Inputs[0]), scope.Inputs[1]);
         Moments bias = Bias ? scope.Inputs[2] : default;
         ConvolutionMoments taps = Taps(scope);
         double channels = Geometry(scope.Node.Inputs[0].Shape.Bind(1)).GroupIn;
@@ -160,6 +160,14 @@ public abstract record ConvolutionOp : Op
             pair => (pair == MomentPair.Samples ? 1 : pairs) * spread * (x.Product(pair) - center) + bias.SecondMoment);
     }
 
+    /// <summary>
+    /// What came before, a reshape of plain units for one, need not know which axes a convolution takes for its image: then the
+    /// positions have the same in common along the right ones.
+    /// </summary>
+    private Moments OnGrid(MomentScope scope, Moments x) => x.Positions is { } other && !other.Axes.AsSpan().SequenceEqual(PositionAxes.AsSpan())
+        ? x with { Positions = PositionMoments.Flat(scope.Node.Inputs[0].Shape, PositionAxes, other.Correlation, other.AcrossSamples) }
+        : x;
+
     private ImmutableArray<int> PositionAxes => [.. Enumerable.Range(ChannelsLast ? 1 : 2, Dimensions)];
 
     /// <summary>Each input element gathers from every output that it is part of: the same products, shared out over the inputs.</summary>
@@ -167,7 +175,7 @@ public abstract record ConvolutionOp : Op
 
     private Moments PullBack(GradientMomentScope scope, int input)
     {
-        (Moments upstream, Moments x) = (scope.Upstream, Standardizes ? scope.Inputs[0].Centered() : scope.Inputs[0]);
+        (Moments upstream, Moments x) = (scope.Upstream, OnGrid(scope.Forward, Standardizes ? scope.Inputs[0].Centered() : scope.Inputs[0]));
         ConvolutionMoments taps = Taps(scope.Forward);
         if (input == 0)
         {
