@@ -26,10 +26,10 @@ public sealed class NotLearning : Rule
 
     /// <summary>
     /// How far a network may stay behind its five nearest rows, as a share of what there is to learn, once it is well on and stands: three times the 0.05 within which
-    /// bench/corpus calls one healthy where the start was odd, and 0.25 where nothing has warned. Less than <see cref="StandingLate"/> is asked only where
+    /// bench/corpus calls one healthy where the start was odd, and 0.35 where nothing has warned. Less than <see cref="StandingLate"/> is asked only where
     /// the rows tell that it can be had.
     /// </summary>
-    private const double BehindOdd = 0.15, Behind = 0.25;
+    private const double BehindOdd = 0.15, Behind = 0.35;
 
     /// <summary>Share of the run that is its end: a network with an odd start that is behind then need not stand.</summary>
     private const double End = 0.97;
@@ -58,7 +58,7 @@ public sealed class NotLearning : Rule
 
     public override string Problem => "the network does not learn";
 
-    public override string Threshold => "after a tenth of the run 80 % of what there is to learn is unlearnt, measured by the loss from a constant prediction's (its start where that is not known) down to the least that the output allows; after two fifths 45 %, and at the pace since half of the steps so far 45 % will be so at the end, or the loss stands and 25 % more is unlearnt than the five nearest rows leave (15 % after an error or an odd start before training); and no other rule explains it; 2 % of the run are enough where an error was found before training or steps have blown up the weights of half of the layers, 1 % where no gradient arrives at any layer";
+    public override string Threshold => "after a tenth of the run 80 % of what there is to learn is unlearnt, measured by the loss from a constant prediction's (its start where that is not known) down to the least that the output allows; after two fifths 45 %, and at the pace since half of the steps so far 45 % will be so at the end, or the loss stands and 35 % more is unlearnt than the five nearest rows leave (15 % after an error or an odd start before training); and no other rule explains it; 2 % of the run are enough where an error was found before training or steps have blown up the weights of half of the layers, 1 % where no gradient arrives at any layer";
 
     public override int Persistence => 5;
 

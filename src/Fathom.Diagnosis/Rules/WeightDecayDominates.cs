@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using Fathom.Diagnosis.Monitoring;
 using Fathom.Diagnosis.Remedies;
-using Fathom.Training.Regularization;
 using static Fathom.Diagnosis.Figures;
 
 namespace Fathom.Diagnosis.Rules;
@@ -27,17 +26,17 @@ public sealed class WeightDecayDominates : Rule
 
     public override string Problem => "weight decay outweighs the loss";
 
-    public override string Threshold => "the weights of half of the layers have shrunk to a third of their initial norm or less, and the loss is above 80 % of a constant prediction's, or, with weight decay or a penalty in the plan, after two fifths of the run above 33 % and no longer falling";
+    public override string Threshold => "with weight decay or a penalty in the plan the weights of half of the layers have shrunk to a third of their initial norm or less, and the loss is above 80 % of a constant prediction's, or after two fifths of the run above 33 % and no longer falling";
 
     private static bool Pulls(Observation observation) =>
-        OptimizerParts.WeightDecay(observation.Model.Plan.Optimizer) > 0 || observation.Model.Plan.Regularization.Any(rule => rule is L1 or L2);
+        OptimizerParts.WeightDecay(observation.Model.Plan.Optimizer) > 0 || observation.Model.Plan.Regularization.Count > 0;
 
     public override Finding? Inspect(Observation observation)
     {
         double growth = observation.TypicalLogGrowth;
         double unlearnt = observation.Unlearnt(observation.Losses.Now);
         bool stopped = observation.Progress >= Late && observation.Losses.Trend > Flat && unlearnt > Stopped;
-        if (!(growth < Shrunk) || (observation.Unlearnt(observation.Loss) < Standing && !(stopped && Pulls(observation))))
+        if (!(growth < Shrunk) || !Pulls(observation) || (observation.Unlearnt(observation.Loss) < Standing && !stopped))
         {
             return null;
         }
