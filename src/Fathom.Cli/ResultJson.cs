@@ -3,9 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Fathom.Cli.Rendering;
-using Fathom.Cli.Verbs;
 using Fathom.Diagnosis;
-using Fathom.Diagnosis.Repair;
 using Fathom.Training.Losses;
 
 namespace Fathom.Cli;
@@ -37,22 +35,16 @@ internal static class ResultJson
     /// <param name="id">Name of the model.</param>
     /// <param name="findings">The findings.</param>
     /// <param name="training">The run of the model as given; null if it was not trained.</param>
-    /// <param name="repair">What the doctor did; null if nobody asked.</param>
-    /// <param name="mended">The files of the mended model; null if there is none.</param>
+    /// <param name="repair">What the doctor did, as <see cref="RepairJson"/> says it; null if nobody asked.</param>
     /// <param name="preflight">What was looked at before training; null for none.</param>
     /// <param name="rescues">What was done to the run on its way; null if that was not asked for.</param>
-    public static void Write(string? path, Terminal terminal, string id, IReadOnlyList<Finding> findings, RunOutcome? training, DoctorReport? repair = null, MendedFiles? mended = null, JsonObject? preflight = null, IReadOnlyList<RescueAct>? rescues = null)
+    public static void Write(string? path, Terminal terminal, string id, IReadOnlyList<Finding> findings, RunOutcome? training, JsonObject? repair = null, JsonObject? preflight = null, IReadOnlyList<RescueAct>? rescues = null)
     {
         if (path is null)
         {
             return;
         }
         JsonObject result = Result(id, findings, training, repair);
-        if (mended is not null)
-        {
-            (result["repair"]!["model"], result["repair"]!["diff"]) = (mended.Model, mended.DiffText);
-            result["repair"]!["notes"] = new JsonArray([.. mended.Notes.Select(note => (JsonNode)note)]);
-        }
         if (rescues is not null)
         {
             result["rescues"] = new JsonArray([.. rescues.Select(act => (JsonNode)new JsonObject
@@ -81,7 +73,7 @@ internal static class ResultJson
         }
     }
 
-    private static JsonObject Result(string id, IReadOnlyList<Finding> findings, RunOutcome? training, DoctorReport? repair)
+    private static JsonObject Result(string id, IReadOnlyList<Finding> findings, RunOutcome? training, JsonObject? repair)
     {
         Finding? main = findings.OrderByDescending(finding => finding.Severity).FirstOrDefault();
         return new JsonObject
@@ -92,7 +84,7 @@ internal static class ResultJson
             ["cause"] = main?.Cause ?? Causes.None,
             ["findings"] = new JsonArray([.. findings.Select(finding => (JsonNode)FindingJson.ToNode(finding))]),
             ["training"] = training is null ? null : Training(training),
-            ["repair"] = repair is null ? null : Repair(repair),
+            ["repair"] = repair,
         };
     }
 
@@ -118,37 +110,6 @@ internal static class ResultJson
         return training;
     }
 
-    private static JsonObject Repair(DoctorReport report)
-    {
-        string metric = MetricName(report.Control.Validation.MetricKind);
-        double mended = report.Mended is null || report.MendedOutcome is null ? double.NaN : report.MendedOutcome.Validation.Metric;
-        return new JsonObject
-        {
-            [metric] = FindingJson.Number(mended),
-            ["control_" + metric] = FindingJson.Number(report.Control.Validation.Metric),
-            ["applied"] = new JsonArray([.. (report.Cure?.Remedies ?? []).Select(remedy => (JsonNode)remedy.Name)]),
-            ["seeds"] = report.Pairs.Length,
-            ["proof"] = new JsonArray([.. report.Pairs.Select(pair => (JsonNode)new JsonObject
-            {
-                ["seed"] = pair.Seed,
-                ["control_" + metric] = FindingJson.Number(pair.Control),
-                ["control_steps"] = pair.ControlSteps,
-                [metric] = FindingJson.Number(pair.Mended),
-                ["steps"] = pair.MendedSteps,
-            })]),
-            ["cost"] = new JsonObject
-            {
-                ["total"] = Rounded(report.Cost.Total),
-                ["control"] = Rounded(report.Cost.Control),
-                ["search"] = Rounded(report.Cost.Trials),
-                ["proof"] = Rounded(report.Cost.Proof),
-                ["seconds"] = Rounded(report.Seconds),
-            },
-            ["verdict"] = report.Verdict,
-        };
-    }
-
-    private static JsonNode? Rounded(double number) => FindingJson.Number(Math.Round(number, 4));
-
-    private static string MetricName(MetricKind kind) => kind == MetricKind.Accuracy ? "accuracy" : "r2";
+    /// <summary>The main metric as JSON names it.</summary>
+    internal static string MetricName(MetricKind kind) => kind == MetricKind.Accuracy ? "accuracy" : "r2";
 }

@@ -28,6 +28,15 @@ public static class Figures
         _ => (100 * share).ToString("0.#", CultureInfo.InvariantCulture),
     } + " %";
 
+    /// <summary>A part of something, or a multiple of it: «98.2 % of», «12.3 times».</summary>
+    public static string PartOf(double share) => Math.Abs(share) < 2 ? $"{Percent(share)} of" : $"{Number(share)} times";
+
+    /// <summary>One part of so many: «1/12», «5.9e-6» where there are too many to be counted.</summary>
+    public static string OneIn(double parts) => Math.Abs(parts) is >= 1 and < 1000 ? $"1/{Number(parts)}" : Number(1 / parts);
+
+    /// <summary>A change by so many powers of ten: «×0.05», «×2.5e-9».</summary>
+    public static string Factor(double decades) => $"×{Number(Math.Pow(10, decades))}";
+
     /// <summary>«dense_1», or «dense_1 to dense_9 (9 layers)».</summary>
     public static string Span(IReadOnlyList<LayerTrace> layers) => layers.Count == 1
         ? layers[0].Layer.Name

@@ -99,7 +99,7 @@ internal static class Explanation
     private static string Number(double x)
     {
         double size = Math.Abs(x);
-        string format = size is 0 or (>= 1e-3 and < 1e4) ? "G3" : "0.##E+0";
+        string format = size is 0 or (>= 1e-3 and < 1e4) ? "G3" : "0.##e+0";
         return x.ToString(format, CultureInfo.InvariantCulture);
     }
 }

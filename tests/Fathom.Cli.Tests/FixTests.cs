@@ -32,6 +32,13 @@ public sealed class FixTests : IDisposable
         Assert.True(repair.GetProperty("accuracy").GetDouble() > repair.GetProperty("control_accuracy").GetDouble() + 0.3);
         Assert.NotEmpty(repair.GetProperty("applied").EnumerateArray());
         Assert.Equal(1, repair.GetProperty("seeds").GetInt32());
+        Assert.Contains(repair.GetProperty("trials").EnumerateArray(), trial => trial.GetProperty("fate").GetString() == "accepted");
+        Assert.Equal([("pytorch", folder.File("sick.fixed.pytorch.py")), ("csharp", folder.File("Mended.cs"))],
+            repair.GetProperty("code").EnumerateArray().Select(code => (code.GetProperty("target").GetString()!, code.GetProperty("file").GetString()!)));
+        JsonElement journal = repair.GetProperty("journal");
+        Assert.Equal(JsonValueKind.Null, journal.GetProperty("file").ValueKind); // deleted, since all is done
+        Assert.False(journal.GetProperty("taken_over").GetProperty("control").GetBoolean());
+        Assert.Equal(repair.GetProperty("cost").GetProperty("total").GetDouble(), journal.GetProperty("computed").GetDouble(), 3);
 
         CliRun mended = CliRun.Of("train", folder.File("sick.fixed.yaml"));
         Assert.True(mended.Status == ExitStatus.Clean, mended.Output + mended.Error);
@@ -106,7 +113,15 @@ public sealed class FixTests : IDisposable
         Assert.Contains("other options", CliRun.Of("fix", model).RequireOneLineError());
         Assert.Equal(journal, File.ReadAllBytes(folder.File("sick.fix.journal")));
 
-        CliRun rest = CliRun.Of("fix", model, "--seeds", "1", "--journal", folder.File("sick.fix.journal"));
+        CliRun rest = CliRun.Of("fix", model, "--seeds", "1", "--journal", folder.File("sick.fix.journal"), "--json", folder.File("rest.json"));
+        using (JsonDocument json = JsonDocument.Parse(File.ReadAllText(folder.File("rest.json"))))
+        {
+            JsonElement repair = json.RootElement.GetProperty("repair"), kept = repair.GetProperty("journal");
+            Assert.Equal(folder.File("sick.fix.journal"), kept.GetProperty("file").GetString());
+            Assert.True(kept.GetProperty("taken_over").GetProperty("control").GetBoolean());
+            Assert.True(kept.GetProperty("computed").GetDouble() - kept.GetProperty("repeated").GetDouble() < repair.GetProperty("cost").GetProperty("total").GetDouble());
+        }
+        File.Delete(folder.File("rest.json"));
         Assert.True(rest.Status == ExitStatus.Clean, rest.Output + rest.Error);
         foreach (string part in (string[])["going on from", "FTH001", "why", "taken over from", "written: "])
         {

@@ -1,6 +1,7 @@
 using Fathom.Diagnosis;
 using Fathom.Diagnosis.Remedies;
 using Fathom.Diagnosis.Repair;
+using Fathom.Runs;
 using Fathom.Theory;
 using Fathom.Training.Losses;
 using static Fathom.Diagnosis.Figures;
@@ -10,6 +11,9 @@ namespace Fathom.Cli.Rendering;
 /// <summary>What the doctor found and did, in words and tables.</summary>
 internal static class RepairText
 {
+    /// <summary>Candidates that a table shows; the rest on request.</summary>
+    private const int MostTrials = 12;
+
     /// <summary>Theory beside measurement, when the control has ended.</summary>
     public static void Why(Terminal terminal, RunOutcome control, PropagationPrediction prediction)
     {
@@ -19,7 +23,7 @@ internal static class RepairText
         }
         LayerGradient first = control.Gradients[0], last = control.Gradients[^1];
         terminal.Line();
-        terminal.Line("why", Tone.Heading);
+        terminal.Line(control.Findings.Any(finding => finding.Severity == Severity.Error) ? "why" : "theory and measurement", Tone.Heading);
         terminal.Line($"  {Forecast.Why(prediction)}");
         TextTable table = new("  gradient", "measured", "theory");
         table.Add(Tone.Plain, "  factor per layer", $"×{Number(Factor(control))}", $"×{Number(prediction.Depth.FactorPerLayer)}");
@@ -27,8 +31,17 @@ internal static class RepairText
         table.Write(terminal);
         (double low, double high) = Range(control.Gradients.SelectMany(layer => new[] { layer.LogGradient - last.LogGradient, layer.LogExpected }));
         terminal.Line($"  measured  {Spark(terminal, control.Gradients.Select(layer => layer.LogGradient - last.LogGradient), low, high)}");
-        terminal.Line($"  theory    {Spark(terminal, control.Gradients.Select(layer => layer.LogExpected), low, high)}  {first.Layer} → {last.Layer}, {Number(Math.Round(high - low, 1))} decades high");
+        terminal.Line($"  theory    {Spark(terminal, control.Gradients.Select(layer => layer.LogExpected), low, high)}  {first.Layer} → {last.Layer}, {Decades(high - low)} high");
         terminal.Line();
+    }
+
+    /// <summary>The control was not carried to its end.</summary>
+    public static void Stopped(Terminal terminal, RunOutcome control)
+    {
+        if (control.Status == RunStatus.Unfinished)
+        {
+            terminal.Line($"control stopped after {control.Steps} steps: the network is sick for certain, and more would decide nothing", Tone.Dim);
+        }
     }
 
     /// <summary>Everything after the control.</summary>
@@ -50,6 +63,8 @@ internal static class RepairText
         terminal.Line($"cost: {Runs(report.Cost.Total)} full training runs (control {Runs(report.Cost.Control)}, search {Runs(report.Cost.Trials)}, proof {Runs(report.Cost.Proof)}) in {Number(report.Seconds)} s", Tone.Dim);
     }
 
+    private static string Decades(double decades) => $"{Number(Math.Round(decades, 1))} decade{(Math.Round(decades, 1) == 1 ? "" : "s")}";
+
     private static string Runs(double runs) => runs.ToString("0.00", System.Globalization.CultureInfo.InvariantCulture);
 
     private static void Trials(Terminal terminal, DoctorReport report, MetricKind kind)
@@ -59,14 +74,20 @@ internal static class RepairText
             return;
         }
         terminal.Line();
-        TextTable table = new("remedy", "theory: first/last", "steps", $"validation {OutcomeText.MetricName(kind)}", "fate");
-        foreach (Trial trial in report.Trials.OrderByDescending(trial => trial.Steps).ThenByDescending(trial => trial.Metric))
+        TextTable table = new("remedy", "first/last gradient, theory", "steps", $"validation {OutcomeText.MetricName(kind)}", "fate");
+        Trial[] ranked = [.. report.Trials.OrderByDescending(trial => ReferenceEquals(trial, report.Cure)).ThenByDescending(trial => trial.Steps).ThenByDescending(trial => trial.Metric)];
+        Trial[] shown = terminal.Verbose ? ranked : [.. ranked.Take(MostTrials)];
+        foreach (Trial trial in shown)
         {
             string decades = double.IsNaN(trial.PredictedDecades) ? "–" : Number(Math.Pow(10, trial.PredictedDecades));
             Tone tone = ReferenceEquals(trial, report.Cure) ? Tone.Good : trial.Fate.StartsWith("dropped", StringComparison.Ordinal) ? Tone.Dim : Tone.Plain;
             table.Add(tone, trial.Name, decades, $"{trial.Steps}", OutcomeText.Metric(trial.Metric, kind), trial.Fate);
         }
         table.Write(terminal);
+        if (shown.Length < ranked.Length)
+        {
+            terminal.Line($"… {ranked.Length - shown.Length} more (--verbose lists them)", Tone.Dim);
+        }
         if (!report.Contributions.IsEmpty)
         {
             terminal.Line();

@@ -21,6 +21,15 @@ internal sealed class FixJournal : IDisposable
 
     public IResultMemo Memo => journal;
 
+    /// <summary>Where it lies.</summary>
+    public string Path => journal.Path;
+
+    /// <summary>What was not computed again.</summary>
+    public JournalContent TakenOver => journal.TakenOver;
+
+    /// <summary>Whether the file is still there when all is done.</summary>
+    public bool Stays => stays && journal.Failure is null;
+
     public static Option<string?> FileOption() => new(File)
     {
         HelpName = "FILE",
@@ -33,7 +42,7 @@ internal sealed class FixJournal : IDisposable
     /// <exception cref="UsageException">The file cannot be the journal of this examination; it was left alone.</exception>
     public static FixJournal Open(string? asked, string? output, TrainingFiles files, LoadedModel loaded, DataSplit data, DoctorOptions options, bool fresh)
     {
-        string path = asked ?? Path.ChangeExtension(files.Run ?? output ?? files.Model, Ending);
+        string path = asked ?? System.IO.Path.ChangeExtension(files.Run ?? output ?? files.Model, Ending);
         OutputPath.Require(path, File, [files.Model, .. ModelData.Files(loaded.Model.Data)]);
         OutputPath.RequireDistinct((File, path), ("--run", files.Run), ("--out", files.Weights), ("--json", files.Json));
         JournalKey key = JournalKey.Of(loaded.Model, loaded.Source(), data, options, CommandLine.Version);
@@ -50,7 +59,7 @@ internal sealed class FixJournal : IDisposable
     /// <summary>Says what an interrupted call has left.</summary>
     public void Announce(Terminal terminal)
     {
-        if (journal.Kept.Length > 0)
+        if (!journal.Kept.IsEmpty)
         {
             terminal.Line($"going on from {journal.Path}: {journal.Kept}{(files.Run is null ? "" : "; the control is run again, to be recorded")}", Tone.Dim);
         }
@@ -63,8 +72,8 @@ internal sealed class FixJournal : IDisposable
         {
             return;
         }
-        terminal.Line(journal.Kept.Length == 0 ? "interrupted before anything was finished that could be kept" : $"kept in {journal.Path}: {journal.Kept}", Tone.Warning);
-        if (journal.Kept.Length > 0)
+        terminal.Line(journal.Kept.IsEmpty ? "interrupted before anything was finished that could be kept" : $"kept in {journal.Path}: {journal.Kept}", Tone.Warning);
+        if (!journal.Kept.IsEmpty)
         {
             terminal.Line($"go on with: fathom {string.Join(' ', Again(parsed).Select(Quoted))}");
         }
@@ -73,7 +82,7 @@ internal sealed class FixJournal : IDisposable
     /// <summary>The result is written: nothing is left to go on with.</summary>
     public void Complete(Terminal terminal, DoctorReport report)
     {
-        if (journal.TakenOver.Length > 0)
+        if (!journal.TakenOver.IsEmpty)
         {
             string repeated = report.Repeated >= 0.005 ? $"; {Runs(report.Repeated)} of it to bring runs that had to go further back to where their record ends" : "";
             terminal.Line($"taken over from {journal.Path}: {journal.TakenOver}; computed now: {Runs(report.Computed)} full training runs{repeated}", Tone.Dim);

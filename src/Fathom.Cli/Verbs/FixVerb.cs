@@ -66,11 +66,9 @@ internal static class FixVerb
             RepairText.Write(terminal, report);
             learnt.Complete(terminal, report);
             written?.Show(terminal);
-            if (written is not null)
-            {
-                sources.Write(report, loaded, path, terminal);
-            }
-            ResultJson.Write(parsed.GetValue(json), terminal, loaded.Model.Name, report.Findings, report.Control, report, written);
+            IReadOnlyList<WrittenCode> pasted = written is null ? sources.Spare(terminal) : sources.Write(report, loaded, path, terminal);
+            written?.ShowChange(terminal);
+            ResultJson.Write(parsed.GetValue(json), terminal, loaded.Model.Name, report.Findings, report.Control, RepairJson.Of(report, written, pasted, learnt));
             return report.Sick && report.Mended is null ? ExitStatus.Findings : ExitStatus.Clean;
         });
         return command;
@@ -97,6 +95,7 @@ internal static class FixVerb
                     FindingText.Write(terminal, finding);
                 }
                 RepairText.Why(terminal, outcome, WatchedRun.Predict(loaded.Model, data.Training));
+                RepairText.Stopped(terminal, outcome);
             };
             doctor.Progress = step => progress.Report(Bar(step.Stage), step.Share, step.Step is { } control ? $"loss {Figures.Number(control.Loss)}" : step.Text);
             report = doctor.Examine(loaded.Model, cancellation);

@@ -56,17 +56,30 @@ internal sealed class MendedCode
         return code;
     }
 
+    /// <summary>Nothing was changed, so there is nothing to write: says so, if code was asked for.</summary>
+    public IReadOnlyList<WrittenCode> Spare(Terminal terminal)
+    {
+        if (wanted.Count > 0)
+        {
+            terminal.Line("no code is written: nothing was changed", Tone.Dim);
+        }
+        return [];
+    }
+
     /// <summary>Writes the code of a cure, and says so.</summary>
     /// <exception cref="ModelFormatException">A file cannot be written.</exception>
-    public void Write(DoctorReport report, LoadedModel loaded, string path, Terminal terminal)
+    public IReadOnlyList<WrittenCode> Write(DoctorReport report, LoadedModel loaded, string path, Terminal terminal)
     {
+        List<WrittenCode> written = [];
         foreach ((CodeTarget target, string file) in wanted)
         {
             ModelCode code = ModelCode.Of(MendedModel.ForFile(report, loaded, path), target, MendedModel.Header(report));
+            string name = Targets.First(known => known.Target == target).Name;
             foreach (string note in code.Notes)
             {
-                terminal.Line($"{Targets.First(known => known.Target == target).Name} code does not say: {note}", Tone.Warning);
+                terminal.Line($"{name} code does not say: {note}", Tone.Warning);
             }
+            written.Add(new WrittenCode(name, file, code.Notes));
             if (file == "-")
             {
                 terminal.Results.Write(code.Text);
@@ -77,5 +90,12 @@ internal sealed class MendedCode
                 terminal.Line($"written: {file}");
             }
         }
+        return written;
     }
 }
+
+/// <summary>A file of code.</summary>
+/// <param name="Target">What it is written for, as <c>--code</c> names it.</param>
+/// <param name="File">Where it is; <c>-</c> for stdout.</param>
+/// <param name="Notes">What it cannot say.</param>
+internal sealed record WrittenCode(string Target, string File, IReadOnlyList<string> Notes);

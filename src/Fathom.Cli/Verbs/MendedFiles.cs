@@ -50,7 +50,7 @@ internal sealed class MendedFiles
         return WriteYaml(report, loaded, path, []);
     }
 
-    /// <summary>Says what was written, and what has changed.</summary>
+    /// <summary>Says what was written.</summary>
     public void Show(Terminal terminal)
     {
         foreach (string note in Notes)
@@ -59,6 +59,11 @@ internal sealed class MendedFiles
         }
         terminal.Line($"written: {Model}");
         terminal.Line($"written: {Diff}");
+    }
+
+    /// <summary>Shows what has changed.</summary>
+    public void ShowChange(Terminal terminal)
+    {
         string[] lines = DiffText.TrimEnd('\n').Split('\n');
         terminal.Line();
         foreach (string line in lines.Take(MostLines))

@@ -29,6 +29,10 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
     public GemmPlan Plan;
     public WorkerPool Pool;
 
+    /// <summary>What will be read after the product, to be asked for on the way.</summary>
+    public Buffer<T>* Following;
+    public int FollowingCount;
+
     /// <summary>
     /// Terms by which a panel of B that is read in place is asked for ahead: while its rows come from memory the first tile
     /// would wait for each, and hardware gives up on strides like a row of weights.
@@ -80,7 +84,8 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
 
     private readonly void Block<V>(int row, int rows, int column, int columns, T* scratch) where V : struct, ISimd<V, T>
     {
-        Region region = new() { Rows = rows, Columns = columns, ADepth = ADepth, ARow = ARow, Tile = scratch };
+        GemmAhead<T> ahead = new(Following, FollowingCount);
+        Region region = new() { Rows = rows, Columns = columns, ADepth = ADepth, ARow = ARow, Tile = scratch, Ahead = &ahead };
         T* packedA = scratch + GemmPlan.TileLength;
         region.PackedB = packedA + Plan.PackedALength;
         int depth = 0;
@@ -233,14 +238,23 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
             nint step = region.Panels ? height : region.ADepth;
             nint tile = height * (region.Panels ? region.Depth : region.ARow);
             T* next = b.Next + i / height * region.Depth * b.NextStep;
+            nint nextStep = b.NextStep;
+            bool far = false;
+            if (!region.Ahead->IsEmpty)
+            {
+                // The first tile of a panel asks for the panel itself or for the next one, those below it for what comes after the product.
+                far = i > 0;
+                nextStep = far ? 64 * TWidth.Extent / sizeof(T) : nextStep;
+                tiles = far ? region.Ahead->Take(tiles, region.Depth * nextStep, out next) : 1;
+            }
             switch (height)
             {
-                case 12: GemmKernel.Tiles<T, V, Extent12, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, b.NextStep, start, startRow, c, cRow); break;
-                case 8: GemmKernel.Tiles<T, V, Extent8, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, b.NextStep, start, startRow, c, cRow); break;
-                case 6: GemmKernel.Tiles<T, V, Extent6, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, b.NextStep, start, startRow, c, cRow); break;
-                case 4: GemmKernel.Tiles<T, V, Extent4, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, b.NextStep, start, startRow, c, cRow); break;
-                case 2: GemmKernel.Tiles<T, V, Extent2, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, b.NextStep, start, startRow, c, cRow); break;
-                default: GemmKernel.Tiles<T, V, Extent1, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, b.NextStep, start, startRow, c, cRow); break;
+                case 12: GemmKernel.Tiles<T, V, Extent12, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, far, start, startRow, c, cRow); break;
+                case 8: GemmKernel.Tiles<T, V, Extent8, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, far, start, startRow, c, cRow); break;
+                case 6: GemmKernel.Tiles<T, V, Extent6, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, far, start, startRow, c, cRow); break;
+                case 4: GemmKernel.Tiles<T, V, Extent4, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, far, start, startRow, c, cRow); break;
+                case 2: GemmKernel.Tiles<T, V, Extent2, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, far, start, startRow, c, cRow); break;
+                default: GemmKernel.Tiles<T, V, Extent1, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, far, start, startRow, c, cRow); break;
             }
             i += tiles * height;
             c += tiles * height * cRow;
@@ -287,6 +301,7 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
         public bool Add;
         public T* Tile;
         public int Columns;
+        public GemmAhead<T>* Ahead;
     }
 
     /// <summary>A panel of B: its rows, how far apart they are, and what follows it.</summary>

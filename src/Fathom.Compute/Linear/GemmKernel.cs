@@ -19,7 +19,7 @@ internal static unsafe class GemmKernel
         where V : struct, ISimd<V, T>
         where TRows : unmanaged, IExtent
         where TWidth : unmanaged, IExtent =>
-        Tiles<T, V, TRows, TWidth>(1, depth, a, aRow, aDepth, 0, b, bDepth, b, bDepth, null, 0, tile, TWidth.Extent * V.Count);
+        Tiles<T, V, TRows, TWidth>(1, depth, a, aRow, aDepth, 0, b, bDepth, b, bDepth, false, null, 0, tile, TWidth.Extent * V.Count);
 
     /// <summary>
     /// c[r, :] = start[r, :] + Σₚ a[r·aRow + p·aDepth] · b[p·bDepth + :], added up in the order of p whatever the tile's
@@ -35,12 +35,13 @@ internal static unsafe class GemmKernel
     /// <param name="bDepth">From one term to the next.</param>
     /// <param name="next">What will be needed next: a line of it for each vector is asked for with every term, so that nobody waits for it.</param>
     /// <param name="nextStep">From what is asked for with one term to the next.</param>
+    /// <param name="far">Whether that is only needed after the product: it then goes no nearer than the second-level cache, not to displace what is read now.</param>
     /// <param name="start">What the sums start with: C itself, or a row of biases; null for 0.</param>
     /// <param name="startRow">From one row of it to the next; 0 if all rows start alike.</param>
     /// <param name="c">The result, as wide as the tile.</param>
     /// <param name="cRow">From one row of it to the next.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Tiles<T, V, TRows, TWidth>(int tiles, int depth, T* a, nint aRow, nint aDepth, nint aTile, T* b, nint bDepth, T* next, nint nextStep, T* start, nint startRow, T* c, nint cRow)
+    public static void Tiles<T, V, TRows, TWidth>(int tiles, int depth, T* a, nint aRow, nint aDepth, nint aTile, T* b, nint bDepth, T* next, nint nextStep, bool far, T* start, nint startRow, T* c, nint cRow)
         where T : unmanaged, IFloatingPointIeee754<T>
         where V : struct, ISimd<V, T>
         where TRows : unmanaged, IExtent
@@ -148,10 +149,21 @@ internal static unsafe class GemmKernel
             {
                 if (Sse.IsSupported)
                 {
-                    Sse.Prefetch0(next);
-                    if (sizeof(TWidth) > 1)
+                    if (far)
                     {
-                        Sse.Prefetch0((byte*)next + 64);
+                        Sse.Prefetch1(next);
+                        if (sizeof(TWidth) > 1)
+                        {
+                            Sse.Prefetch1((byte*)next + 64);
+                        }
+                    }
+                    else
+                    {
+                        Sse.Prefetch0(next);
+                        if (sizeof(TWidth) > 1)
+                        {
+                            Sse.Prefetch0((byte*)next + 64);
+                        }
                     }
                     next += nextStep;
                 }

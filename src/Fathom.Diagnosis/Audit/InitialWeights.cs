@@ -39,7 +39,7 @@ public sealed class InitialWeights : AuditRule
         ScaledLayer worst = off.MaxBy(layer => Math.Abs(layer.LogRatio));
         double ratio = Math.Pow(10, worst.LogRatio), decades = scope.Prediction.Depth.TotalDecades;
         return Found(Severity.Warning,
-            $"The initial weights of {worst.Layer.Name} are {Number(ratio)} times what suits its activation (limits 1/3 and 2; He et al. 2015, Glorot and Bengio 2010); theory expects the gradient's norm to change by 10^{Number(Math.Round(decades, 1))} over depth.",
+            $"The initial weights of {worst.Layer.Name} are {Number(ratio)} times what suits its activation (limits 1/3 and 2; He et al. 2015, Glorot and Bengio 2010); theory expects the gradient's norm to change by {Factor(decades)} over depth.",
             "Initialise for the activation: He for the ReLU family, Xavier for tanh and sigmoid.",
             [(Ratio, ratio, 1), ("layers_off", off.Length, 0), ("expected_decades", decades, 0)],
             [.. off.Select(layer => layer.Layer.Name)], ["initialization", "batch_norm"],

@@ -1,3 +1,4 @@
+using Fathom.Diagnosis.Remedies;
 using static Fathom.Diagnosis.Figures;
 
 namespace Fathom.Diagnosis.Audit;
@@ -42,7 +43,7 @@ public sealed class UnscaledInput : AuditRule
         string rate = fails ? $", and the learning rate times a row's norm is {Number(reach)} (limit {Number(Hopeless)})" : "";
         string effect = size < Small
             ? "The signal drowns in the biases, and the first layer's gradient is as small."
-            : $"The first layer's outputs and gradient are {Number(Math.Round(size))} times what they should be{(fails ? $", and at a learning rate of {Number(scope.Model.Plan.Optimizer.LearningRate)} the first steps of {scope.Model.Plan.Optimizer.Kind} replace its weights" : "")}.";
+            : $"The first layer's outputs and gradient are {Number(Math.Round(size))} times what they should be{(fails ? $", and at a learning rate of {Number(scope.Model.Plan.Optimizer.LearningRate)} the first steps of {OptimizerParts.NameOf(scope.Model.Plan.Optimizer)} replace its weights" : "")}.";
         return Found(fails ? Severity.Error : Severity.Warning,
             $"The inputs of '{scope.Rows!.Name}' have a root mean square of {Number(size)}, where initialization reckons with about 1 (limit {Number(size < Small ? Small : Large)}; LeCun et al. 1998){rate}{scope.Sampled(facts.Rows)}.",
             $"Set 'standardize: true' in the model file's data, or scale the inputs{(facts is { Least: >= 0, Most: <= 255 and > 200 } ? " by 1/255" : "")}.",

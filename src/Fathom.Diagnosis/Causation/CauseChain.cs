@@ -104,10 +104,10 @@ public static class CauseChain
     /// Whether arithmetic says beforehand that the network must fail, whatever training does: targets beyond what the output can give leave at best an R²
     /// that falls short of a perfect one by 0.15, which is what a sick network is in bench/corpus; and a linear network learns what is linear.
     /// </summary>
-    private static bool IsCertain(Finding early) =>
-        early.Severity == Severity.Error && (early.Rule == LinearNetwork.RuleId || early.Rule == TargetOutOfRange.RuleId && early.Evidence.TryGetValue(TargetOutOfRange.BestFit, out Evidence best) && best.Measured <= 0.85);
+    internal static bool IsCertain(Finding early) => early.Severity == Severity.Error && (early.Rule == LinearNetwork.RuleId || early.IsFinal && Roots.Contains(early.Cause)
+        || early.Rule == TargetOutOfRange.RuleId && early.Evidence.TryGetValue(TargetOutOfRange.BestFit, out Evidence best) && best.Measured <= 0.85);
 
-    /// <summary>What was odd about the start, though it was no more than a warning: where the network then does not learn, that is why (all 41 such networks of bench/corpus that fell short were healed by another start).</summary>
+    /// <summary>What was odd about the start, though it was no more than a warning: where the network then does not learn, that is why. Each such network of bench/corpus that fell short was healed by another start.</summary>
     private static bool SaysWhatFails(Finding early) => early.Step < 0 && (KindOf(early) == Dropped || early.Rule is InitialWeights.RuleId or InitialBiases.RuleId);
 
     /// <summary>That a network does not learn follows from whatever else is wrong with it; what that rule suspects counts only where no other speaks.</summary>

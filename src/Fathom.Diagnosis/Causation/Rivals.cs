@@ -36,7 +36,7 @@ internal static class Rivals
         }
         bool supported = clipping.Share > Always && clipping.LogRatio > Hard;
         return new(Causes.Other, supported,
-            supported ? $"{Percent(clipping.Share)} of the steps are clipped, to 1/{Number(Math.Pow(10, clipping.LogRatio))} of their norm" : $"clipping: {Percent(clipping.Share)} of the steps are clipped, by ×{Number(Math.Pow(10, clipping.LogRatio))}",
+            supported ? $"{Percent(clipping.Share)} of the steps are clipped, to {OneIn(Math.Pow(10, clipping.LogRatio))} of their norm" : $"clipping: {Percent(clipping.Share)} of the steps are clipped, by ×{Number(Math.Pow(10, clipping.LogRatio))}",
             [], ["clip_norm"])
         {
             Action = $"Clip at {Number(Math.Exp(observation.Spikes.LogNorms.Quantile(0.9)))}, which 9 of 10 gradients stay below.",

@@ -68,7 +68,7 @@ internal static class Suspects
             nothing
                 ? $"the output does not fit the loss, which sends no gradient at all, not even to {last.Layer.Name}"
                 : IsCutOff(last) ? $"wrong output: a gradient arrived at {last.Layer.Name} before the weights were driven to where they are"
-                : $"wrong output: a gradient of norm 10^{Number(Math.Round(last.MeanLogGradient, 1))} arrives at {last.Layer.Name}",
+                : $"wrong output: a gradient of norm {Number(Math.Pow(10, last.MeanLogGradient))} arrives at {last.Layer.Name}",
             [last.Layer.Name], ["loss", "output"])
         {
             Action = "Choose the output's activation and the loss to fit each other and the labels.",
@@ -140,7 +140,7 @@ internal static class Suspects
     {
         DepthFit fit = observation.GradientOverDepth;
         bool vanishes = fit.Layers >= 3 && fit.Decades > Decades, explodes = fit.Layers >= 3 && fit.Decades < -Decades;
-        string change = $"the gradient's norm changes by 10^{Number(Math.Round(-fit.Decades, 1))} from the last to the first layer";
+        string change = $"the gradient's norm changes by {Factor(-fit.Decades)} from the last to the first layer";
         return new(explodes ? Causes.Exploding : Causes.Vanishing, vanishes || explodes,
             vanishes || explodes ? change : $"vanishing or exploding over depth: {change}",
             vanishes ? [observation.Layers[0].Layer.Name] : [], ["initialization", "activation", "batch_norm", "residual"])
@@ -153,8 +153,8 @@ internal static class Suspects
         (string Name, double Change)[] changed = [.. layers.Where(layer => grows ? layer.Change > Decades : layer.Change < -Decades)];
         return new(grows ? Causes.Exploding : Causes.Vanishing, changed.Length > 0,
             changed.Length > 0
-                ? $"in {changed[0].Name} the gradient changes by 10^{Number(Math.Round(changed[0].Change, 1))} from the last to the first time step"
-                : $"{(grows ? "exploding" : "vanishing")} over time: " + (layers.Length == 0 ? "no layer is recurrent" : $"the gradient changes by no more than 10^{Number(Math.Round(layers.Max(layer => grows ? layer.Change : -layer.Change), 1))}"),
+                ? $"in {changed[0].Name} the gradient changes by {Factor(changed[0].Change)} from the last to the first time step"
+                : $"{(grows ? "exploding" : "vanishing")} over time: " + (layers.Length == 0 ? "no layer is recurrent" : $"the gradient changes by no more than {Factor(layers.Max(layer => grows ? layer.Change : -layer.Change) * (grows ? 1 : -1))}"),
             [.. changed.Select(layer => layer.Name)], grows ? ["recurrent_initialization", "clip_norm", "recurrent"] : ["recurrent", "recurrent_initialization"])
         { Action = grows ? "Use orthogonal recurrent weights, and clip the gradient's norm." : "Use an LSTM or GRU, or orthogonal recurrent weights." };
     }
@@ -164,7 +164,7 @@ internal static class Suspects
     {
         double decades = observation.ExpectedDecades;
         return new(Causes.Vanishing, decades > Decades,
-            decades > Decades ? $"the initial weights let the gradient fade: theory expects its norm to change by 10^{Number(Math.Round(-decades, 1))} over depth" : $"initial weights: theory expects the gradient's norm to change by only 10^{Number(Math.Round(-decades, 1))} over depth",
+            decades > Decades ? $"the initial weights let the gradient fade: theory expects its norm to change by {Factor(-decades)} over depth" : $"initial weights: theory expects the gradient's norm to change by only {Factor(-decades)} over depth",
             [observation.Layers[0].Layer.Name], ["activation", "initialization", "batch_norm", "residual"])
         { Action = "Use a ReLU with He initialization, normalization or residual connections.", IsWeak = true };
     }

@@ -25,7 +25,7 @@ public sealed class AdamOptimizer : Remedy
         if (!given.Kind.Contains("adam", StringComparison.Ordinal))
         {
             Optimizer adam = OptimizerParts.IsKeras(given) ? new KerasAdam { LearningRate = LearningRate } : new Adam { LearningRate = LearningRate };
-            yield return new Prescription(this, $"optimizer {given.Kind} → {adam.Kind}", old => old with { Plan = old.Plan with { Optimizer = adam } });
+            yield return new Prescription(this, $"optimizer {OptimizerParts.NameOf(given)} → {OptimizerParts.NameOf(adam)}", old => old with { Plan = old.Plan with { Optimizer = adam } });
         }
     }
 }

@@ -25,7 +25,7 @@ public sealed class MomentumOptimizer : Remedy
         if (!OptimizerParts.FollowsGradient(given) || OptimizerParts.Momentum(given) == 0)
         {
             Optimizer sgd = OptimizerParts.IsKeras(given) ? new KerasSgd(LearningRate, Momentum) : new Sgd(LearningRate, Momentum);
-            yield return new Prescription(this, $"optimizer {given.Kind} → {sgd.Kind} with momentum", old => old with { Plan = old.Plan with { Optimizer = sgd } });
+            yield return new Prescription(this, $"optimizer {OptimizerParts.NameOf(given)} → {OptimizerParts.NameOf(sgd)} with momentum", old => old with { Plan = old.Plan with { Optimizer = sgd } });
         }
     }
 }

@@ -8,6 +8,9 @@ internal static class OptimizerParts
     /// <summary>Whether the optimizer came from a Keras file, whose rules differ in detail; another one then is Keras' too.</summary>
     public static bool IsKeras(Optimizer optimizer) => optimizer.Kind.StartsWith("keras_", StringComparison.Ordinal);
 
+    /// <summary>Its name in sentences: Keras' Adam is Adam too.</summary>
+    public static string NameOf(Optimizer optimizer) => IsKeras(optimizer) ? optimizer.Kind["keras_".Length..] : optimizer.Kind;
+
     /// <summary>Whether a step is proportional to the gradient's size.</summary>
     public static bool FollowsGradient(Optimizer optimizer) => optimizer is Sgd or KerasSgd;
 

@@ -1,5 +1,6 @@
 using Fathom.Diagnosis.Monitoring;
 using Fathom.Diagnosis.Repair.Journal;
+using Fathom.Graphs;
 using Fathom.Runs;
 using Fathom.Training;
 using Fathom.Training.Data;
@@ -16,6 +17,13 @@ namespace Fathom.Diagnosis.Repair;
 /// <param name="Sick">Whether a finding of severity error holds.</param>
 internal sealed record Measurement(double Share, long Steps, double Metric, double Loss, double LossShare, bool Diverged, bool Sick)
 {
+    /// <summary>Why there was nothing to measure: the network could not be trained at all; null if it could.</summary>
+    public string? Failure { get; init; }
+
+    /// <summary>A run that failed before step 1, or in a step: it knows nothing, like one that diverged.</summary>
+    public static Measurement OfFailure(string why, double share, DataSet rows) =>
+        new(share, 0, Tolerance.Ignorance(rows), double.NaN, double.NaN, Diverged: true, Sick: true) { Failure = why };
+
     /// <summary>
     /// Nothing has been learnt: the training loss is that of a constant prediction while an error finding holds, or the
     /// validation rows are guessed and the loss is not far from it.
@@ -35,6 +43,7 @@ internal sealed class MeteredRun : IDisposable
     private readonly DoctorStage stage;
     private readonly double costOfStep;
     private WatchedRun? live;
+    private string? failure;
 
     /// <param name="name">Its name in a journal.</param>
     /// <param name="model">The network and its plan.</param>
@@ -86,6 +95,34 @@ internal sealed class MeteredRun : IDisposable
         cost.Memo.Keep(piece, measured);
         return measured;
     }
+
+    /// <summary>
+    /// The same for a network that nobody has trained before: what a remedy does before step 1, such as LSUV or pre-training,
+    /// may be impossible on it. That it fails is a result, and no end of the examination.
+    /// </summary>
+    /// <param name="share">Share of the plan.</param>
+    /// <param name="rows">Rows that a failure scores what knowing nothing scores on.</param>
+    /// <param name="cancellation">Interrupts it.</param>
+    /// <exception cref="OperationCanceledException">Interrupted.</exception>
+    public Measurement Attempt(double share, DataSet rows, CancellationToken cancellation)
+    {
+        if (failure is null)
+        {
+            try
+            {
+                return Advance(share, cancellation);
+            }
+            catch (Exception error) when (error is not OperationCanceledException)
+            {
+                failure = Reason(error);
+            }
+        }
+        return Measurement.OfFailure(failure, share, rows);
+    }
+
+    /// <summary>What the network itself is to blame for speaks for itself; anything else is named by its kind.</summary>
+    private static string Reason(Exception error) =>
+        (error is TrainingException or GraphException ? error.Message : $"{error.GetType().Name}: {error.Message}").ReplaceLineEndings(" ");
 
     /// <summary>Trains on up to a step.</summary>
     /// <exception cref="OperationCanceledException">Interrupted.</exception>

@@ -14,13 +14,26 @@ namespace Fathom.Diagnosis.Repair;
 /// <param name="Spread">Standard deviation over seeds, of control or mended, the larger.</param>
 /// <param name="Rung">Where the comparison ended, an index of <see cref="TrialRace.Rungs"/>.</param>
 /// <param name="ControlEnd">What the control with its own seed comes to at the end; null if the controls had learnt nothing.</param>
-internal sealed record ProofResult(ImmutableArray<Pair> Pairs, bool Diverged, bool Accepted, bool Hopeless, double Gain, double Spread, int Rung, double? ControlEnd);
+internal sealed record ProofResult(ImmutableArray<Pair> Pairs, bool Diverged, bool Accepted, bool Hopeless, double Gain, double Spread, int Rung, double? ControlEnd)
+{
+    /// <summary>Which network could not be trained with which seed, and why: there is nothing to compare then; null if all could.</summary>
+    public string? Failure { get; init; }
+}
 
 /// <summary>
 /// Control and cure over seeds, and on rows, that had no part in the choice. A sequential test: both are carried on until
 /// the difference is decided, at most to the end of the budget.
 /// </summary>
-internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataSplit data, DoctorOptions options, SideBySide workers, double fullRun, CostBook cost, Action<DoctorProgress> report) : IDisposable
+/// <param name="model">The network as given.</param>
+/// <param name="mended">The cure.</param>
+/// <param name="data">Rows that had no part in the choice.</param>
+/// <param name="options">How thorough to be.</param>
+/// <param name="workers">Runs side by side.</param>
+/// <param name="fullRun">Work of one full run of the network as given.</param>
+/// <param name="cost">Takes what it costs.</param>
+/// <param name="report">Told how far it is.</param>
+/// <param name="before">A proof of another cure of the same network: its controls serve again.</param>
+internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataSplit data, DoctorOptions options, SideBySide workers, double fullRun, CostBook cost, Action<DoctorProgress> report, Proof? before = null) : IDisposable
 {
     /// <summary>A quarter of the budget: from there on a cure that does not show with a seed ends the proof.</summary>
     private const int FirstDoubt = 2;
@@ -28,7 +41,7 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
     private readonly Side[] sides =
     [
         .. Enumerable.Range(1, Math.Max(1, options.Seeds)).Select(i => model.Plan.Seed + (ulong)i)
-            .SelectMany(seed => new[] { new Side(false, seed), new Side(true, seed) }),
+            .SelectMany(seed => new[] { before?.sides.First(side => !side.Mended && side.Seed == seed) ?? new Side(false, seed), new Side(true, seed) }),
     ];
 
     /// <summary>
@@ -44,7 +57,7 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         {
             Advance(at, cancellation);
             ProofResult result = Judge(at, rung, controlEnd);
-            if (result.Accepted || result.Diverged || result.Hopeless || at == TrialRace.Rungs.Length - 1)
+            if (result.Accepted || result.Diverged || result.Hopeless || result.Failure is not null || at == TrialRace.Rungs.Length - 1)
             {
                 return result;
             }
@@ -56,6 +69,7 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         foreach (Side side in sides)
         {
             side.Run?.Dispose();
+            side.Run = null; // a control may be in two proofs
         }
     }
 
@@ -69,10 +83,10 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
             {
                 side.Run ??= Start(side);
                 double share = !options.Thorough && !side.Mended && side.Now is null ? TrialRace.Rungs[0] : TrialRace.Rungs[rung];
-                side.Now = side.Run.Advance(share, cancellation);
+                side.Now = side.Run.Attempt(share, data.Validation, cancellation);
                 if (!side.Mended && share < TrialRace.Rungs[rung] && !Dead(side.Now))
                 {
-                    side.Now = side.Run.Advance(TrialRace.Rungs[rung], cancellation);
+                    side.Now = side.Run.Attempt(TrialRace.Rungs[rung], data.Validation, cancellation);
                 }
             }
             report(new DoctorProgress(DoctorStage.Confirmation, $"seed {side.Seed}", (double)Interlocked.Increment(ref done) / sides.Length));
@@ -93,11 +107,12 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         double spread = Math.Max(Tolerance.Spread([.. pairs.Select(pair => pair.Control)]), Tolerance.Spread([.. pairs.Select(pair => pair.Mended)]));
         double least = Math.Max(spread, Tolerance.Of(cures.Average(cure => cure.Metric), data.Validation));
         bool diverged = cures.Any(cure => cure.Diverged);
-        bool better = !diverged && pairs.All(pair => pair.Mended > pair.Control) && gain > least;
+        string? failure = sides.Select(side => side.Now!.Failure is { } why ? $"{(side.Mended ? "it" : "the network as it is")} cannot be trained with seed {side.Seed}: {why}" : null).FirstOrDefault(why => why is not null);
+        bool better = !diverged && failure is null && pairs.All(pair => pair.Mended > pair.Control) && gain > least;
         double? end = better && rung < TrialRace.Rungs.Length - 1 && !controls.All(Dead) ? controlEnd() : null;
         bool accepted = better && (end is not { } reached || cures.Average(cure => cure.Metric) > reached + least);
         bool hopeless = !options.Thorough && rung >= Math.Max(FirstDoubt, first) && pairs.Any(pair => !(pair.Mended > pair.Control));
-        return new ProofResult(pairs, diverged, accepted, hopeless, gain, spread, rung, end);
+        return new ProofResult(pairs, diverged, accepted, hopeless, gain, spread, rung, end) { Failure = failure };
     }
 
     private bool Dead(Measurement control) => control.Dead(Tolerance.Ignorance(data.Validation), Tolerance.Of(control.Metric, data.Validation));

@@ -11,6 +11,9 @@ namespace Fathom.Diagnosis.Repair;
 /// </summary>
 internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOptions options, SideBySide workers, TrialRuns runs, Action<DoctorProgress> report)
 {
+    /// <summary>What became of a candidate that was proven.</summary>
+    public const string Accepted = "accepted";
+
     private const string Finished = "finished";
 
     /// <summary>Candidates that get their first steps together.</summary>
@@ -35,7 +38,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     private const int HalfWay = 3;
 
     /// <summary>An error (1 − accuracy, 1 − R²) at which there is next to nothing left to gain.</summary>
-    private const double Little = 0.03;
+    public const double Little = 0.03;
 
     private readonly double ignorance = Tolerance.Ignorance(data.Validation);
     private readonly HashSet<Trial> stalled = new(ReferenceEqualityComparer.Instance);
@@ -85,6 +88,18 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
             string fate = cure.Fate;
             Advance([cure], rung, DoctorStage.Finals, cancellation);
             cure.Fate = fate;
+        }
+    }
+
+    /// <summary>A candidate that does better than an accepted cure takes its place: what it adds to the cure is what it contributes.</summary>
+    public void Replace(Trial cure, Trial better)
+    {
+        int last = runs.Rung(better);
+        (cure.Fate, better.Fate) = (Finished, Accepted);
+        Contributions.RemoveAll(part => part.Kept && !better.Remedies.Contains(part.Remedy));
+        foreach (Prescription added in better.Remedies.Where(part => !cure.Remedies.Contains(part)))
+        {
+            Contributions.Add(new Contribution(added, runs.Of(better, last).Metric, runs.Of(cure, last).Metric, Kept: true) { Steps = runs.Of(better, last).Steps });
         }
     }
 
@@ -214,7 +229,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         && at.Metric > Floor(rung) + Math.Max(0.1, 4 * Tolerance.Of(at.Metric, data.Validation));
 
     /// <summary>Carries candidates on to a rung.</summary>
-    private void Advance(IReadOnlyCollection<Trial> trials, int rung, DoctorStage stage, CancellationToken cancellation)
+    public void Advance(IReadOnlyCollection<Trial> trials, int rung, DoctorStage stage, CancellationToken cancellation)
     {
         int done = 0;
         workers.Run(trials, cancellation, trial =>
@@ -223,7 +238,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
             if (at.Steps >= trial.Steps)
             {
                 (trial.Steps, trial.Share, trial.Metric, trial.Loss) = (at.Steps, at.Share, at.Diverged ? double.NaN : at.Metric, at.Loss);
-                trial.Fate = at.Diverged ? "diverged" : rung == Rungs.Length - 1 ? Finished : "";
+                trial.Fate = at.Failure is { } why ? $"cannot be trained: {why}" : at.Diverged ? "diverged" : rung == Rungs.Length - 1 ? Finished : "";
             }
             report(new DoctorProgress(stage, trial.Name, (double)Interlocked.Increment(ref done) / trials.Count));
         });
@@ -257,7 +272,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     private bool OnItsWay(Trial trial, int rung) => Forecast(trial, rung) <= 2 * Little;
 
     /// <summary>The error at the end of the budget, if it goes on to change by the same factor with each doubling of the steps.</summary>
-    private double Forecast(Trial trial, int rung)
+    public double Forecast(Trial trial, int rung)
     {
         double error = 1 - runs.Of(trial, rung).Metric, before = rung > 0 ? 1 - runs.Of(trial, rung - 1).Metric : error;
         return before > 0 ? error * Math.Pow(error / before, Rungs.Length - 1 - rung) : error;
@@ -273,6 +288,12 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         double enough = best.Metric - Tolerance.Of(best.Metric, data.Validation);
         Trial chosen = Open.Where(trial => runs.Find(trial, rung) is { Diverged: false } at && at.Metric >= enough)
             .OrderBy(trial => trial.Invasiveness).ThenByDescending(trial => runs.Of(trial, rung).Metric).First();
+        if (!options.Thorough && rung > HalfWay)
+        {
+            // Half the budget shows which part is missed, and a run to the end for each would cost more than the search did.
+            rung = HalfWay;
+            enough = runs.Of(chosen, rung).Metric - Tolerance.Of(runs.Of(chosen, rung).Metric, data.Validation);
+        }
         while (chosen.Remedies.Length > 1)
         {
             Trial[] without = [.. chosen.Remedies.Select(left => Of(chosen.Remedies.Remove(left)))];
@@ -299,7 +320,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     private bool Dead(Measurement at) => at.Dead(ignorance, Tolerance.Of(at.Metric, data.Validation));
 
     /// <summary>The trial of exactly these remedies, which may have been tried before.</summary>
-    private Trial Of(ImmutableArray<Prescription> remedies)
+    public Trial Of(ImmutableArray<Prescription> remedies)
     {
         if (Trials.FirstOrDefault(known => known.Remedies.SequenceEqual(remedies)) is { } known)
         {

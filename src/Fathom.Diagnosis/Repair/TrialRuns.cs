@@ -25,7 +25,7 @@ internal sealed class TrialRuns(Candidates candidates, DataSplit data, double fu
         {
             if (Find(trial, below) is null)
             {
-                measured[(trial, below)] = Measured(run, TrialRace.Rungs[below], cancellation);
+                measured[(trial, below)] = run.Attempt(TrialRace.Rungs[below], data.Validation, cancellation);
             }
         }
         return Of(trial, rung);
@@ -54,19 +54,6 @@ internal sealed class TrialRuns(Candidates candidates, DataSplit data, double fu
         foreach (MeteredRun run in runs.Values)
         {
             run.Dispose();
-        }
-    }
-
-    /// <summary>What a remedy does before step 1, such as LSUV or pre-training, may be impossible on this network: no cure, and no error.</summary>
-    private Measurement Measured(MeteredRun run, double share, CancellationToken cancellation)
-    {
-        try
-        {
-            return run.Advance(share, cancellation);
-        }
-        catch (TrainingException)
-        {
-            return new Measurement(share, 0, Tolerance.Ignorance(data.Validation), double.NaN, double.NaN, Diverged: true, Sick: true);
         }
     }
 

@@ -67,7 +67,7 @@ public sealed class ClippingDominates : Rule
                 .Add("norm_median", new Evidence(median, double.NaN))
                 .Add("norm_nine_tenths", new Evidence(high, double.NaN)),
             Explanation =
-                $"{Percent(observation.Clipping.Share)} of the steps are clipped (limit {Percent(Always)}), to 1/{Number(Math.Round(ratio, 1))} of their norm: " +
+                $"{Percent(observation.Clipping.Share)} of the steps are clipped (limit {Percent(Always)}), to {OneIn(Math.Round(ratio, 1))} of their norm: " +
                 (starves ? $"all steps together would move the weights by {Percent(reach)}, and the loss stands at {Number(observation.Loss)}."
                     : hides ? $"it hides a gradient that grows by ×{Number(observation.GradientOverDepth.FactorPerLayer)} per layer."
                     : "the threshold, not the gradient, sets the length of each step."),

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Fathom.Diagnosis.Monitoring;
+using Fathom.Diagnosis.Remedies;
 using static Fathom.Diagnosis.Figures;
 
 namespace Fathom.Diagnosis.Rules;
@@ -67,7 +68,7 @@ public sealed class EpsilonFloor : Rule
                 .Add("step_over_full_step", new Evidence(moments.Shortening, Left))
                 .Add("movement_in_whole_run", new Evidence(reach, Reach)),
             Explanation =
-                $"For {Percent(moments.BelowFloor)} of the weights √v is below {epsilon} (limit {Percent(Most)}): steps are 1/{Number(factor)} of what {observation.Model.Plan.Optimizer.Kind} would take, and in the whole run move the weights by {Percent(reach)}.",
+                $"For {Percent(moments.BelowFloor)} of the weights √v is below {epsilon} (limit {Percent(Most)}): steps are {OneIn(factor)} of what {OptimizerParts.NameOf(observation.Model.Plan.Optimizer)} would take, and in the whole run move the weights by {Percent(reach)}.",
             Action = large ? $"Set epsilon to 1e-8 in place of {Number(view.Epsilon)}; the learning rate ({Number(observation.Step.LearningRate)}) then means what it says."
                 : "Mend the gradient, which is smaller than a usual epsilon: look at initial weights, output scale and loss scale.",
             Details = $"The step is rate · m / (√v + ε). Where √v is far below ε it becomes rate / ε · m: descent without any adaptation, at the rate {Number(observation.Step.LearningRate / view.Floor)}. Some keep a large ε on purpose and raise the " +

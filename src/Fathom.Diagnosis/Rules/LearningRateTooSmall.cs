@@ -126,7 +126,7 @@ public sealed class LearningRateTooSmall : Rule
             Explanation = $"{(late ? "The loss" : "At this pace the loss")} is still {Number(end)} at the end of the run (limit {Number(limit)}, {Percent(share)} of a constant prediction's), and a step changes the weights by {Number(step)}, where about 1e-3 is healthy (CS231n).",
             Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)}) by a factor of 3 to 30, or train for longer.",
             Details = "The loss falls all the time, and the weights could move further: steps of a healthy size would use the run.",
-            RuledOut = [$"vanishing gradient: the gradient's norm changes by only 10^{Number(Math.Round(-observation.GradientOverDepth.Decades, 1))} from the last to the first layer"],
+            RuledOut = [$"vanishing gradient: the gradient's norm changes by only {Factor(-observation.GradientOverDepth.Decades)} from the last to the first layer"],
             Remedies = ["learning_rate", "optimizer", "batch_size"],
         };
     }
@@ -147,7 +147,7 @@ public sealed class LearningRateTooSmall : Rule
         Explanation = $"{(fastest > 0 ? $"Even the fastest layer moves by only {Number(fastest)} of its weights a step (1e-3 is healthy, CS231n)" : "Every step is lost in rounding: no layer moves at all, where 1e-3 of its weights a step is healthy (CS231n)")}, {Percent(reach)} in all {observation.TotalSteps} steps (limit {Percent(Movement)}), and the loss ({Number(observation.Loss)}) has hardly left its start ({Number(observation.FirstLoss)}).",
         Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)}){(fastest > 0 ? $" by a factor of about {Number(Math.Pow(10, Math.Max(1, Math.Round(Math.Log10(HealthyStep / fastest)))))}" : ", say to 1e-3 for Adam and its kin or to 0.1 for SGD")}.",
         Details = "Gradients arrive at every layer; it is the steps that are short: even if all of them went the same way, no layer would get anywhere within the run.",
-        RuledOut = [$"vanishing gradient: the gradient's norm changes by only 10^{Number(Math.Round(-observation.GradientOverDepth.Decades, 1))} from the last to the first layer"],
+        RuledOut = [$"vanishing gradient: the gradient's norm changes by only {Factor(-observation.GradientOverDepth.Decades)} from the last to the first layer"],
         Remedies = ["learning_rate", "optimizer", "batch_size"],
     };
 }

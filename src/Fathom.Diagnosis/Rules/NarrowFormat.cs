@@ -32,7 +32,10 @@ public sealed class NarrowFormat : Rule
     /// <summary>Binary orders between the largest scaled gradient and the format's largest number.</summary>
     private const int Margin = 3;
 
-    public override string Id => "FTH066";
+    /// <summary>Its identifier.</summary>
+    public const string RuleId = "FTH066";
+
+    public override string Id => RuleId;
 
     public override string Problem => "outside of the number format";
 
@@ -110,8 +113,8 @@ public sealed class NarrowFormat : Rule
                 .Add("lost_share", new Evidence(share, asked ? Lost : MostlyLost))
                 .Add("loss_scale", new Evidence(Math.ScaleB(1, Math.Max(0, exponent)), 1)),
             $"{Percent(share)} of {observation.Probes[worst]} is below half of {format.Name}'s smallest number ({Number(format.MinSubnormal / 2)}) and would become 0 (limit {Percent(asked ? Lost : MostlyLost)}), in {layers}.",
-            exponent > 0 ? $"For {format.Name}, scale the loss by 2^{exponent}: {Percent(after)} is lost then; bf16 needs no scaling."
-                : "Use bf16, which reaches as far as float32.");
+            exponent > 0 && after < share / 2 ? $"For {format.Name}, scale the loss by 2^{exponent}: {Percent(after)} is lost then; bf16 needs no scaling."
+                : $"Use bf16, which reaches as far as float32; no scale of the loss fits all gradients into {format.Name}.");
     }
 
     /// <summary>

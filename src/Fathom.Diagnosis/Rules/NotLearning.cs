@@ -35,7 +35,7 @@ public sealed class NotLearning : Rule
     private const double End = 0.97;
 
     /// <summary>Share of that level which the loss must not have been below before: then it can fall, and something else has come.</summary>
-    private const double Reached = 0.7, ReachedNear = 0.5;
+    private const double Reached = 0.7, ReachedEarly = 0.85, ReachedNear = 0.5;
 
     /// <summary>Trend of a loss that goes down so fast that nothing keeps it up, wherever it is.</summary>
     private const double FallingFreely = 0.6;
@@ -66,7 +66,7 @@ public sealed class NotLearning : Rule
     {
         bool early = observation.Progress >= Warned && (observation.IsForewarned || IsBlown(observation)) || observation.Progress >= Silent && observation.IsSilent;
         double level = observation.Progress < Late ? Standing : StandingLate, now = observation.Unlearnt(observation.Losses.Now), end = observation.UnlearntAtTheEnd, trend = observation.Losses.Trend;
-        bool stands = now > level && end > StandingLate && observation.Unlearnt(observation.Losses.Least) > Reached * level;
+        bool stands = now > level && end > StandingLate && observation.Unlearnt(observation.Losses.Least) > (observation.Progress < Late ? ReachedEarly : Reached) * level;
         bool behind = !stands && IsBehind(observation, now, ref level);
         bool ends = behind && observation.Progress >= End;
         // Once said, it stays said while another rule speaks of the same thing: the chain of causes puts it behind that one.
@@ -92,6 +92,7 @@ public sealed class NotLearning : Rule
             Problem = Problem,
             // Data without anything to learn look like this too: without a cause that was measured, the data must be shown to hold something.
             Severity = certain ? Severity.Error : Severity.Warning,
+            IsFinal = observation.IsSilent, // weights that get no gradient from any batch stay as they are
             Cause = first.Cause,
             Layers = first.Layers,
             Step = observation.Step.Step,
@@ -100,7 +101,7 @@ public sealed class NotLearning : Rule
                 .Add("unlearnt_share", new Evidence(now, level))
                 .Add("unlearnt_at_the_end", new Evidence(end, Math.Min(level, StandingLate))),
             Explanation =
-                $"After {Percent(observation.Progress)} of the run the loss ({Number(observation.Losses.Now)}) is {Percent(now)} of {(double.IsNaN(observation.ConstantLoss) ? "its start" : "a constant prediction's")} (limit {Percent(level)}{(behind ? $", as the five nearest rows leave {Percent(observation.LeftByNeighbours)}" : "")}) and {(observation.Losses.Since(0.5) > 0.98 ? "is not falling" : "hardly falls")}{(other ? "; " : ", most likely because ")}{first.Because}.",
+                $"After {Percent(observation.Progress)} of the run the loss ({Number(observation.Losses.Now)}) is {PartOf(now)} {(double.IsNaN(observation.ConstantLoss) ? "its start" : "a constant prediction's")} (limit {Percent(level)}{(behind ? $", as the five nearest rows leave {Percent(observation.LeftByNeighbours)}" : "")}) and {(observation.Losses.Since(0.5) > 0.98 ? "is not falling" : "hardly falls")}{(other ? "; " : ", most likely because ")}{first.Because}.",
             Action = first.Action,
             Details = string.Join(' ', new[] { first.Details, certain && (other || first.IsWeak) && observation.NeighbourSkill > Learnable ? $"There is something to learn: the five nearest rows tell {Percent(observation.NeighbourSkill)} of it (limit {Percent(Learnable)})." : "" }.Where(text => text.Length > 0)),
             RuledOut = [.. suspects.Where(suspect => !suspect.Supported).Select(suspect => suspect.Because)],

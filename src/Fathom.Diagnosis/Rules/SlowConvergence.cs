@@ -45,7 +45,7 @@ public sealed class SlowConvergence : Rule
                 .Add("loss_since_three_quarters", new Evidence(since, Falling))
                 .Add("loss_over_constant", new Evidence(observation.Loss / observation.ReferenceLoss, Left)),
             Explanation =
-                $"The loss ({Number(observation.Loss)}) has fallen by {Percent(1 - since)} in the last quarter of the run (limit {Percent(1 - Falling)}) and is at {Percent(observation.Loss / observation.ReferenceLoss)} of what it would be without learning.",
+                $"The loss ({Number(observation.Loss)}) has fallen by {Percent(1 - since)} in the last quarter of the run (limit {Percent(1 - Falling)}) and is at {PartOf(observation.Loss / observation.ReferenceLoss)} what it would be without learning.",
             Action = "Train for about twice as many epochs, or use a schedule that ends lower; the gradient is not to blame.",
             Details = "A loss that falls as steadily at the end as before shows that gradients arrive and steps are useful. Longer training is surer than a larger rate, which may as well break it.",
             RuledOut = [$"a gradient that vanishes or steps that are too short: the loss falls, by {Percent(1 - since)} in a quarter of the run"],

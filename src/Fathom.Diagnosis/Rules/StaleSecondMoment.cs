@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Fathom.Diagnosis.Monitoring;
+using Fathom.Diagnosis.Remedies;
 using static Fathom.Diagnosis.Figures;
 
 namespace Fathom.Diagnosis.Rules;
@@ -34,7 +35,7 @@ public sealed class StaleSecondMoment : Rule
         bool forgets = view.SecondDecay < 1;
         // v falls by β₂ a step, its root by √β₂.
         double steps = forgets ? 2 * Math.Log(factor) / -Math.Log(view.SecondDecay) : double.PositiveInfinity;
-        string when = forgets ? $"it takes {Number(Math.Round(steps))} more steps to forget them" : $"{observation.Model.Plan.Optimizer.Kind} never forgets them";
+        string when = forgets ? $"it takes {Number(Math.Round(steps))} more steps to forget them" : $"{OptimizerParts.NameOf(observation.Model.Plan.Optimizer)} never forgets them";
         return new Finding
         {
             Rule = Id,

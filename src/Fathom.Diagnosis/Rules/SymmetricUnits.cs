@@ -19,21 +19,25 @@ public sealed class SymmetricUnits : Rule
     /// <summary>Of a network that learns something all the same: share of the run, loss since half of the steps so far, and unlearnt share from which on it has stopped short.</summary>
     private const double Late = 0.4, Flat = 0.8, Unlearnt = 0.25;
 
+    /// <summary>Share of the run from which on symmetry counts, and where a path leads around all such layers: by then a residual network has learnt if it does without them.</summary>
+    private const double Start = 0.01, StartBeside = 0.05;
+
     public override string Id => "FTH030";
 
     public override string Problem => "symmetric units";
 
-    public override string Threshold => "all units of a hidden layer have weights that agree to 1e-5 of the largest, after 1 % of the run while the loss has not halved, or after 40 % while more than 25 % of a constant prediction's is left and hardly falls; or they began so under such a layer, and the network stalls (the least that symmetry breaking must undo; Goodfellow et al. 2016, section 8.4)";
+    public override string Threshold => "all units of a hidden layer have weights that agree to 1e-5 of the largest, after 1 % of the run, or 5 % where a path leads around all of them, while the loss has not halved, or after 40 % while more than 25 % of a constant prediction's is left and hardly falls; or they began so under such a layer, and the network stalls (the least that symmetry breaking must undo; Goodfellow et al. 2016, section 8.4)";
 
     public override Finding? Inspect(Observation observation)
     {
         bool stopped = observation.Progress >= Late && observation.Losses.Since(0.5) > Flat && observation.Unlearnt(observation.Losses.Now) > Unlearnt;
-        if (observation.Progress < 0.01 || (observation.LossFalls && !stopped))
+        if (observation.Progress < Start || (observation.LossFalls && !stopped))
         {
             return null;
         }
         LayerTrace[] equal = [.. observation.Layers.Where(layer => IsHidden(layer, observation) && Difference(observation, layer) <= Tolerance)];
-        if (equal.Length == 0)
+        bool blocks = equal.Any(layer => !Detour.LeadsAround(observation.Network, layer.Layer));
+        if (equal.Length == 0 || (!blocks && observation.Progress < StartBeside))
         {
             return observation.Stalls ? DescribeStart(observation) : null;
         }
@@ -44,6 +48,7 @@ public sealed class SymmetricUnits : Rule
             Rule = Id,
             Problem = Problem,
             Severity = Severity.Error,
+            IsFinal = blocks && difference == 0, // units that have stayed exactly equal so far get equal gradients from any batch
             Cause = Causes.BadInitialization,
             Layers = [.. equal.Select(layer => layer.Layer.Name)],
             Step = observation.Step.Step,

@@ -82,7 +82,7 @@ public sealed class VanishingOverTime : Rule
                 .Add("factor_per_step", new Evidence(fit.FactorPerStep, expected))
                 .Add("memory_steps", new Evidence(fit.MemoryTime, fit.Steps))
                 .Add("loss_over_constant", new Evidence(observation.Loss / observation.ReferenceLoss, 1)),
-            Explanation = $"Over {fit.Steps} time steps of {layer.Layer.Name} the gradient falls by {Number(Math.Round(fit.DecadesLost, 1))} decades on its way back (limit {Number(Math.Round(gated ? Certain : Plain, 1))}), and the loss stands at {Percent(observation.Loss / observation.ReferenceLoss)} of a constant prediction's.",
+            Explanation = $"Over {fit.Steps} time steps of {layer.Layer.Name} the gradient falls by {Number(Math.Round(fit.DecadesLost, 1))} decades on its way back (limit {Number(Math.Round(gated ? Certain : Plain, 1))}), and the loss stands at {PartOf(observation.Loss / observation.ReferenceLoss)} a constant prediction's.",
             Action = gated ? $"Start the {(layer.Layer.Op is Gru ? "update" : "forget")} gate's bias at 1 or more, or shorten the sequences." : "Use an LSTM or GRU in its place, or orthogonal recurrent weights of gain 1.",
             Details = $"The norm changes by ×{Number(fit.FactorPerStep)} per step{(double.IsNaN(expected) ? "" : $", where theory expects ×{Number(expected)} of the initial weights")}: a memory of about {Number(fit.MemoryTime)} steps, and what lies further back is hardly learnt. Each step back multiplies the gradient by Wᵀ·φ'.",
             RuledOut =

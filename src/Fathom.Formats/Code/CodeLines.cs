@@ -10,12 +10,23 @@ internal sealed class CodeLines(string comment)
 
     private readonly StringBuilder text = new();
     private readonly List<string> notes = [];
+    private readonly List<(int At, int Length, string Use)> imports = [];
 
     public int Indent { get; set; }
 
     public IReadOnlyList<string> Notes => notes;
 
     public void Add(string line = "") => text.Append(line.Length == 0 ? "" : new string(' ', Indent * Width)).Append(line).Append('\n');
+
+    /// <summary>A line that is left out if nothing after it has the use of it.</summary>
+    /// <param name="line">The line, and an empty one behind it.</param>
+    /// <param name="use">What a use contains.</param>
+    public void Import(string line, string use)
+    {
+        imports.Add((text.Length, line.Length + 2, use));
+        Add(line);
+        Add();
+    }
 
     public void Comment(string line) => Add($"{comment} {new string([.. line.Select(letter => char.IsControl(letter) || letter is '\u2028' or '\u2029' ? ' ' : letter)])}");
 
@@ -28,5 +39,13 @@ internal sealed class CodeLines(string comment)
 
     public void Unsaid(Node node, string why) => Unsaid($"{node.Name} ({node.Op.Kind}): {why}");
 
-    public override string ToString() => text.ToString();
+    public override string ToString()
+    {
+        string all = text.ToString();
+        foreach ((int at, int length, string use) in imports.AsEnumerable().Reverse())
+        {
+            all = all.AsSpan(at + length).Contains(use, StringComparison.Ordinal) ? all : all.Remove(at, length);
+        }
+        return all;
+    }
 }

@@ -161,7 +161,7 @@ internal static class KerasCalls
             Glu op => $"keras.ops.glu({x[0]}, axis={Number(op.Axis)})",
             Maxout op => $"keras.ops.max(keras.ops.reshape({x[0]}, (-1, {string.Join(", ", (int[])[.. Features(node.Outputs[0].Shape), op.PoolSize])})), axis=-1)",
             GatedSum => $"{x[0]} * {x[1]} + (1 - {x[0]}) * {x[2]}",
-            Transpose op when op.Axes.Length == shape.Rank => $"keras.ops.transpose({x[0]}, {Tuple(op.Axes)})",
+            Transpose op => $"keras.ops.transpose({x[0]}, {Tuple([0, .. op.Axes])})",
             Mean op => $"keras.ops.mean({x[0]}, axis={Axes(op.Axes, shape)}, keepdims={Flag(op.KeepDims)})",
             Max op => $"keras.ops.max({x[0]}, axis={Axes(op.Axes, shape)}, keepdims={Flag(op.KeepDims)})",
             GlobalAvgPool op => $"keras.ops.mean({x[0]}, axis={Space(shape, op.ChannelsLast)}, keepdims={Flag(op.KeepDims)})",

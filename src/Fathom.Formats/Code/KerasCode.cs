@@ -15,8 +15,7 @@ internal sealed class KerasCode(ModelDefinition model, CodeLines lines)
 
     public void Write()
     {
-        lines.Add("import math");
-        lines.Add();
+        lines.Import("import math", "math.");
         lines.Add("import keras");
         lines.Add("from keras import layers");
         lines.Add();

@@ -26,8 +26,7 @@ internal sealed class PyTorchCode(ModelDefinition model, CodeLines lines)
         {
             layers.Add((node, Readable(node) ? PyTorchLayers.Of(node, $"self.{names.Of(node)}", [.. node.DataInputs.Select(names.Of)]) : null));
         }
-        lines.Add("import math");
-        lines.Add();
+        lines.Import("import math", "math.");
         foreach (string import in (string[])["import torch", "import torch.nn.functional as F", "from torch import nn"])
         {
             lines.Add(import);
@@ -40,7 +39,7 @@ internal sealed class PyTorchCode(ModelDefinition model, CodeLines lines)
             }
         }
         Class();
-        new PyTorchPlan(model.Plan, lines).Write();
+        new PyTorchPlan(model.Plan, graph, lines).Write();
     }
 
     /// <summary>Whether all that others read of a node is there in PyTorch.</summary>

@@ -86,7 +86,7 @@ internal static class PyTorchLayers
         Concat op => $"torch.cat([{string.Join(", ", x)}], dim={Number(op.Axis)})",
         Flatten op => $"torch.flatten({x[0]}, {Number(op.StartDim)}, {Number(op.EndDim)})",
         Reshape => $"{x[0]}.reshape({string.Join(", ", (int[])[-1, .. Features(node.Outputs[0].Shape)])})",
-        Transpose op when op.Axes.Length == node.Inputs[0].Shape.Rank => $"{x[0]}.permute({string.Join(", ", op.Axes)})",
+        Transpose op => $"{x[0]}.permute(0, {string.Join(", ", op.Axes)})",
         Mean op => $"{x[0]}.mean({Axes(op.Axes, node.Inputs[0].Shape)}, keepdim={Flag(op.KeepDims)})",
         Max op => $"{x[0]}.amax({Axes(op.Axes, node.Inputs[0].Shape)}, keepdim={Flag(op.KeepDims)})",
         GlobalAvgPool op => $"{x[0]}.mean({Space(node, op.ChannelsLast)}, keepdim={Flag(op.KeepDims)})",

@@ -1,3 +1,4 @@
+using Fathom.Graphs;
 using Fathom.Training;
 using Fathom.Training.Clipping;
 using Fathom.Training.Losses;
@@ -9,7 +10,7 @@ using static Fathom.Formats.Code.PythonWords;
 namespace Fathom.Formats.Code;
 
 /// <summary>A training plan as a PyTorch training loop.</summary>
-internal sealed class PyTorchPlan(TrainingPlan plan, CodeLines lines)
+internal sealed class PyTorchPlan(TrainingPlan plan, Graph graph, CodeLines lines)
 {
     public void Write()
     {
@@ -18,7 +19,10 @@ internal sealed class PyTorchPlan(TrainingPlan plan, CodeLines lines)
         string batch = plan.BatchSize == TrainingPlan.FullBatch ? "of all samples" : $"of {Number(plan.BatchSize)} samples, shuffled";
         lines.Add($"def train(model, batches, epochs={Number(plan.Epochs)}):");
         lines.Indent++;
-        lines.Add($"\"\"\"batches: a DataLoader of pairs (x, y), {batch}.\"\"\"");
+        lines.Add($"\"\"\"batches: a DataLoader of pairs (x, y), {batch}.");
+        lines.Add();
+        lines.Add($"x: {(graph.Inputs.First().Outputs[0].Kind == ElementKind.Index ? "int64" : "float32")} {graph.Inputs.First().Outputs[0].Shape}; y: {Targets()}.");
+        lines.Add("\"\"\"");
         foreach (string unsaid in PlanNotes.Of(plan))
         {
             lines.Unsaid(unsaid);
@@ -33,6 +37,16 @@ internal sealed class PyTorchPlan(TrainingPlan plan, CodeLines lines)
         Step();
         lines.Indent -= 3;
     }
+
+    /// <summary>What a batch's second tensor holds.</summary>
+    private string Targets() => plan.Loss switch
+    {
+        CrossEntropy { OneHot: true } => $"float32 {graph.Output.Shape}, one-hot",
+        CrossEntropy or NegativeLogLikelihood => $"int64 ({string.Join(", ", graph.Output.Shape.Dims.SkipLast(1))}{(graph.Output.Shape.Rank == 2 ? "," : "")}), classes from 0",
+        BinaryCrossEntropy => $"0 or 1, {graph.Output.Shape}",
+        Hinge => $"-1.0 or 1.0, {graph.Output.Shape}",
+        _ => $"float32 {graph.Output.Shape}",
+    };
 
     private void Optimizer()
     {
@@ -152,7 +166,10 @@ internal sealed class PyTorchPlan(TrainingPlan plan, CodeLines lines)
         }
     }
 
-    /// <summary>Classes are on the last axis here, and rows are averaged.</summary>
+    /// <summary>
+    /// Classes are on the last axis here, and rows are averaged. Elementwise losses are flattened: of (N, 1) and (N,) PyTorch
+    /// would make (N, N) without a word.
+    /// </summary>
     private string? Loss()
     {
         string? weights = plan.ClassWeights is { IsBalanced: false } given ? $"weight=torch.tensor([{string.Join(", ", given.Numbers.Select(Number))}])" : null;
@@ -162,11 +179,11 @@ internal sealed class PyTorchPlan(TrainingPlan plan, CodeLines lines)
             CrossEntropy { FromLogits: true } c => $"F.cross_entropy({Join("model(x).flatten(0, -2)", "y.flatten()", weights, Unless(c.LabelSmoothing == 0, "label_smoothing", Number(c.LabelSmoothing)))})",
             CrossEntropy { LabelSmoothing: 0 } => $"F.nll_loss({Join("model(x).clamp(min=1e-7).log().flatten(0, -2)", "y.flatten()", weights)})",
             NegativeLogLikelihood => $"F.nll_loss({Join("model(x).flatten(0, -2)", "y.flatten()", weights)})",
-            BinaryCrossEntropy b => $"F.binary_cross_entropy{(b.FromLogits ? "_with_logits" : "")}(model(x), y)",
-            MeanSquaredError => "F.mse_loss(model(x), y)",
-            MeanAbsoluteError => "F.l1_loss(model(x), y)",
-            Huber h => $"F.huber_loss({Join("model(x)", "y", Unless(h.Delta == 1, "delta", Number(h.Delta)))})",
-            Hinge => "(1 - y * model(x)).clamp(min=0).mean()",
+            BinaryCrossEntropy b => $"F.binary_cross_entropy{(b.FromLogits ? "_with_logits" : "")}(model(x).flatten(), y.float().flatten())",
+            MeanSquaredError => "F.mse_loss(model(x).flatten(), y.flatten())",
+            MeanAbsoluteError => "F.l1_loss(model(x).flatten(), y.flatten())",
+            Huber h => $"F.huber_loss({Join("model(x).flatten()", "y.flatten()", Unless(h.Delta == 1, "delta", Number(h.Delta)))})",
+            Hinge => "(1 - y.flatten() * model(x).flatten()).clamp(min=0).mean()",
             KullbackLeibler { FromProbabilities: false } => "F.kl_div(model(x), y, reduction=\"batchmean\")",
             _ => null,
         };

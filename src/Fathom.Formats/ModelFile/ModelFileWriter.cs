@@ -59,7 +59,7 @@ public static class ModelFileWriter
             string numbers = $"[{string.Join(", ", weights.Numbers.Select(YamlWords.Number))}]";
             text.Append(CultureInfo.InvariantCulture, $"class_weights: {(weights.IsBalanced ? ClassWeights.BalancedName : numbers)}\n");
         }
-        text.Append("optimizer: ").Append(Component(plan.Optimizer, plan.Optimizer.Kind, OptimizerCatalog.ByKind)).Append('\n');
+        text.Append("optimizer: ").Append(Rated(plan.Optimizer)).Append('\n');
         if (plan.Schedule is not ConstantSchedule)
         {
             text.Append("schedule: ").Append(Component(plan.Schedule, plan.Schedule.Kind, ScheduleCatalog.ByKind)).Append('\n');
@@ -107,6 +107,11 @@ public static class ModelFileWriter
         catalog.TryGetValue(kind, out T? defaults) && defaults.GetType() == record.GetType()
             ? YamlWords.Inline(kind, record, defaults)
             : throw new ModelFormatException($"{kind} has no name in model files");
+
+    /// <summary>An optimizer always says its learning rate: what a reader looks for, and what a cure often changes.</summary>
+    private static string Rated(Optimizer optimizer) => OptimizerCatalog.ByKind.TryGetValue(optimizer.Kind, out Optimizer? defaults) && defaults.GetType() == optimizer.GetType()
+        ? YamlWords.Inline(optimizer.Kind, optimizer, defaults with { LearningRate = double.NaN })
+        : Component(optimizer, optimizer.Kind, OptimizerCatalog.ByKind);
 
     private static string Inputs(Graph graph)
     {

@@ -17,7 +17,8 @@ internal static class CodeModels
     {
         "Chain" => Chain(),
         "Residual" => Residual(),
-        _ => Sequence(),
+        "Sequence" => Sequence(),
+        _ => TrainedModels.All.Single(model => model.Name == name),
     };
 
     private static ModelDefinition Chain() => new("chain", Network.Input(64)

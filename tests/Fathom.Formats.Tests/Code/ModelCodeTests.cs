@@ -1,16 +1,17 @@
-using System.Diagnostics;
+using Fathom.Compute;
 using Fathom.Formats.Code;
 using Fathom.Graphs;
 using Fathom.Graphs.Ops;
 using Fathom.Testing;
 using Fathom.Training;
+using Fathom.Training.Data;
 
 namespace Fathom.Formats.Tests.Code;
 
 /// <summary><c>FATHOM_ACCEPT=1</c> writes the golden files anew; those in C# are compiled with this project.</summary>
 public sealed class ModelCodeTests
 {
-    private static readonly string[] Models = ["Chain", "Residual", "Sequence"];
+    private static readonly string[] Models = ["Chain", "Residual", "Sequence", .. TrainedModels.All.Select(model => model.Name)];
 
     private static string Golden => Path.Combine(RepositoryFiles.Root, "tests", "Fathom.Formats.Tests", "Code", "Golden");
 
@@ -40,16 +41,42 @@ public sealed class ModelCodeTests
         Assert.Equal(File.ReadAllText(path), text);
     }
 
+    public static TheoryData<string> Names() => [.. Models];
+
     [Xunit.Theory]
-    [InlineData("Chain")]
-    [InlineData("Residual")]
-    [InlineData("Sequence")]
+    [MemberData(nameof(Names))]
     public void CompiledCodeIsTheModel(string name)
     {
-        ModelDefinition model = CodeModels.Of(name), compiled = name switch { "Chain" => Chain.Create(), "Residual" => ResidualModel.Create(), _ => Sequence.Create() };
+        ModelDefinition model = CodeModels.Of(name), compiled = Compiled(name);
         Assert.Equal(Lines(model.Graph), Lines(compiled.Graph));
         Assert.Equal(model.Plan, compiled.Plan);
         Assert.Equal((model.Name, model.Data), (compiled.Name, compiled.Data));
+    }
+
+    public static TheoryData<string> Trained() => [.. TrainedModels.All.Select(model => model.Name)];
+
+    [Xunit.Theory]
+    [MemberData(nameof(Trained))]
+    public void CompiledCodeTrainsBitForBitAsTheModel(string name)
+    {
+        ModelDefinition model = CodeModels.Of(name);
+        DataSplit data = TrainedModels.Data(model);
+        Assert.Equal(Steps(model, data), Steps(Compiled(name), data));
+    }
+
+    private static double[] Steps(ModelDefinition model, DataSplit data)
+    {
+        using WorkerPool pool = new(1);
+        using TrainingSession session = new(model, data, pool, watch: false);
+        return [.. Enumerable.Range(0, 20).Select(_ => session.Step().Loss)];
+    }
+
+    /// <summary>What the golden file, which is compiled with this project, creates.</summary>
+    private static ModelDefinition Compiled(string name)
+    {
+        string source = File.ReadAllText(Path.Combine(Golden, name + ".cs"));
+        string type = source.Split("public static class ")[1].Split('\n')[0].Trim();
+        return (ModelDefinition)typeof(ModelCodeTests).Assembly.GetType(type, throwOnError: true)!.GetMethod("Create")!.Invoke(null, null)!;
     }
 
     [Fact]
@@ -65,51 +92,27 @@ public sealed class ModelCodeTests
         }
     }
 
-    [TorchFact]
+    [PythonFact(NeedsTorch = true)]
     public void PyTorchHasParametersOfTheSameShapes()
     {
         foreach (string name in Models)
         {
             ModelDefinition model = CodeModels.Of(name);
+            TensorType input = model.Graph.Inputs.Single().Outputs[0];
             string script = ModelCode.Of(model, CodeTarget.PyTorch).Text
-                + "\nfor name, p in Model().named_parameters():\n    print(name, tuple(p.shape))\n"
-                + $"print(tuple(Model()(torch.zeros({(model.Graph.Inputs.Single().Outputs[0].Kind == ElementKind.Index ? "(3, 12), dtype=torch.long" : name == "Chain" ? "3, 64" : "3, 1, 8, 8")})).shape))\n";
-            string[] ours = [.. model.Graph.Parameters.Where(node => ((Parameter)node.Op).Trainable).Select(node => $"{node.Name} {Shape(node.Outputs[0].Shape.Dims.Select(dim => dim.Size))}").Order(StringComparer.Ordinal)];
-            string[] printed = TorchFactAttribute.Run(script).TrimEnd().Split('\n');
+                + "\nfor name, p in Model().named_parameters():\n    print(name.replace('.', '_'), tuple(p.shape))\n"
+                + $"print(tuple(Model()(torch.zeros({Shape([3, .. input.Shape.Dims.Skip(1).Select(dim => dim.Size)])}{(input.Kind == ElementKind.Index ? ", dtype=torch.long" : "")})).shape))\n";
+            string[] ours = [.. model.Graph.Parameters.Where(node => ((Parameter)node.Op).Trainable).Select(node => $"{Identifier(node.Name)} {Shape(node.Outputs[0].Shape.Dims.Select(dim => dim.Size))}").Order(StringComparer.Ordinal)];
+            string[] printed = PythonFactAttribute.RunText(script).TrimEnd().Split('\n');
             Assert.Equal(ours, printed[..^1].Order(StringComparer.Ordinal));
             Assert.Equal(Shape([3, .. model.Graph.Output.Shape.Dims.Skip(1).Select(dim => dim.Size)]), printed[^1]);
         }
     }
 
+    /// <summary>A layer's name as an attribute; what stands behind the last dot is the parameter's.</summary>
+    private static string Identifier(string parameter) => parameter.Replace('.', '_');
+
     private static string Shape(IEnumerable<int> extents) => extents.ToArray() is [var one] ? $"({one},)" : $"({string.Join(", ", extents)})";
 
     private static IEnumerable<string> Lines(Graph graph) => graph.Nodes.Select(node => $"{node} {node.Op}");
-}
-
-/// <summary>A test that runs Python with PyTorch; skipped where there is none.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-internal sealed class TorchFactAttribute : FactAttribute
-{
-    private const string Python = "/usr/bin/python3";
-
-    public TorchFactAttribute()
-    {
-        if (!File.Exists(Python) || Start("import torch").Code != 0)
-        {
-            Skip = $"{Python} has no PyTorch.";
-        }
-    }
-
-    public static string Run(string script) => Start(script) is { Code: 0 } done ? done.Output : throw new InvalidOperationException(Start(script).Output);
-
-    private static (int Code, string Output) Start(string script)
-    {
-        ProcessStartInfo info = new(Python, ["-"]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-        using Process process = Process.Start(info)!;
-        process.StandardInput.Write(script);
-        process.StandardInput.Close();
-        string output = process.StandardOutput.ReadToEnd(), error = process.StandardError.ReadToEnd();
-        process.WaitForExit();
-        return (process.ExitCode, process.ExitCode == 0 ? output : error);
-    }
 }

@@ -28,11 +28,11 @@ public sealed class RepairJournal : IResultMemo, IDisposable
     /// <summary>Why no more can be kept, such as a full disk; null as long as it can.</summary>
     public string? Failure { get; private set; }
 
-    /// <summary>What is kept, such as «the control, 7 trials, 2 proof runs»; empty if nothing is.</summary>
-    public string Kept => Describe(results.Keys);
+    /// <summary>What is kept.</summary>
+    public JournalContent Kept => JournalContent.Of(results.Keys);
 
     /// <summary>What of it was taken over instead of being computed.</summary>
-    public string TakenOver => Describe(used);
+    public JournalContent TakenOver => JournalContent.Of(used);
 
     /// <summary>Reads the journal if there is one. The file appears, or changes, with the first result that is kept.</summary>
     /// <param name="path">Where it is.</param>
@@ -211,13 +211,4 @@ public sealed class RepairJournal : IResultMemo, IDisposable
         file!.Write(Encoding.UTF8.GetBytes(line.ToJsonString(JournalFormat.Options) + '\n'));
         file.Flush();
     }
-
-    private static string Describe(IReadOnlyCollection<string> pieces)
-    {
-        int Runs(string kind) => pieces.Where(piece => piece.StartsWith(kind, StringComparison.Ordinal)).Select(Piece.RunOf).Distinct().Count();
-        int trials = Runs(Piece.Trial), proofs = Runs(Piece.Proof);
-        return string.Join(", ", new[] { pieces.Contains(Piece.Control) ? "the control" : "", Count(trials, "trial"), Count(proofs, "proof run") }.Where(part => part.Length > 0));
-    }
-
-    private static string Count(int number, string what) => number == 0 ? "" : $"{number} {what}{(number == 1 ? "" : "s")}";
 }

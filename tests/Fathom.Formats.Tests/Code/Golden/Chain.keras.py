@@ -1,6 +1,4 @@
 # Mended.
-import math
-
 import keras
 from keras import layers
 

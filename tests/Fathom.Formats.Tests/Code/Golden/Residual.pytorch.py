@@ -48,7 +48,10 @@ class Model(nn.Module):
 
 
 def train(model, batches, epochs=20):
-    """batches: a DataLoader of pairs (x, y), of 32 samples, shuffled."""
+    """batches: a DataLoader of pairs (x, y), of 32 samples, shuffled.
+
+    x: float32 (N, 1, 8, 8); y: int64 (N,), classes from 0.
+    """
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     per_epoch, total = len(batches), epochs * len(batches)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: (0.0 + (1 - 0.0) * (1 + math.cos(math.pi * step / total)) / 2))
