@@ -121,7 +121,8 @@ public sealed class WatchedRun : IDisposable
         Monitor = new TrainingMonitor(Session, prediction);
         Audit = DataAudit.Inspect(model, data, prediction);
         Monitor.Observation.IsForewarned = Audit.Any(finding => finding.Severity == Severity.Error);
-        Monitor.Observation.HasOddWeights = Audit.Any(finding => finding.Rule == InitialWeights.RuleId);
+        Monitor.Observation.HasOddStart = Audit.Any(finding => finding.Rule is InitialWeights.RuleId or InitialBiases.RuleId);
+        Monitor.Observation.DropsMuch = Audit.Any(finding => finding.Rule == HeavyDropout.RuleId);
         updates = [.. Enumerable.Range(0, Session.Probes.Count).Where(index => Session.Probes[index].Kind == ProbeKind.ParameterUpdate)];
         Monitor.Found += finding =>
         {
