@@ -11,9 +11,14 @@ namespace Fathom.Corpus;
 /// <param name="AutoTrainer">AutoTrainer's word.</param>
 /// <param name="Ungated">AutoTrainer's without its accuracy gate.</param>
 /// <param name="Debugger">SageMaker Debugger's.</param>
-/// <param name="EverCalled">Whether an error was found at any time, even if it was withdrawn later.</param>
-internal sealed record Examination(Subject Network, ImmutableArray<Finding> Findings, double Share, Verdict AutoTrainer, Verdict Ungated, Verdict Debugger, bool EverCalled)
+/// <param name="Errors">When errors held, those that were withdrawn among them.</param>
+/// <param name="Stood">Step at which the first of them had stood long enough to act on it; −1 for before training, null if none has.</param>
+/// <param name="Steps">Steps of the run.</param>
+internal sealed record Examination(Subject Network, ImmutableArray<Finding> Findings, double Share, Verdict AutoTrainer, Verdict Ungated, Verdict Debugger, ImmutableArray<ErrorSpan> Errors, long? Stood, long Steps)
 {
+    /// <summary>Whether an error was found at any time, even if it was withdrawn later.</summary>
+    public bool EverCalled => Called || !Errors.IsEmpty;
+
     public bool Called => !Findings.IsEmpty && Findings[0].Severity == Severity.Error;
 
     public bool IsSick => Network.IsSick;
@@ -35,8 +40,7 @@ internal sealed record Examination(Subject Network, ImmutableArray<Finding> Find
         using WorkerPool pool = new(1);
         using WatchedRun run = new(network.Model(), network.Data(), pool);
         PublishedRules others = new(run);
-        bool ever = false;
-        run.Monitor.Found += finding => ever |= finding.Severity == Severity.Error;
+        ErrorSpans errors = new(run.Monitor);
         int epoch = run.Session.StepsPerEpoch;
         while (!run.Ended)
         {
@@ -47,6 +51,6 @@ internal sealed record Examination(Subject Network, ImmutableArray<Finding> Find
         }
         ImmutableArray<Finding> findings = [.. run.Findings.OrderByDescending(finding => finding.Severity)];
         double share = findings.Where(finding => finding.Severity == Severity.Error).Select(finding => (double)Math.Max(0, finding.Step) / run.Session.TotalSteps).DefaultIfEmpty(double.NaN).Min();
-        return new Examination(network, findings, share, others.Gated, others.Ungated, others.Debugger, ever);
+        return new Examination(network, findings, share, others.Gated, others.Ungated, others.Debugger, errors.All, run.Foreseen.Any(finding => finding.Severity == Severity.Error) ? -1 : errors.Stood, run.Session.TotalSteps);
     }
 }

@@ -42,13 +42,16 @@ internal static class ScoreTable
         output.WriteLine();
         output.WriteLine($"{"",-34}{"recall",-34}{"false alarms",-34}precision");
         WriteRow(output, "Fathom", sick, healthy, result => result.Called);
-        WriteRow(output, "  at any time, if withdrawn later", sick, healthy, result => result.Called || result.EverCalled);
+        WriteRow(output, "  at any time, if withdrawn later", sick, healthy, result => result.EverCalled);
+        WriteRow(output, "  acted on, once it stands", sick, healthy, result => result.Stood is not null);
         WriteRow(output, "AutoTrainer", sick, healthy, result => result.AutoTrainer.Called);
         WriteRow(output, "AutoTrainer without accuracy gate", sick, healthy, result => result.Ungated.Called);
         WriteRow(output, "SageMaker Debugger", sick, healthy, result => result.Debugger.Called);
         output.WriteLine();
         output.WriteLine($"{"",-34}{"cause right, of those called",-34}first called, share of the run: median, nine tenths within");
         WriteCause(output, "Fathom", sick, result => result.Called ? result.Cause : null, result => result.Share);
+        double[] acted = [.. sick.Where(result => result.Stood is not null).Select(result => (double)Math.Max(0, result.Stood!.Value) / result.Steps).Order()];
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{"  acted on",-34}{"",-34}{At(acted, 0.5):P1}, {At(acted, 0.9):P1}"));
         WriteCause(output, "AutoTrainer", sick, result => result.AutoTrainer.Cause, result => result.AutoTrainer.Share);
         WriteCause(output, "AutoTrainer without accuracy gate", sick, result => result.Ungated.Cause, result => result.Ungated.Share);
         WriteCause(output, "SageMaker Debugger", sick, result => result.Debugger.Cause, result => result.Debugger.Share);
@@ -69,14 +72,26 @@ internal static class ScoreTable
                 : result.CanBeJudged && result.IsSick && !result.IsRight ? "wrong cause"
                 : result.Network.Culprit > 0 && !result.NamesCulprit ? "wrong layer"
                 : result.IsSick && result.Share > Late ? "late"
+                : !result.IsSick && result.EverCalled ? "withdrawn"
                 : null;
             if (kind is not null)
             {
                 string found = string.Join("; ", result.Findings.Select(finding => string.Create(CultureInfo.InvariantCulture, $"{finding.Severity} {finding.Rule} {finding.Cause} {finding.Confidence}")));
-                output.WriteLine($"{kind,-12} {result.Network.Name} {result.Network.Group} '{result.Network.Fault ?? "–"}' at {(result.Called ? result.Share.ToString("P1", CultureInfo.InvariantCulture) : "–")} right: {string.Join('/', result.Network.RightCauses.Order())} said: {found}");
+                output.WriteLine($"{kind,-12} {result.Network.Name} {result.Network.Group} '{result.Network.Fault ?? "–"}' at {(result.Called ? result.Share.ToString("P1", CultureInfo.InvariantCulture) : "–")} right: {string.Join('/', result.Network.RightCauses.Order())} said: {found}{(kind is "late" or "withdrawn" ? $"; errors: {Spans(result)}" : "")}");
             }
         }
     }
+
+    /// <summary>When errors held, one network a line.</summary>
+    public static void WriteErrors(IReadOnlyList<Examination> results, TextWriter output)
+    {
+        foreach (Examination result in results.Where(result => !result.Errors.IsEmpty))
+        {
+            output.WriteLine($"{(result.IsSick ? "sick" : "healthy"),-8} {result.Network.Name} {result.Network.Group} '{result.Network.Fault ?? "–"}' {result.Steps} steps: {Spans(result)}{(result.Stood is { } step ? $"; acted on at step {step}" : "")}");
+        }
+    }
+
+    private static string Spans(Examination result) => string.Join("; ", result.Errors.Select(span => span.Text(result.Steps)));
 
     private static void WriteRow(TextWriter output, string name, Examination[] sick, Examination[] healthy, Func<Examination, bool> called)
     {

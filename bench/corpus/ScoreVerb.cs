@@ -14,10 +14,11 @@ internal static class ScoreVerb
         Option<string> part = new("--part") { HelpName = "tuning|test", DefaultValueFactory = _ => "test", Description = "Which part (default test; thresholds may be chosen on tuning only)." };
         part.AcceptOnlyFromAmong("tuning", "test");
         Option<bool> misses = new("--misses") { Description = "List the networks that were judged wrongly." };
+        Option<bool> errors = new("--errors") { Description = "List when the errors of each network held, those that were withdrawn among them." };
         Option<string?> only = new("--only") { HelpName = "N,N…", Description = "These networks alone, to look at again." };
         Option<string?> keras = CorpusOptions.Keras();
         Option<bool> oneLayer = CorpusOptions.OneLayer();
-        Command command = new("score", "Watch the labelled networks train, and count what was found, against what became of them.") { folder, count, workers, part, misses, only, keras, oneLayer };
+        Command command = new("score", "Watch the labelled networks train, and count what was found, against what became of them.") { folder, count, workers, part, misses, errors, only, keras, oneLayer };
         command.SetAction((parsed, cancellation) =>
         {
             HashSet<int>? wanted = parsed.GetValue(only) is { } list ? [.. list.Split(',').Select(ToNumber)] : null;
@@ -30,6 +31,10 @@ internal static class ScoreVerb
             if (parsed.GetValue(misses))
             {
                 ScoreTable.WriteMisses(results, Console.Out);
+            }
+            if (parsed.GetValue(errors))
+            {
+                ScoreTable.WriteErrors(results, Console.Out);
             }
             return Task.FromResult(0);
         });

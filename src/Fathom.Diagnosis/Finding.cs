@@ -75,4 +75,7 @@ public sealed record Finding
 
     /// <summary>Kinds of the remedies that address it, best first.</summary>
     public ImmutableArray<string> Remedies { get; init; } = [];
+
+    /// <summary>Whether nothing that training does can end it: an error that needs not be seen to stand before it is acted on.</summary>
+    public bool IsFinal { get; init; }
 }

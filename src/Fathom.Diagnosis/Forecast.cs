@@ -4,6 +4,7 @@ using Fathom.Diagnosis.Rules;
 using Fathom.Graphs;
 using Fathom.Graphs.Ops;
 using Fathom.Theory;
+using Fathom.Training.Losses;
 using static Fathom.Diagnosis.Figures;
 
 namespace Fathom.Diagnosis;
@@ -23,7 +24,7 @@ public static class Forecast
         DepthProfile depth = prediction.Depth;
         if (Unreached(prediction) is { Length: > 0 } unreached)
         {
-            return NoGradient(unreached);
+            return ConstantOutput(prediction) is { } output ? NoGradient(unreached, output) : NoGradient(unreached);
         }
         double decades = depth.TotalDecades;
         if (depth.Layers.Length < 3 || !(Math.Abs(decades) >= Decades))
@@ -102,6 +103,25 @@ public static class Forecast
 
     private static bool IsRandom(Node parameter) => parameter.Op is Parameter { Initializer: { } initializer } op && initializer.Variance(op.Fans) > 0;
 
+    /// <summary>A softmax behind the last weights that is 1 whatever it is fed, if there is one: what stops the gradient then is no matter of weights.</summary>
+    private static Node? ConstantOutput(PropagationPrediction prediction)
+    {
+        Node output = OutputMatch.OutputOf(prediction.Graph);
+        return output.Op is Softmax && OutputMatch.Columns(prediction.Graph) == 1 ? output : null;
+    }
+
+    private static Finding NoGradient(string[] layers, Node output) => NoGradient(layers) with
+    {
+        Cause = Causes.WrongOutputOrLoss,
+        Layers = [output.Name],
+        Explanation = $"Theory expects no gradient at all to get past {output.Name} ({output.Op.Kind}), its norm to be 0 at {Behind(layers)} (limit {Number(Math.Pow(10, -Decades))} of that at the output).",
+        Action = "Take a sigmoid, or a column for each class.",
+        Details = "A softmax over one unit is 1 whatever it is fed: its slope is 0, and no weights change that.",
+        Remedies = ["output", "loss"],
+    };
+
+    private static string Behind(string[] layers) => layers.Length == 1 ? layers[0] : $"{layers[0]} to {layers[^1]} ({layers.Length} layers)";
+
     private static Finding NoGradient(string[] layers)
     {
         Rule rule = new VanishingGradient();
@@ -115,7 +135,7 @@ public static class Forecast
             Step = -1,
             Confidence = 0.95,
             Evidence = ImmutableSortedDictionary<string, Evidence>.Empty.Add("layers_without_gradient", new Evidence(layers.Length, 0)),
-            Explanation = $"Theory expects no gradient at all to arrive at {(layers.Length == 1 ? layers[0] : $"{layers[0]} to {layers[^1]} ({layers.Length} layers)")}, its norm to be 0 (limit {Number(Math.Pow(10, -Decades))} of that at the output).",
+            Explanation = $"Theory expects no gradient at all to arrive at {Behind(layers)}, its norm to be 0 (limit {Number(Math.Pow(10, -Decades))} of that at the output).",
             Action = "Draw the weights at random, at a variance that suits the activation, and start biases at 0.",
             Details = "With these initial weights and biases a layer behind gives 0 whatever it is fed: its weights are 0, or all its ReLUs are below 0.",
             Remedies = ["initialization", "activation", "batch_norm"],

@@ -105,7 +105,8 @@ public sealed class WatchedRun : IDisposable
     private string? ended;
     private bool audited;
     private double seconds;
-    private Finding? alarm, nonFinite;
+    private Finding? nonFinite;
+    private readonly Queue<Finding> alarms = new();
     private ImmutableArray<Finding> held;
 
     /// <param name="model">Network and plan.</param>
@@ -126,13 +127,9 @@ public sealed class WatchedRun : IDisposable
         {
             Recorder?.Finding(finding);
             nonFinite ??= finding.Rule == NonFiniteValue.Identifier ? finding : null;
-            alarm ??= finding.Severity == Severity.Error ? finding : null;
         };
-        Monitor.Changed += (finding, step) =>
-        {
-            Recorder?.Changed(finding, step);
-            alarm ??= finding.Severity == Severity.Error ? finding : null;
-        };
+        Monitor.Changed += (finding, step) => Recorder?.Changed(finding, step);
+        Monitor.Stood += (finding, _) => alarms.Enqueue(finding);
         Monitor.Withdrawn += (finding, step) => Recorder?.Event(step, "withdrawn", $"{finding.Rule} {finding.Problem} no longer holds");
     }
 
@@ -140,6 +137,12 @@ public sealed class WatchedRun : IDisposable
 
     /// <summary>What model and data show before any training.</summary>
     public ImmutableArray<Finding> Audit { get; }
+
+    /// <summary>
+    /// The same as training begins: an error where nothing that training does can help. Others are warnings, and errors once training has shown it.
+    /// </summary>
+    public IEnumerable<Finding> Foreseen => Audit.Select(finding =>
+        finding.Severity == Severity.Error && !finding.IsFinal && !CauseChain.IsCertain(finding) ? finding with { Severity = Severity.Warning } : finding);
 
     /// <summary>What has been found up to now, causes first, each with what it has brought about.</summary>
     public ImmutableArray<Finding> Findings => held.IsDefault ? CauseChain.Link(Audit, Monitor.Findings) : held;
@@ -155,7 +158,7 @@ public sealed class WatchedRun : IDisposable
     /// <summary>States to go back to; null for none. <see cref="Advance"/> keeps them.</summary>
     public RunSnapshots? Snapshots { get; set; }
 
-    /// <summary>What happens at a new finding of severity error; <see cref="FindingAction.Rollback"/> needs <see cref="Snapshots"/> that keep a healthy state.</summary>
+    /// <summary>What happens at an error that has stood (<see cref="TrainingMonitor.Stood"/>), or that is certain before training; <see cref="FindingAction.Rollback"/> needs <see cref="Snapshots"/> that keep a healthy state.</summary>
     public FindingAction OnFinding { get; set; }
 
     /// <summary>What <see cref="OnFinding"/> has done; null if nothing.</summary>
@@ -176,7 +179,7 @@ public sealed class WatchedRun : IDisposable
     /// <summary>Called while the plan's work before step 1 goes on, such as pre-training.</summary>
     public Action<PreparationProgress>? Preparing { get; set; }
 
-    /// <summary>Called when a finding of severity error has become certain, before <see cref="OnFinding"/> acts.</summary>
+    /// <summary>Called when an error has stood long enough to act on it, before <see cref="OnFinding"/> acts.</summary>
     public Action<Finding>? Raised { get; set; }
 
     /// <summary>Called after each epoch with the validation result.</summary>
@@ -214,7 +217,10 @@ public sealed class WatchedRun : IDisposable
         if (!Ended && until > 0 && Session.NextStep == 0 && !audited)
         {
             audited = true;
-            alarm = Audit.FirstOrDefault(finding => finding.Severity == Severity.Error);
+            foreach (Finding certain in Foreseen.Where(finding => finding.Severity == Severity.Error))
+            {
+                alarms.Enqueue(certain);
+            }
             Act(-1);
         }
         Snapshots?.Begin();
@@ -258,7 +264,8 @@ public sealed class WatchedRun : IDisposable
         {
             return false;
         }
-        (ended, alarm, nonFinite, held, Taken) = (null, null, null, default, null);
+        alarms.Clear();
+        (ended, nonFinite, held, Taken) = (null, null, default, null);
         return true;
     }
 
@@ -293,16 +300,19 @@ public sealed class WatchedRun : IDisposable
 
     private void Act(long step)
     {
-        if (alarm is not { } finding)
+        while (alarms.TryDequeue(out Finding? finding))
         {
-            return;
+            Raised?.Invoke(finding);
+            if (OnFinding is not (FindingAction.Report or FindingAction.Warn))
+            {
+                Act(step, finding);
+                return;
+            }
         }
-        alarm = null;
-        Raised?.Invoke(finding);
-        if (OnFinding is FindingAction.Report or FindingAction.Warn)
-        {
-            return;
-        }
+    }
+
+    private void Act(long step, Finding finding)
+    {
         ImmutableArray<Finding> findings = Findings;
         string? before = ended;
         bool back = step >= 0 && OnFinding == FindingAction.Rollback && RollBack();

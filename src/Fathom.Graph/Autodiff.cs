@@ -26,7 +26,7 @@ public static class Autodiff
             throw new GraphException($"{scalar} has shape {scalar.Shape}; only a scalar can be differentiated");
         }
         wanted ??= graph.Parameters.Where(node => ((Parameter)node.Op).Trainable).Select(node => node.Output);
-        Sweep sweep = new(graph, [.. wanted]);
+        Sweep sweep = new(graph, wanted);
         sweep.Seed(scalar);
         return sweep.Run(strict: true);
     }
@@ -40,7 +40,7 @@ public static class Autodiff
     /// <param name="wanted">The values to differentiate by.</param>
     public static DifferentiatedGraph Differentiate(Graph graph, IReadOnlyDictionary<Value, Value> upstream, IEnumerable<Value> wanted)
     {
-        Sweep sweep = new(graph, [.. wanted]);
+        Sweep sweep = new(graph, wanted);
         foreach ((Value value, Value gradient) in upstream)
         {
             sweep.Contribute(value.Node, value, gradient);
@@ -48,31 +48,39 @@ public static class Autodiff
         return sweep.Run(strict: false);
     }
 
-    /// <summary>The state of one backward sweep.</summary>
+    /// <summary>The state of one backward sweep. Values of the forward graph go by number: the nodes' outputs, counted through.</summary>
     internal sealed class Sweep
     {
         private readonly Graph graph;
         private readonly GraphBuilder builder;
-        private readonly HashSet<Value> needed;
-        private readonly Dictionary<Value, List<(Node Reader, Value Gradient)>> contributions = [];
-        private readonly Dictionary<Value, Value> gradients = [];
+        private readonly int[] firstOutput;
+        private readonly bool[] needed;
+        private readonly Contributions[] contributions;
+        private readonly Dictionary<Value, Value> gradients;
 
-        public Sweep(Graph graph, HashSet<Value> wanted)
+        public Sweep(Graph graph, IEnumerable<Value> wanted)
         {
             this.graph = graph;
-            builder = new GraphBuilder(graph);
-            needed = Dependents(graph, wanted);
+            firstOutput = new int[graph.Nodes.Length + 1];
+            for (int place = 0; place < graph.Nodes.Length; place++)
+            {
+                firstOutput[place + 1] = firstOutput[place] + graph.Nodes[place].Outputs.Length;
+            }
+            builder = new GraphBuilder(graph, extra: 2 * graph.Nodes.Length);
+            needed = Dependents(wanted);
+            contributions = new Contributions[firstOutput[^1]];
+            gradients = new Dictionary<Value, Value>(firstOutput[^1]);
         }
 
-        public bool Needs(Value value) => needed.Contains(value);
+        public bool Needs(Value value) => NumberOf(value) is >= 0 and int number && needed[number];
 
-        public Value? GradientOf(Value value) => gradients.TryGetValue(value, out Value gradient) ? gradient : null;
+        public Value? GradientOf(Value value) => NumberOf(value) is >= 0 and int number ? contributions[number].Sum : null;
 
         public void Seed(Value scalar) =>
-            contributions[scalar] = [(scalar.Node, builder.Add($"∇{scalar.Name}", new Constant(Shape.Scalar, 1), [], scalar.Node))];
+            contributions[NumberOf(scalar)].Add(builder.Add($"∇{scalar.Name}", new Constant(Shape.Scalar, 1), [], scalar.Node));
 
         public Value Emit(Node forward, Op op, string suffix, ReadOnlySpan<Value> inputs) =>
-            builder.Add($"∇{forward.Name}.{suffix}", op, inputs, forward);
+            builder.Add(string.Concat("∇", forward.Name, ".", suffix), op, inputs, forward);
 
         public void Contribute(Node reader, Value value, Value gradient)
         {
@@ -80,23 +88,22 @@ public static class Autodiff
             {
                 throw new GraphException($"∇{reader.Name} ({reader.Op.Kind}): expected a gradient of shape {value.Shape} for {value}, given {gradient.Shape}");
             }
-            if (!contributions.TryGetValue(value, out List<(Node, Value)>? list))
+            if (NumberOf(value) is >= 0 and int number)
             {
-                contributions[value] = list = [];
+                contributions[number].Add(gradient);
             }
-            list.Add((reader, gradient));
         }
 
         /// <param name="strict">Whether a gradient that an op has no use for is an error.</param>
         public DifferentiatedGraph Run(bool strict)
         {
-            for (int i = graph.Nodes.Length - 1; i >= 0; i--)
+            for (int place = graph.Nodes.Length - 1; place >= 0; place--)
             {
-                Node node = graph.Nodes[i];
+                Node node = graph.Nodes[place];
                 bool arrives = false;
                 for (int output = 0; output < node.Outputs.Length; output++)
                 {
-                    arrives |= Settle(new Value(node, output));
+                    arrives |= Settle(new Value(node, output), ref contributions[firstOutput[place] + output]);
                 }
                 if (arrives && DependsOn(node, needed))
                 {
@@ -112,44 +119,74 @@ public static class Autodiff
         }
 
         /// <summary>All readers have spoken: sum what they contributed.</summary>
-        private bool Settle(Value value)
+        private bool Settle(Value value, ref Contributions contributed)
         {
-            if (!contributions.TryGetValue(value, out List<(Node Reader, Value Gradient)>? list))
+            if (contributed.First is not { } first)
             {
                 return false;
             }
-            gradients[value] = list.Count == 1
-                ? list[0].Gradient
-                : builder.Add($"∇{value.Name}.sum", new Add(), [.. list.Select(item => item.Gradient)], value.Node);
+            contributed.Sum = contributed.Others is not { } others
+                ? first
+                : builder.Add($"∇{value.Name}.sum", new Add(), [first, .. others], value.Node);
+            gradients.Add(value, contributed.Sum.Value);
             return true;
         }
 
-        private static HashSet<Value> Dependents(Graph graph, HashSet<Value> wanted)
+        /// <summary>By number, whether a value depends on one that is wanted, or is wanted itself.</summary>
+        private bool[] Dependents(IEnumerable<Value> wanted)
         {
-            HashSet<Value> dependents = [.. wanted];
-            foreach (Node node in graph.Nodes)
+            bool[] dependents = new bool[firstOutput[^1]];
+            foreach (Value value in wanted)
             {
-                if (DependsOn(node, dependents))
+                if (NumberOf(value) is >= 0 and int number)
                 {
-                    for (int output = 0; output < node.Outputs.Length; output++)
-                    {
-                        dependents.Add(new Value(node, output));
-                    }
+                    dependents[number] = true;
+                }
+            }
+            for (int place = 0; place < graph.Nodes.Length; place++)
+            {
+                if (DependsOn(graph.Nodes[place], dependents))
+                {
+                    dependents.AsSpan(firstOutput[place]..firstOutput[place + 1]).Fill(true);
                 }
             }
             return dependents;
         }
 
-        private static bool DependsOn(Node node, HashSet<Value> values)
+        private bool DependsOn(Node node, bool[] values)
         {
             foreach (Value input in node.Inputs)
             {
-                if (values.Contains(input))
+                if (values[NumberOf(input)])
                 {
                     return true;
                 }
             }
             return false;
+        }
+
+        private int NumberOf(Value value) => graph.PlaceOf(value.Node) is >= 0 and int place ? firstOutput[place] + value.Index : -1;
+
+        /// <summary>What the readers of a value have said about its gradient. Nearly all have one reader.</summary>
+        private struct Contributions
+        {
+            public Value? First { get; private set; }
+
+            public List<Value>? Others { get; private set; }
+
+            public Value? Sum { get; set; }
+
+            public void Add(Value gradient)
+            {
+                if (First is null)
+                {
+                    First = gradient;
+                }
+                else
+                {
+                    (Others ??= []).Add(gradient);
+                }
+            }
         }
     }
 }

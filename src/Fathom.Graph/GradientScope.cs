@@ -4,7 +4,7 @@ namespace Fathom.Graphs;
 public sealed class GradientScope
 {
     private readonly Autodiff.Sweep sweep;
-    private readonly HashSet<int> asked = [];
+    private HashSet<int>? asked;
 
     internal GradientScope(Node node, Autodiff.Sweep sweep)
     {
@@ -25,7 +25,10 @@ public sealed class GradientScope
     /// </summary>
     public Value? OutputGradient(int index)
     {
-        asked.Add(index);
+        if (Node.Outputs.Length > 1)
+        {
+            (asked ??= []).Add(index);
+        }
         return sweep.GradientOf(new Value(Node, index));
     }
 
@@ -47,7 +50,7 @@ public sealed class GradientScope
     {
         for (int output = 1; output < Node.Outputs.Length; output++)
         {
-            if (!asked.Contains(output) && sweep.GradientOf(new Value(Node, output)) is not null)
+            if (asked?.Contains(output) != true && sweep.GradientOf(new Value(Node, output)) is not null)
             {
                 string reading = Node.Op.Readings.FirstOrDefault(reading => reading.Output == output).Name is { } name ? $" ({name})" : "";
                 throw new GraphException(FormattableString.Invariant($"{Node.Name} ({Node.Op.Kind}): the loss depends on its output {output}{reading}, which can only be read: no gradient flows back through it"));

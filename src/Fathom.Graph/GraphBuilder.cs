@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Fathom.Graphs.Initializers;
 using Fathom.Graphs.Ops;
 
@@ -14,6 +15,7 @@ public sealed class GraphBuilder
     private readonly Dictionary<string, int> counters = [];
     private readonly Dictionary<string, Node> parameters = [];
     private readonly HashSet<string> tied = [];
+    private readonly Dictionary<TensorType, ImmutableArray<TensorType>> sharedTypes = [];
     private readonly int known;
 
     public GraphBuilder()
@@ -21,12 +23,23 @@ public sealed class GraphBuilder
     }
 
     /// <summary>Goes on from an existing graph, whose nodes are kept as they are.</summary>
-    public GraphBuilder(Graph graph)
+    public GraphBuilder(Graph graph) : this(graph, 16)
     {
-        nodes.AddRange(graph.Nodes);
-        names.UnionWith(graph.Nodes.Select(node => node.Name));
-        parameters = graph.Parameters.ToDictionary(node => node.Name);
-        known = nodes.Count;
+    }
+
+    /// <param name="graph">The graph to go on from.</param>
+    /// <param name="extra">About how many nodes will be added.</param>
+    internal GraphBuilder(Graph graph, int extra)
+    {
+        known = graph.Nodes.Length;
+        nodes = new List<Node>(known + extra);
+        names = new HashSet<string>(known + extra);
+        foreach (Node node in graph.Nodes)
+        {
+            nodes.Add(node);
+            names.Add(node.Name);
+            Register(node);
+        }
     }
 
     /// <summary>A name that no node has, to add a node under.</summary>
@@ -70,8 +83,8 @@ public sealed class GraphBuilder
         {
             types[i] = inputs[i].Type;
         }
-        ImmutableArray<TensorType> outputs = op.Infer(new ShapeScope(unique, op, types));
-        Node node = new(unique, op, [.. inputs], outputs, forward);
+        ImmutableArray<TensorType> outputs = Shared(op.Infer(new ShapeScope(unique, op, types)));
+        Node node = new(unique, op, [.. inputs], outputs, forward, nodes.Count);
         nodes.Add(node);
         Register(node);
         return node.Output;
@@ -80,7 +93,7 @@ public sealed class GraphBuilder
     /// <summary>Adds a node that does again what another does, from inputs of the same bits.</summary>
     internal Node Repeat(Node node, ReadOnlySpan<Value> inputs)
     {
-        Node repeat = new(Claim($"↻{node.Name}", node.Op.Kind), node.Op, [.. inputs], node.Outputs, forward: null) { Repeats = node };
+        Node repeat = new(Claim($"↻{node.Name}", node.Op.Kind), node.Op, [.. inputs], node.Outputs, forward: null, nodes.Count) { Repeats = node };
         nodes.Add(repeat);
         return repeat;
     }
@@ -107,14 +120,15 @@ public sealed class GraphBuilder
             types[i] = inputs[i].Type;
         }
         ImmutableArray<ParameterSlot> slots = SlotsOf(op, unique, types);
-        List<Value> all = [.. inputs];
+        List<Value> all = new(inputs.Length + slots.Length);
+        all.AddRange(inputs);
         foreach (ParameterSlot slot in slots)
         {
             bool freeze = frozen?.Invoke(slot.Name) ?? false;
-            all.Add(OwnParameter(op, unique, slot with { Trainable = slot.Trainable && !freeze },
+            all.Add(OwnParameter(op, unique, freeze ? slot with { Trainable = false } : slot,
                 initializers?.GetValueOrDefault(slot.Name), parameters?.GetValueOrDefault(slot.Name)));
         }
-        Value layer = Add(unique, op, all.ToArray());
+        Value layer = Add(unique, op, CollectionsMarshal.AsSpan(all));
         if (parameters?.Keys.FirstOrDefault(key => !slots.Any(slot => slot.Name == key)) is { } stranger)
         {
             throw new GraphException($"{unique} ({op.Kind}): it has no parameter {stranger}; it has {(slots.IsEmpty ? "none" : string.Join(", ", slots.Select(slot => slot.Name)))}");
@@ -164,7 +178,7 @@ public sealed class GraphBuilder
     public Graph Build(params ReadOnlySpan<Value> outputs)
     {
         Graph graph = new([.. nodes], [.. outputs]);
-        GraphVerifier.Verify(graph, known);
+        GraphVerifier.VerifyOrder(graph, known);
         return graph;
     }
 
@@ -208,6 +222,20 @@ public sealed class GraphBuilder
             : shared.Trainable && !slot.Trainable ? "is trained by another layer that shares it; freeze it at the first layer that reads it"
             : "";
         return problem.Length == 0 ? existing.Output : throw new GraphException($"{layer} ({op.Kind}): the parameter {name} {problem}");
+    }
+
+    /// <summary>A deep network has few different shapes: a type that was there before is shared, so that less is left to be collected.</summary>
+    private ImmutableArray<TensorType> Shared(ImmutableArray<TensorType> outputs)
+    {
+        if (outputs.Length != 1)
+        {
+            return outputs;
+        }
+        if (!sharedTypes.TryGetValue(outputs[0], out ImmutableArray<TensorType> shared))
+        {
+            sharedTypes.Add(outputs[0], shared = outputs);
+        }
+        return shared;
     }
 
     private void Register(Node node)

@@ -7,48 +7,52 @@ namespace Fathom.Graphs;
 public static class GraphVerifier
 {
     /// <exception cref="GraphException">The first thing that does not hold, by node.</exception>
-    public static void Verify(Graph graph) => Verify(graph, 0);
+    public static void Verify(Graph graph)
+    {
+        VerifyOrder(graph, 0);
+        foreach (Node node in graph.Nodes)
+        {
+            VerifyTypes(node);
+        }
+    }
 
+    /// <summary>
+    /// What can be wrong with a graph whose nodes were each shape-checked when they were made: a type cannot change after
+    /// that, but a node may read one of another graph.
+    /// </summary>
     /// <param name="graph">The graph.</param>
     /// <param name="known">How many nodes at its beginning are those of a graph that has been verified, in the same order.</param>
     /// <exception cref="GraphException">The first thing that does not hold, by node.</exception>
-    internal static void Verify(Graph graph, int known)
+    internal static void VerifyOrder(Graph graph, int known)
     {
         if (graph.Outputs.IsEmpty)
         {
             throw new GraphException("the graph has no output");
         }
-        HashSet<Node> seen = new(graph.Nodes.Length, ReferenceEqualityComparer.Instance);
-        foreach (Node node in graph.Nodes.AsSpan()[..known])
+        for (int place = known; place < graph.Nodes.Length; place++)
         {
-            seen.Add(node);
-        }
-        foreach (Node node in graph.Nodes.AsSpan()[known..])
-        {
-            VerifyInputs(node, seen);
-            VerifyTypes(node);
-            VerifyUpdates(node);
-            seen.Add(node);
+            VerifyInputs(graph, graph.Nodes[place], place);
+            VerifyUpdates(graph.Nodes[place]);
         }
         foreach (Value output in graph.Outputs)
         {
-            if (!seen.Contains(output.Node))
+            if (graph.PlaceOf(output.Node) < 0)
             {
                 throw new GraphException($"the output {output} is not a node of the graph");
             }
         }
     }
 
-    private static void VerifyInputs(Node node, HashSet<Node> seen)
+    private static void VerifyInputs(Graph graph, Node node, int place)
     {
         foreach (Value input in node.Inputs)
         {
-            if (!seen.Contains(input.Node))
+            if ((uint)graph.PlaceOf(input.Node) >= (uint)place)
             {
                 throw new GraphException($"{node.Name} ({node.Op.Kind}): its input {input} does not come before it");
             }
         }
-        if (node.Forward is { } forward && !seen.Contains(forward))
+        if (node.Forward is { } forward && (uint)graph.PlaceOf(forward) >= (uint)place)
         {
             throw new GraphException($"{node.Name} ({node.Op.Kind}): it belongs to {forward.Name}, which does not come before it");
         }

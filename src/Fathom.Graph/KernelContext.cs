@@ -32,6 +32,12 @@ public readonly ref struct KernelContext<T> where T : unmanaged, IBinaryFloating
 
     public Buffer<T> Scratch { get; init; }
 
+    /// <summary>
+    /// What the same thread is going to read next and has not had in hand lately, such as the next layer's weights: a product may
+    /// ask for it from memory on the way. Only for an op that <see cref="Op.FetchesAhead"/>, and often empty.
+    /// </summary>
+    public ReadOnlySpan<Buffer<T>> Ahead { get; init; }
+
     public Buffer<T> Input(int index) => Inputs[index].Real;
 
     public Buffer<T> Output(int index) => Outputs[index].Real;

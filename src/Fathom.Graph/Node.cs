@@ -5,8 +5,9 @@ namespace Fathom.Graphs;
 /// <summary>One application of an op. Immutable; its inputs exist before it, so a graph of nodes cannot be circular.</summary>
 public sealed class Node
 {
-    internal Node(string name, Op op, ImmutableArray<Value> inputs, ImmutableArray<TensorType> outputs, Node? forward)
+    internal Node(string name, Op op, ImmutableArray<Value> inputs, ImmutableArray<TensorType> outputs, Node? forward, int place)
     {
+        Place = place;
         Name = name;
         Op = op;
         Inputs = inputs;
@@ -32,6 +33,12 @@ public sealed class Node
     /// </summary>
     public Node? Repeats { get; internal init; }
 
+    /// <summary>
+    /// Where it stands in the graph that it was made for, and in every graph that goes on from that one; another graph that
+    /// took it over may have it elsewhere. See <see cref="Graph.PlaceOf"/>.
+    /// </summary>
+    internal int Place { get; }
+
     /// <summary>The first output, which for most ops is the only one.</summary>
     public Value Output => new(this, 0);
 
@@ -54,6 +61,11 @@ public readonly record struct Value(Node Node, int Index)
 
     /// <summary>The node's name, with the output's index if the node has several outputs.</summary>
     public string Name => Node.Outputs.Length == 1 || Index == 0 ? Node.Name : $"{Node.Name}:{Index}";
+
+    public bool Equals(Value other) => ReferenceEquals(Node, other.Node) && Index == other.Index;
+
+    // By place: what follows each other in a graph lies side by side in a table, whose lines of cache a pass then uses whole.
+    public override int GetHashCode() => Node is null ? 0 : Node.Place + Index * 0x3D4D51CB;
 
     public override string ToString() => Name;
 }

@@ -50,6 +50,9 @@ public abstract record Op
     /// </summary>
     public virtual double Work(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) => double.PositiveInfinity;
 
+    /// <summary>True if <see cref="Run{T}"/> has time to ask memory for what is read after it; see <see cref="KernelContext{T}.Ahead"/>.</summary>
+    public virtual bool FetchesAhead => false;
+
     /// <summary>True if output 0 is input 0 with another shape, so that both can share their memory.</summary>
     public virtual bool IsView => false;
 

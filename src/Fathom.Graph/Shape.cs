@@ -96,18 +96,18 @@ public sealed class Shape : IEquatable<Shape>
     /// <summary>The same shape with the last extent replaced.</summary>
     public Shape WithLast(Dim last) => new(Dims.SetItem(Rank - 1, last));
 
-    public bool Equals(Shape? other) => other is not null && Dims.AsSpan().SequenceEqual(other.Dims.AsSpan());
+    public bool Equals(Shape? other) => ReferenceEquals(this, other) || other is not null && Dims.AsSpan().SequenceEqual(other.Dims.AsSpan());
 
     public override bool Equals(object? obj) => Equals(obj as Shape);
 
     public override int GetHashCode()
     {
-        HashCode hash = default;
+        int hash = Dims.Length;
         foreach (Dim dim in Dims)
         {
-            hash.Add(dim);
+            hash = (hash * 31 + dim.Size) * 2 + (dim.PerSample ? 1 : 0);
         }
-        return hash.ToHashCode();
+        return hash;
     }
 
     public override string ToString() => Rank == 0 ? "()" : $"({string.Join(", ", Dims)})";

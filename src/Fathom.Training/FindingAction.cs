@@ -1,6 +1,6 @@
 namespace Fathom.Training;
 
-/// <summary>What a watched run does when a finding of severity error becomes certain.</summary>
+/// <summary>What a watched run does at an error that has stood for long enough, or that training cannot end.</summary>
 public enum FindingAction
 {
     /// <summary>Tells it and goes on.</summary>

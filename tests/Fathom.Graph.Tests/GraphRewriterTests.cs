@@ -18,6 +18,18 @@ public sealed class GraphRewriterTests
         Assert.Equal(graph.Nodes.Select(node => node.Op), copy.Nodes.Select(node => node.Op));
     }
 
+    /// <summary>Parameters are taken over as they are, so they know the place that they had in the old graph.</summary>
+    [Fact]
+    public void EveryNodeIsFoundAtItsPlace()
+    {
+        Graphs.Graph old = Network.Input(4).Dense(3).Tanh().Dense(2).Build();
+        Graphs.Graph graph = GraphRewriter.Rewrite(old, (rewriter, node) => node.Op is Tanh ? rewriter.Builder.Layer(new LayerNorm(), "norm", [rewriter.Mapped(node.Inputs[0])]) : null);
+        Assert.Contains(old.Nodes, node => graph.PlaceOf(node) is >= 0 and int place && place != old.PlaceOf(node));
+        Assert.Equal(Enumerable.Range(0, graph.Nodes.Length), graph.Nodes.Select(graph.PlaceOf));
+        Assert.Equal(Enumerable.Range(0, old.Nodes.Length), old.Nodes.Select(old.PlaceOf));
+        Assert.Equal(-1, graph.PlaceOf(old["tanh_1"]));
+    }
+
     [Fact]
     public void AReplacedLayerIsReadByItsReaders()
     {

@@ -19,11 +19,8 @@ internal sealed class ModelArguments
     private readonly Option<int?> epochs = Numbers.Option("--epochs", "Passes over the training data, in place of the model file's.", 1);
     private readonly Option<ulong?> seed = Numbers.Option("--seed", "Seed of weights, data order and dropout, in place of the model file's.", 0UL);
 
-    private readonly bool trains;
-
     public ModelArguments(Command command, bool trains)
     {
-        this.trains = trains;
         command.Arguments.Add(Model);
         command.Options.Add(data);
         command.Options.Add(validation);
@@ -43,8 +40,8 @@ internal sealed class ModelArguments
     {
         string path = parsed.GetRequiredValue(Model);
         ModelReadResult read = ModelReader.Load(path);
-        // A verb that does not train audits the output, and has a finding for what is noted here.
-        IEnumerable<string> audited = trains ? [] : OutputMatch.Of(read.Model.Graph, read.Model.Plan.Loss).Select(mismatch => mismatch.Text);
+        // Every verb audits the output, and has FTH010 for what is noted here.
+        IEnumerable<string> audited = OutputMatch.Of(read.Model.Graph, read.Model.Plan.Loss).Select(mismatch => mismatch.Text);
         foreach (string warning in read.Warnings.Except(audited))
         {
             terminal.Line($"note: {warning}", Tone.Dim);

@@ -11,7 +11,7 @@ internal static class OnFinding
         Option<string?> option = new("--on-finding")
         {
             HelpName = "ACTION",
-            Description = "What to do when a finding of severity error becomes certain: report it, warn on stderr too, stop there, or rollback to the last healthy state and stop (default: the model file's on_finding, else report).",
+            Description = "What to do at an error that has stood for 3 % of the run, or that training cannot end: report it, warn on stderr too, stop there, or rollback to the last healthy state and stop (default: the model file's on_finding, else report).",
         };
         option.AcceptOnlyFromAmong([.. Enum.GetNames<FindingAction>().Select(name => name.ToLowerInvariant())]);
         return option;

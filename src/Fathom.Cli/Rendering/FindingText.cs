@@ -1,5 +1,7 @@
 using Fathom.Diagnosis;
 using Fathom.Diagnosis.Monitoring;
+using Fathom.Diagnosis.Rules;
+using Fathom.Training;
 using static Fathom.Diagnosis.Figures;
 
 namespace Fathom.Cli.Rendering;
@@ -13,7 +15,7 @@ internal static class FindingText
     /// <summary>Prints what model and data show, and each finding of training at the step at which it becomes certain, changes or no longer holds.</summary>
     public static void Follow(Terminal terminal, WatchedRun run)
     {
-        foreach (Finding finding in run.Audit.Where(finding => finding.Severity > Severity.Info || terminal.Verbose))
+        foreach (Finding finding in run.Foreseen.Where(finding => finding.Severity > Severity.Info || terminal.Verbose))
         {
             Write(terminal, finding);
         }
@@ -22,6 +24,10 @@ internal static class FindingText
         HashSet<(string Rule, Severity Severity, string Cause)> told = [];
         monitor.Found += finding =>
         {
+            if (!IsShown(terminal, finding))
+            {
+                return;
+            }
             if (told.Add((finding.Rule, finding.Severity, finding.Cause)))
             {
                 Write(terminal, finding);
@@ -30,6 +36,7 @@ internal static class FindingText
             {
                 terminal.Line($"step {finding.Step}: {finding.Rule} {finding.Problem} holds again", ToneOf(finding.Severity));
             }
+            Announce(terminal, run, finding, finding.Step);
         };
         monitor.Changed += (finding, step) =>
         {
@@ -42,8 +49,27 @@ internal static class FindingText
             {
                 terminal.Line($"step {step}: {finding.Rule} {finding.Problem} is {Noun(finding.Severity)} now, cause {finding.Cause}", ToneOf(finding.Severity));
             }
+            Announce(terminal, run, finding, step);
         };
-        monitor.Withdrawn += (finding, step) => terminal.Line($"step {step}: {finding.Rule} {finding.Problem} no longer holds", Tone.Dim);
+        monitor.Withdrawn += (finding, step) =>
+        {
+            if (IsShown(terminal, finding))
+            {
+                terminal.Line($"step {step}: {finding.Rule} {finding.Problem} no longer holds", Tone.Dim);
+            }
+        };
+    }
+
+    /// <summary>Whether a finding is for every reader: that fp16 would lose something is not for one who has not asked for it.</summary>
+    public static bool IsShown(Terminal terminal, Finding finding) => terminal.Verbose || finding.Severity > Severity.Info || finding.Rule != NarrowFormat.RuleId;
+
+    /// <summary>When the run will be ended on account of an error, if it stands until then.</summary>
+    private static void Announce(Terminal terminal, WatchedRun run, Finding finding, long step)
+    {
+        if (finding.Severity == Severity.Error && run.OnFinding is FindingAction.Stop or FindingAction.Rollback && !finding.IsFinal && !run.Monitor.HasStood(finding.Rule))
+        {
+            terminal.Line($"  the run {(run.OnFinding == FindingAction.Stop ? "stops" : "goes back")} at step {step + run.Monitor.StepsToStand} if this still holds then", Tone.Dim);
+        }
     }
 
     public static void Write(Terminal terminal, Finding finding)

@@ -48,13 +48,14 @@ internal static class OutcomeText
         }
         table.Write(terminal);
         WriteGradient(terminal, outcome);
-        terminal.Line(outcome.Findings.Length == 0 ? "no findings" : $"{outcome.Findings.Length} finding{(outcome.Findings.Length == 1 ? "" : "s")}: " +
-            string.Join(", ", outcome.Findings.Select(finding => $"{finding.Rule} {finding.Problem}")), outcome.Findings.Length == 0 ? Tone.Good : Tone.Bad);
-        foreach (Finding finding in outcome.Findings.Where(finding => !finding.Consequences.IsEmpty))
+        Finding[] findings = [.. outcome.Findings.Where(finding => FindingText.IsShown(terminal, finding))];
+        terminal.Line(findings.Length == 0 ? "no findings" : $"{findings.Length} finding{(findings.Length == 1 ? "" : "s")}: " +
+            string.Join(", ", findings.Select(finding => $"{finding.Rule} {finding.Problem}")), findings.Length == 0 ? Tone.Good : FindingText.ToneOf(findings.Max(finding => finding.Severity)));
+        foreach (Finding finding in findings.Where(finding => !finding.Consequences.IsEmpty))
         {
             terminal.Line($"  {finding.Rule} {finding.Problem}, {FindingText.BringsAbout(finding)}");
         }
-        FindingText.Hint(terminal, outcome.Findings);
+        FindingText.Hint(terminal, findings);
     }
 
     private static void WriteGradient(Terminal terminal, RunOutcome outcome)

@@ -256,7 +256,7 @@ internal sealed class TrainingJob : IDisposable
             terminal.Line(Session.Finished
                 ? $"{checkpoint} is already at step {Session.NextStep}, the end of the plan; give more --epochs to go on"
                 : $"going on from {checkpoint} at step {Session.NextStep} of {Session.TotalSteps}");
-            foreach (Finding finding in run.Monitor.Findings)
+            foreach (Finding finding in run.Monitor.Findings.Where(finding => FindingText.IsShown(terminal, finding)))
             {
                 terminal.Line($"holds since step {finding.Step}: {finding.Rule} {finding.Problem}", FindingText.ToneOf(finding.Severity));
             }
@@ -285,7 +285,8 @@ internal sealed class TrainingJob : IDisposable
 
     private string TextOf(ActionTaken taken)
     {
-        string finding = $"{taken.Finding.Rule} {taken.Finding.Problem}";
+        string since = taken.Finding.Step >= 0 && taken.Finding.Step < taken.Step ? $", which has held since step {taken.Finding.Step}" : "";
+        string finding = $"{taken.Finding.Rule} {taken.Finding.Problem}{since}";
         if (!taken.RolledBack)
         {
             string reason = Session.Model.Plan.OnFinding == FindingAction.Rollback && taken.Step >= 0 ? "; there was no healthy state to go back to" : "";

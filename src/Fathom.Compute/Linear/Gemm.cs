@@ -16,7 +16,16 @@ public static unsafe class Gemm
     /// <exception cref="ArgumentException">A buffer or row stride is too small for the shape; the message says which.</exception>
     public static void Multiply<T>(bool transposeA, bool transposeB, int m, int n, int k, Buffer<T> a, int lda, Buffer<T> b, int ldb, Buffer<T> c, int ldc, bool accumulate, Buffer<T> bias, WorkerPool pool)
         where T : unmanaged, IFloatingPointIeee754<T> =>
-        Run(transposeA, transposeB, m, n, k, a, lda, b, ldb, c, ldc, accumulate, bias, default(Identity<T>), default, pool);
+        Run(transposeA, transposeB, m, n, k, a, lda, b, ldb, c, ldc, accumulate, bias, default(Identity<T>), default, pool, default);
+
+    /// <summary>
+    /// The same, and on the way <paramref name="ahead"/> is asked for from memory: what this thread is going to read after the
+    /// product and has not had in hand lately. A product on several threads leaves it alone.
+    /// </summary>
+    /// <exception cref="ArgumentException">A buffer or row stride is too small for the shape; the message says which.</exception>
+    public static void Multiply<T>(bool transposeA, bool transposeB, int m, int n, int k, Buffer<T> a, int lda, Buffer<T> b, int ldb, Buffer<T> c, int ldc, bool accumulate, Buffer<T> bias, WorkerPool pool, ReadOnlySpan<Buffer<T>> ahead)
+        where T : unmanaged, IFloatingPointIeee754<T> =>
+        Run(transposeA, transposeB, m, n, k, a, lda, b, ldb, c, ldc, accumulate, bias, default(Identity<T>), default, pool, ahead);
 
     /// <summary>
     /// The same, and activated = epilogue(C), computed while C is in cache. <paramref name="activated"/> has C's row
@@ -27,7 +36,7 @@ public static unsafe class Gemm
         where T : unmanaged, IFloatingPointIeee754<T> where TEpilogue : struct, IUnaryOperator<T>
     {
         RequireMatrix(nameof(activated), m, n, ldc, activated.Length);
-        Run(transposeA, transposeB, m, n, k, a, lda, b, ldb, c, ldc, accumulate, bias, epilogue, activated, pool);
+        Run(transposeA, transposeB, m, n, k, a, lda, b, ldb, c, ldc, accumulate, bias, epilogue, activated, pool, default);
     }
 
     /// <summary>Reserves the scratch that any product of this shape needs, so that no step allocates.</summary>
@@ -38,7 +47,7 @@ public static unsafe class Gemm
         pool.ReserveScratch(plan.ScratchBytes(sizeof(T)));
     }
 
-    private static void Run<T, TEpilogue>(bool transposeA, bool transposeB, int m, int n, int k, Buffer<T> a, int lda, Buffer<T> b, int ldb, Buffer<T> c, int ldc, bool accumulate, Buffer<T> bias, TEpilogue epilogue, Buffer<T> activated, WorkerPool pool)
+    private static void Run<T, TEpilogue>(bool transposeA, bool transposeB, int m, int n, int k, Buffer<T> a, int lda, Buffer<T> b, int ldb, Buffer<T> c, int ldc, bool accumulate, Buffer<T> bias, TEpilogue epilogue, Buffer<T> activated, WorkerPool pool, ReadOnlySpan<Buffer<T>> ahead)
         where T : unmanaged, IFloatingPointIeee754<T> where TEpilogue : struct, IUnaryOperator<T>
     {
         RequireMatrix(nameof(a), transposeA ? k : m, transposeA ? m : k, lda, a.Length);
@@ -76,7 +85,12 @@ public static unsafe class Gemm
         };
         if (plan.Parts == 1)
         {
-            job.Execute(0, 0);
+            fixed (Buffer<T>* ranges = ahead)
+            {
+                job.Following = ranges;
+                job.FollowingCount = ahead.Length;
+                job.Execute(0, 0);
+            }
         }
         else
         {

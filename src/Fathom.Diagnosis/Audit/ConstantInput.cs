@@ -30,7 +30,7 @@ public sealed class ConstantInput : AuditRule
         if (constant.Length == rows.Features)
         {
             return Found(Severity.Error, $"All {rows.Features} features of '{rows.Name}' have one value in all {rows.Count} training rows, where features are expected to differ from row to row (limit {Percent(Most)} of them).",
-                "Check how the data were read.", evidence, scope.FirstLayers, details: "Nothing in the inputs tells their targets apart, so that nothing can be learnt.");
+                "Check how the data were read.", evidence, scope.FirstLayers, details: "Nothing in the inputs tells their targets apart, so that nothing can be learnt.") with { IsFinal = true };
         }
         string names = string.Join(", ", constant.Take(Named).Select(scope.FeatureName)) + (constant.Length > Named ? $" and {constant.Length - Named} more" : "");
         if (share >= Most)

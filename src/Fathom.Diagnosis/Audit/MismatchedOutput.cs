@@ -1,3 +1,4 @@
+using Fathom.Graphs.Ops;
 using Fathom.Training.Losses;
 
 namespace Fathom.Diagnosis.Audit;
@@ -15,6 +16,10 @@ public sealed class MismatchedOutput : AuditRule
 
     public override Finding? Inspect(AuditScope scope) =>
         OutputMatch.Of(scope.Model.Graph, scope.Model.Plan.Loss, scope.Rows).FirstOrDefault() is { } mismatch
-            ? Found(mismatch.Fails ? Severity.Error : Severity.Warning, $"{mismatch.Problem}.", $"{char.ToUpperInvariant(mismatch.Action[0])}{mismatch.Action[1..]}.", [("output_columns", OutputMatch.Columns(scope.Model.Graph), double.NaN)], [mismatch.Output.Name], ["loss", "output"])
+            ? Found(mismatch.Fails ? Severity.Error : Severity.Warning, $"{mismatch.Problem}.", $"{char.ToUpperInvariant(mismatch.Action[0])}{mismatch.Action[1..]}.", [("output_columns", OutputMatch.Columns(scope.Model.Graph), double.NaN)], [mismatch.Output.Name], ["loss", "output"]) with { IsFinal = IsConstant(scope, mismatch) }
             : null;
+
+    /// <summary>A row of one number divided by its sum is 1 whatever the weights: no gradient comes back, now or later.</summary>
+    private static bool IsConstant(AuditScope scope, OutputMismatch mismatch) =>
+        mismatch.Fails && OutputMatch.Columns(scope.Model.Graph) == 1 && (mismatch.Output.Op is Softmax || scope.Model.Plan.Loss is CrossEntropy);
 }

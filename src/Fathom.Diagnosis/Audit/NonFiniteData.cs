@@ -57,7 +57,7 @@ public sealed class NonFiniteData : AuditRule
         }
         int count = CountBad(rows.Inputs[first..]), feature = first % rows.Features;
         return Found(Severity.Error, $"'{rows.Name}' has {Count(count, "input that is no number", "inputs that are no numbers")} (none is allowed): row {first / rows.Features + 1}, {scope.FeatureName(feature)} is {Number(rows.Inputs[first])}.",
-            "Fill in what is missing, or leave the rows out.", [("non_finite_inputs", count, 0)], scope.FirstLayers, confidence: 0.99, details: Effect);
+            "Fill in what is missing, or leave the rows out.", [("non_finite_inputs", count, 0)], scope.FirstLayers, confidence: 0.99, details: Effect) with { IsFinal = true };
     }
 
     private Finding? OfTargets(DataSet rows)
@@ -68,7 +68,7 @@ public sealed class NonFiniteData : AuditRule
         }
         int count = CountBad(rows.Targets[first..]);
         return Found(Severity.Error, $"'{rows.Name}' has {Count(count, "target that is no number", "targets that are no numbers")} (none is allowed): in row {first / rows.TargetWidth + 1} the target is {Number(rows.Targets[first])}.",
-            "Leave the rows out.", [("non_finite_targets", count, 0)], confidence: 0.99, details: Effect);
+            "Leave the rows out.", [("non_finite_targets", count, 0)], confidence: 0.99, details: Effect) with { IsFinal = true };
     }
 
     private static int CountBad(ReadOnlySpan<float> values)

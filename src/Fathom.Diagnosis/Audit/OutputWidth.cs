@@ -28,7 +28,7 @@ public sealed class OutputWidth : AuditRule
         {
             return width == rows.TargetWidth ? null
                 : Found(Severity.Error, $"{output} gives {Count((int)width, "value", "values")} per sample, where each row of '{rows.Name}' has {Count(rows.TargetWidth, "target value", "target values")}.",
-                    $"Give the last layer {Count(rows.TargetWidth, "unit", "units")}.", [("output_columns", width, rows.TargetWidth)], [output]);
+                    $"Give the last layer {Count(rows.TargetWidth, "unit", "units")}.", [("output_columns", width, rows.TargetWidth)], [output]) with { IsFinal = true };
         }
         bool isSingle = width == 1 && loss.Target == TargetForm.Real;
         if (isSingle && loss.Output == OutputMeaning.Values)
@@ -41,7 +41,7 @@ public sealed class OutputWidth : AuditRule
         {
             string what = isSingle ? $"one output with the loss {loss.Kind} tells 2 classes apart" : $"{output} has {width} columns";
             return Found(Severity.Error, $"{what}, but the labels of '{rows.Name}' go up to {labels.Max()}, so that {labels.Max() + 1} are needed.",
-                $"Give the last layer {labels.Max() + 1} units{(isSingle ? " and take cross_entropy" : "")}.", [("output_columns", width, labels.Max() + 1)], [output], isSingle ? ["output"] : []);
+                $"Give the last layer {labels.Max() + 1} units{(isSingle ? " and take cross_entropy" : "")}.", [("output_columns", width, labels.Max() + 1)], [output], isSingle ? ["output"] : []) with { IsFinal = true };
         }
         return classes >= 4 && labels.Length * 2 <= classes
             ? Found(Severity.Warning, $"{output} has {width} columns, but only {labels.Length} classes occur among the training rows of '{rows.Name}' (limit: half of the columns).",

@@ -35,7 +35,7 @@ public sealed class TooFewRows : AuditRule
                 $"{norm.Name} (batch_norm) sees {Count(batch, "row", "rows")} at a time, where its gradient needs {LeastNormalized} or more to have a variance (Yang et al. 2019).",
                 $"Take a batch of 16 or more{(plan.Accumulate > 1 ? " or fewer micro-batches" : "")}, or layer_norm or group_norm.",
                 [("rows_at_a_time", batch, LeastNormalized)], [norm.Name],
-                details: single ? "Of a single row every unit's deviation is 0: the layer puts out a constant and passes on no gradient." : "Mean and variance of so few rows are mostly chance.");
+                details: single ? "Of a single row every unit's deviation is 0: the layer puts out a constant and passes on no gradient." : "Mean and variance of so few rows are mostly chance.") with { IsFinal = single };
         }
         if (rows.Kind == TargetKind.Label && rows.Count < rows.Classes)
         {

@@ -28,7 +28,7 @@ public sealed class UnscaledTarget : AuditRule
         if (deviation <= 1e-7 * Math.Abs(mean))
         {
             return Found(Severity.Error, $"All targets of '{rows.Name}' are {Number(mean)}: their standard deviation is {Number(deviation)}, where any above 1e-7 of their mean could be learnt.",
-                "Check the target column: there is nothing to learn.", [("target_standard_deviation", deviation, 1)], [scope.Output.Name]);
+                "Check the target column: there is nothing to learn.", [("target_standard_deviation", deviation, 1)], [scope.Output.Name]) with { IsFinal = true };
         }
         Loss loss = scope.Model.Plan.Loss;
         if (loss is not (MeanSquaredError or MeanAbsoluteError or Huber))

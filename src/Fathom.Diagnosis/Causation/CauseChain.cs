@@ -80,8 +80,8 @@ public static class CauseChain
     /// Whether arithmetic says beforehand that the network must fail, whatever training does: targets beyond what the output can give leave at best an R²
     /// that falls short of a perfect one by 0.15, which is what a sick network is in bench/corpus.
     /// </summary>
-    private static bool IsCertain(Finding early) =>
-        early.Severity == Severity.Error && early.Rule == TargetOutOfRange.RuleId && early.Evidence.TryGetValue(TargetOutOfRange.BestFit, out Evidence best) && best.Measured <= 0.85;
+    internal static bool IsCertain(Finding early) => early.Severity == Severity.Error && (early.IsFinal && Roots.Contains(early.Cause)
+        || early.Rule == TargetOutOfRange.RuleId && early.Evidence.TryGetValue(TargetOutOfRange.BestFit, out Evidence best) && best.Measured <= 0.85);
 
     /// <summary>That a network does not learn follows from whatever else is wrong with it; what that rule suspects counts only where no other speaks.</summary>
     private static bool IsSuspicion(Finding finding) => finding.Rule == NotLearning.RuleId;

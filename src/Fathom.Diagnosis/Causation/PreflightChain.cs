@@ -13,7 +13,7 @@ public static class PreflightChain
     /// <summary>What each cause can bring about in the first pass and step, in the order from cause to symptom.</summary>
     private static readonly (string Cause, ImmutableArray<string> Effects)[] Order =
     [
-        (Causes.WrongOutputOrLoss, [Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Numerical]),
+        (Causes.WrongOutputOrLoss, [Causes.WrongOutputOrLoss, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Numerical]),
         (Causes.UnscaledInput, [Causes.Saturation, Causes.DeadRelu, Causes.LearningRateTooLarge, Causes.Numerical]),
         (Causes.BadInitialization, [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.Numerical]),
         (Causes.Exploding, [Causes.LearningRateTooLarge, Causes.Numerical]),

@@ -156,6 +156,16 @@ public sealed class Observation
     /// </summary>
     public bool LossFalls => Loss - LeastLoss < 0.5 * (FirstLoss - LeastLoss) && !(Loss - LeastLoss > 0.8 * (ConstantLoss - LeastLoss));
 
+    /// <summary>
+    /// <see cref="LossFalls"/> for a rule whose finding's severity hangs on it: with a gap between the two verdicts, so that a loss that moves up and down
+    /// about the threshold does not turn an error into a warning and back.
+    /// </summary>
+    internal bool LossFallsFor(Rules.Rule rule)
+    {
+        double gap = Open.FirstOrDefault(finding => finding.Rule == rule.Id)?.Severity switch { Severity.Error => -0.1, null => 0, _ => 0.1 };
+        return Loss - LeastLoss < (0.5 + gap) * (FirstLoss - LeastLoss) && !(Loss - LeastLoss > (0.8 + gap) * (ConstantLoss - LeastLoss));
+    }
+
     /// <summary>After 2 % of the run or more, the loss is where it was at the start, or no better than a constant prediction's.</summary>
     public bool LossStands => Step.Step >= 0.02 * TotalSteps && (!(Loss - LeastLoss <= 0.9 * (FirstLoss - LeastLoss)) || Loss - LeastLoss > 0.9 * (ConstantLoss - LeastLoss));
 
@@ -185,6 +195,10 @@ public sealed class Observation
         ParameterSlice slice = session.Parameters.Find(layer.Layer.Parameters.First(parameter => parameter.Outputs[0].Shape.Rank >= 2).Name);
         return session.Parameters.Value(slice).Span;
     }
+
+    /// <summary>A layer's biases as they are now; empty if it has none.</summary>
+    internal ReadOnlySpan<float> BiasesOf(LayerTrace layer) =>
+        layer.Layer.Parameters.FirstOrDefault(parameter => parameter.Outputs[0].Shape.Rank == 1) is { } bias ? session.Parameters.Value(session.Parameters.Find(bias.Name)).Span : [];
 
     /// <summary>The optimizer's state as it is now.</summary>
     internal Training.Optimizers.OptimizerState<float> OptimizerMemory => session.Optimizer;

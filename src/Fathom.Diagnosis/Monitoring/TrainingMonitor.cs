@@ -30,6 +30,7 @@ public sealed class TrainingMonitor
     private readonly Rule[] rules = [.. RuleCatalog.All];
     private readonly Voice[] voices;
     private readonly Finding?[] open;
+    private readonly Standing[] standing;
     private readonly long interval, spacing;
 
     public TrainingMonitor(TrainingSession session, PropagationPrediction? prediction = null)
@@ -47,6 +48,7 @@ public sealed class TrainingMonitor
         Observation = new Observation(session, prediction, layers);
         // About 200 looks in a run, so that a network that is dead from the start is called within 3 % of its budget.
         interval = Math.Max(1, session.TotalSteps / 200);
+        standing = [.. rules.Select(_ => new Standing(session.TotalSteps, interval))];
         spacing = (StepsBetweenMeasurements + interval - 1) / interval * interval;
     }
 
@@ -54,6 +56,13 @@ public sealed class TrainingMonitor
 
     /// <summary>Steps from one inspection to the next: a step is inspected if this divides its number.</summary>
     public long Interval => interval;
+
+    /// <summary>Steps for which an error must stand without interruption before <see cref="Stood"/> is raised: 3 % of the run, five inspections at least, and 20 steps in a short run, up to 5 % of it.</summary>
+    public long StepsToStand => Standing.StepsNeeded(session.TotalSteps, interval);
+
+    /// <summary>Whether a rule's error stands now, and <see cref="Stood"/> has said so.</summary>
+    /// <param name="rule">The rule's identifier.</param>
+    public bool HasStood(string rule) => Array.FindIndex(rules, one => one.Id == rule) is >= 0 and int index && standing[index].IsTold;
 
     /// <summary>Findings that hold now, in the order in which they were made.</summary>
     public IEnumerable<Finding> Findings => open.OfType<Finding>().OrderBy(finding => finding.Step);
@@ -66,6 +75,12 @@ public sealed class TrainingMonitor
 
     /// <summary>Raised when a finding no longer holds, with the step.</summary>
     public event Action<Finding, long>? Withdrawn;
+
+    /// <summary>
+    /// Raised when an error has stood for <see cref="StepsToStand"/>, at once if nothing that training does can end it, with the step:
+    /// then it is safe to act on it.
+    /// </summary>
+    public event Action<Finding, long>? Stood;
 
     /// <summary>Nodes that own a weight matrix or kernel, in graph order.</summary>
     public static IEnumerable<Node> WeightLayers(Graph network) =>
@@ -139,6 +154,7 @@ public sealed class TrainingMonitor
         ["rules"] = new JsonObject(rules.Select((rule, i) => KeyValuePair.Create(rule.Id, (JsonNode?)new JsonObject
         {
             ["voice"] = Numbers([voices[i].Spoken, voices[i].Silent, voices[i].Otherwise]),
+            ["standing"] = Numbers([standing[i].Since, standing[i].IsTold ? 1 : 0]),
             ["open"] = open[i] is { } finding ? FindingJson.ToNode(finding) : null,
         }))),
     }.ToJsonString();
@@ -188,6 +204,9 @@ public sealed class TrainingMonitor
                 double[] voice = rule is null ? [0, 0, 0] : Numbers(rule["voice"], 3);
                 voices[i] = new Voice((int)voice[0], (int)voice[1], (int)voice[2]);
                 open[i] = rule?["open"] is { } finding ? FindingJson.Read(finding) : null;
+                // An older state does not say since when: then it stands from here on.
+                double[] stood = rule?["standing"] is { } since ? Numbers(since, 2) : [-1, 0];
+                standing[i].Restore((long)stood[0], stood[1] != 0);
             }
         }
         catch (Exception error) when (error is JsonException or FormatException or InvalidOperationException or NullReferenceException)
@@ -222,8 +241,13 @@ public sealed class TrainingMonitor
         {
             (voice.Spoken, voice.Silent) = (voice.Spoken + 1, 0);
             Take(rule, ref voice, Calibration.Apply(finding));
+            if (standing[rule].Take(Observation.Step.Step, finding.Severity == Severity.Error && open[rule] is { Severity: Severity.Error } error ? error : null))
+            {
+                Stood?.Invoke(open[rule]!, Observation.Step.Step);
+            }
             return;
         }
+        standing[rule].Take(Observation.Step.Step, null);
         (voice.Spoken, voice.Silent, voice.Otherwise) = (0, voice.Silent + 1, 0);
         if (voice.Silent >= SilenceToWithdraw && open[rule] is { } over)
         {
@@ -236,7 +260,7 @@ public sealed class TrainingMonitor
     {
         if (open[rule] is not { } first)
         {
-            if (voice.Spoken >= rules[rule].Persistence)
+            if (voice.Spoken >= rules[rule].Persistence && IsDue(rules[rule], finding))
             {
                 open[rule] = finding;
                 Found?.Invoke(finding);
@@ -250,13 +274,16 @@ public sealed class TrainingMonitor
             voice.Otherwise = 0;
             open[rule] = finding;
         }
-        else if (++voice.Otherwise >= PersistenceOfChange)
+        else if (++voice.Otherwise >= PersistenceOfChange && IsDue(rules[rule], finding))
         {
             voice.Otherwise = 0;
             open[rule] = finding;
             Changed?.Invoke(finding, Observation.Step.Step);
         }
     }
+
+    /// <summary>Whether the run is long enough under way for the finding.</summary>
+    private bool IsDue(Rule rule, Finding finding) => finding.Severity < Severity.Error || finding.IsFinal || Observation.Progress >= rule.Beginning;
 
     /// <summary>How often in a row a rule has spoken, kept silent, or named another severity or cause than its open finding.</summary>
     private record struct Voice(int Spoken, int Silent, int Otherwise);

@@ -27,6 +27,8 @@ internal sealed class Candidates
 
     private static readonly Remedy Rate = RemedyCatalog.All.First(remedy => remedy is LearningRateChange);
 
+    private static readonly Remedy Decay = RemedyCatalog.All.First(remedy => remedy is RateDecay);
+
     /// <summary>What only a remedy answers whose precondition is a fault in itself.</summary>
     private static readonly Finding Nothing = new()
     {
@@ -100,6 +102,25 @@ internal sealed class Candidates
         List<Trial> near = Ranked([.. rates]);
         return [.. near, .. Ranked([.. siblings.Take(most), .. further.Take(most)]).Where(other => near.All(known => known.Name != other.Name)).Take(most - near.Count)];
     }
+
+    /// <summary>The same cure with its learning rate times a factor.</summary>
+    public ImmutableArray<Prescription> AtPace(ImmutableArray<Prescription> cure, double factor) => WithRate(cure, AtRate(Round(Apply(cure).Plan.Optimizer.LearningRate * factor)));
+
+    /// <summary>
+    /// The same cure with a learning rate that falls over the run, from a multiple of its own; null if its schedule falls
+    /// already. Rate and fall are one remedy: how long steps are, from the first to the last.
+    /// </summary>
+    public ImmutableArray<Prescription>? Falling(ImmutableArray<Prescription> cure, double factor)
+    {
+        if (Decay.Propose(Apply(cure), history).FirstOrDefault() is not { } fall)
+        {
+            return null;
+        }
+        Prescription start = AtPace(cure, factor)[^1];
+        return factor == 1 ? cure.Add(fall) : WithRate(cure, new Prescription(Rate, $"{start.Name} that falls on a cosine", old => fall.Rewrite(start.Rewrite(old))));
+    }
+
+    private static ImmutableArray<Prescription> WithRate(ImmutableArray<Prescription> cure, Prescription rate) => [.. cure.Where(part => part.Remedy.Kind != Rate.Kind), rate];
 
     private static Prescription AtRate(double rate) => new(Rate, $"learning rate {Figures.Number(rate)}", old => old with
     {

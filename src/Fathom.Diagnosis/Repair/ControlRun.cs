@@ -14,6 +14,9 @@ internal sealed class ControlRun : IDisposable
     /// <summary>Looks at the findings in a full run.</summary>
     private const int Looks = 200;
 
+    /// <summary>Loss over that of a constant prediction below which a network learns.</summary>
+    private const double Learnt = 0.8;
+
     private readonly MeteredRun run;
     private readonly DataSet choosing;
     private readonly bool thorough;
@@ -35,7 +38,8 @@ internal sealed class ControlRun : IDisposable
     }
 
     /// <summary>
-    /// Trains until a finding of severity error holds where candidates are compared first, or to the end. The linked
+    /// Trains until a finding of severity error holds, where candidates are compared first, for a network that has learnt
+    /// next to nothing; else to the end, since what learns in spite of an error may need no repair. The linked
     /// findings are as they are then: what comes out later is its consequence. So are the gradients' norms, so that remedies
     /// are the same whether the control has been carried on or was taken over.
     /// </summary>
@@ -51,7 +55,7 @@ internal sealed class ControlRun : IDisposable
         run.TakeOver(session.NextStep); // of one that goes on where it was interrupted
         long total = session.TotalSteps, portion = Math.Max(1, total / Looks), first = (long)Math.Ceiling(TrialRace.Rungs[0] * total);
         // In the second half of the run an early stop would spare too little to go without the end.
-        while (!live.Ended && !(!thorough && session.NextStep >= first && session.NextStep <= total / 2 && Sick(live)))
+        while (!live.Ended && !(!thorough && session.NextStep >= first && session.NextStep <= total / 2 && Sick(live) && !Learns(live)))
         {
             run.Train((session.NextStep / portion + 1) * portion, cancellation);
         }
@@ -60,6 +64,9 @@ internal sealed class ControlRun : IDisposable
         kept.Keep(Piece.Control, outcome);
         return outcome;
     }
+
+    /// <summary>Its loss has come well down from that of a constant prediction.</summary>
+    private static bool Learns(WatchedRun live) => live.Monitor.Observation is var seen && seen.Loss < Learnt * seen.ReferenceLoss;
 
     private static bool Sick(WatchedRun live) => live.Findings.Any(finding => finding.Severity == Severity.Error);
 

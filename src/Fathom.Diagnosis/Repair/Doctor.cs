@@ -25,6 +25,9 @@ public sealed class Doctor
     /// <summary>Candidates that are put to the proof, if the first do not stand it.</summary>
     private const int MostProofs = 2;
 
+    /// <summary>What may have been spent at most, in full runs, when a second candidate is put to the proof.</summary>
+    private const double Late = 3.5;
+
     private readonly object gate = new();
     private readonly DataSplit data;
     private readonly WorkerPool pool;
@@ -99,7 +102,10 @@ public sealed class Doctor
         ControlEnded?.Invoke(outcome);
         ImmutableArray<Finding> findings = [.. outcome.Findings.OrderByDescending(finding => finding.Severity).ThenBy(finding => finding.Step)];
         DoctorReport report = new() { Model = model, Control = outcome, Findings = findings, Verdict = "" };
-        report = report.Sick || !Learns(outcome) ? Treat(report, control, fullRun, cost, cancellation) : report with { Verdict = "The network is healthy; nothing was changed." };
+        report = report.Sick
+            ? Attainment.IsReached(outcome, data.Validation) ? report with { Verdict = LeftAlone(report) } : Treat(report, "", control, fullRun, cost, cancellation)
+            : Attainment.Shortfall(outcome, data) is { } shortfall ? Treat(report, shortfall, control, fullRun, cost, cancellation)
+            : report with { Verdict = "The network is healthy; nothing was changed." };
         control.Close();
         return report;
     }
@@ -136,15 +142,27 @@ public sealed class Doctor
         return run;
     }
 
-    private DoctorReport Treat(DoctorReport report, ControlRun control, double fullRun, CostBook cost, CancellationToken cancellation)
+    /// <param name="report">What was found.</param>
+    /// <param name="shortfall">What the control falls short of although no error was found; empty if one was.</param>
+    /// <param name="control">The control.</param>
+    /// <param name="fullRun">Work of its full run.</param>
+    /// <param name="cost">Takes what is spent.</param>
+    /// <param name="cancellation">Interrupts it.</param>
+    private DoctorReport Treat(DoctorReport report, string shortfall, ControlRun control, double fullRun, CostBook cost, CancellationToken cancellation)
     {
-        CaseHistory history = new(report.Findings) { Data = data.Training, GradientNorms = report.Control.GradientNorms };
+        RangeTests ranges = new(data, pool, fullRun, cost, report.Model, cancellation);
+        CaseHistory history = new(shortfall.Length > 0 ? [.. report.Findings, .. Attainment.Suspicions] : report.Findings)
+        {
+            Data = data.Training, GradientNorms = report.Control.GradientNorms, RangeTest = ranges.Test,
+        };
         Candidates candidates = new(report.Model, history, data.Training, workers);
         using TrialRuns runs = new(candidates, choosing, fullRun, cost);
-        TrialRace race = new(candidates, choosing, options, workers, runs, Report);
-        for (int proofs = 0; proofs < MostProofs && report.Cure is null && race.Run(rung => control.At(rung, cancellation), cancellation) is { } best; proofs++)
+        // Where no rule has spoken less is spent: there may be nothing to cure.
+        bool doubtful = shortfall.Length > 0 && !options.Thorough;
+        TrialRace race = new(candidates, choosing, doubtful ? options with { TrialBudget = options.TrialBudget / 2, Finalists = 1 } : options, workers, runs, Report);
+        for (int proofs = 0; report.Cure is null && (proofs == 0 || (proofs < MostProofs && !doubtful && (options.Thorough || cost.Sum.Total < Late))) && race.Run(rung => control.At(rung, cancellation), cancellation) is { } best; proofs++)
         {
-            report = Prove(report, race, runs, best, candidates.Apply(best.Remedies), control, fullRun, cost, cancellation);
+            report = Prove(report, race, runs, candidates, best, control, fullRun, cost, cancellation);
         }
         race.Close();
         return report with
@@ -152,12 +170,13 @@ public sealed class Doctor
             Control = control.Outcome(cancellation),
             Trials = [.. race.Trials],
             Contributions = [.. race.Contributions],
-            Verdict = report.Verdict.Length > 0 ? report.Verdict : $"Found no cure: {(race.Trials.Count == 0 ? "no remedy fits what was found" : $"none of {Count(race.Trials.Count, "candidate")} did better than the network as it is")}. {(report.Sick ? "" : LearnsNothing(report.Control))}Nothing was changed.",
+            Verdict = report.Verdict.Length > 0 ? report.Verdict : $"Found no cure: {(race.Trials.Count == 0 ? "no remedy fits what was found" : $"none of {Count(race.Trials.Count, "candidate")} did better than the network as it is")}. {shortfall}Nothing was changed.",
         };
     }
 
-    private DoctorReport Prove(DoctorReport report, TrialRace race, TrialRuns runs, Trial best, ModelDefinition mended, ControlRun control, double fullRun, CostBook cost, CancellationToken cancellation)
+    private DoctorReport Prove(DoctorReport report, TrialRace race, TrialRuns runs, Candidates candidates, Trial best, ControlRun control, double fullRun, CostBook cost, CancellationToken cancellation)
     {
+        ModelDefinition mended = candidates.Apply(best.Remedies);
         using Proof proof = new(report.Model, mended, proving, options, workers, fullRun, cost, Report);
         ProofResult result = proof.Run(race.DecidedAt(best), () => control.End(proving.Validation, cancellation).Metric, cancellation);
         report = report with { Pairs = result.Pairs };
@@ -166,22 +185,43 @@ public sealed class Doctor
             race.Reject(best);
             return report with { Verdict = NotProven(report, best, result) };
         }
-        best.Fate = "accepted";
-        race.CarryOn(best, cost.Sum.Total, cancellation);
+        best.Fate = TrialRace.Accepted;
+        // A cure that leaves the steps of an unstable network as long as they were may only put off its end.
+        bool unstable = best.Remedies.All(part => part.Remedy.Safety > Safety.TrainingPlan) && report.Findings.Any(finding => finding.Severity == Severity.Error && finding.Cause is Causes.LearningRateTooLarge or Causes.Exploding or Causes.Numerical);
+        race.CarryOn(best, cost.Sum.Total, unstable, cancellation);
+        if (!race.Holds(best))
+        {
+            race.Reject(best);
+            return report with { Verdict = $"No cure is proven: the best candidate ({best.Name}) did well at first, but lost it again before its end. Nothing was changed." };
+        }
+        Improvement improvement = new(race, candidates, runs, choosing.Validation, options);
+        if (improvement.Of(best, result.Rung, cost.Sum.Total, cancellation) is { } better)
+        {
+            ModelDefinition improved = candidates.Apply(better.Remedies);
+            using Proof again = new(report.Model, improved, proving, options, workers, fullRun, cost, Report, proof);
+            ProofResult second = again.Run(Math.Max(result.Rung, race.DecidedAt(better)), () => control.End(proving.Validation, cancellation).Metric, cancellation);
+            if (second.Accepted)
+            {
+                race.Replace(best, better);
+                (best, mended, result) = (better, improved, second);
+            }
+            else
+            {
+                race.Reject(better);
+            }
+        }
         return report with
         {
             Cure = best,
             Mended = mended,
             MendedOutcome = runs.Outcome(best, data.Validation, cancellation),
+            Pairs = result.Pairs,
             Verdict = Proven(report, best, result),
         };
     }
 
-    /// <summary>No rule may speak; but a network that guesses its own training rows at the end is not called healthy.</summary>
-    private bool Learns(RunOutcome control) => control.Training.Metric > Tolerance.Ignorance(data.Training) + 0.1;
-
-    private static string LearnsNothing(RunOutcome control) =>
-        $"No fault of the gradient was found, but the network does not learn: its training loss is {Number(control.Training.Loss)}, after {Number(control.FirstLoss)} at the start. Look at data, labels, output and loss. ";
+    private string LeftAlone(DoctorReport report) =>
+        $"The network learns in spite of what was found: {What(report)} {Number(report.Control.Validation.Metric)} at the end. Next to nothing is left to gain by a repair; nothing was changed.";
 
     private string Proven(DoctorReport report, Trial best, ProofResult result)
     {

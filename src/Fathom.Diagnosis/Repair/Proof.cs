@@ -24,7 +24,16 @@ internal sealed record ProofResult(ImmutableArray<Pair> Pairs, bool Diverged, bo
 /// Control and cure over seeds, and on rows, that had no part in the choice. A sequential test: both are carried on until
 /// the difference is decided, at most to the end of the budget.
 /// </summary>
-internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataSplit data, DoctorOptions options, SideBySide workers, double fullRun, CostBook cost, Action<DoctorProgress> report) : IDisposable
+/// <param name="model">The network as given.</param>
+/// <param name="mended">The cure.</param>
+/// <param name="data">Rows that had no part in the choice.</param>
+/// <param name="options">How thorough to be.</param>
+/// <param name="workers">Runs side by side.</param>
+/// <param name="fullRun">Work of one full run of the network as given.</param>
+/// <param name="cost">Takes what it costs.</param>
+/// <param name="report">Told how far it is.</param>
+/// <param name="before">A proof of another cure of the same network: its controls serve again.</param>
+internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataSplit data, DoctorOptions options, SideBySide workers, double fullRun, CostBook cost, Action<DoctorProgress> report, Proof? before = null) : IDisposable
 {
     /// <summary>A quarter of the budget: from there on a cure that does not show with a seed ends the proof.</summary>
     private const int FirstDoubt = 2;
@@ -32,7 +41,7 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
     private readonly Side[] sides =
     [
         .. Enumerable.Range(1, Math.Max(1, options.Seeds)).Select(i => model.Plan.Seed + (ulong)i)
-            .SelectMany(seed => new[] { new Side(false, seed), new Side(true, seed) }),
+            .SelectMany(seed => new[] { before?.sides.First(side => !side.Mended && side.Seed == seed) ?? new Side(false, seed), new Side(true, seed) }),
     ];
 
     /// <summary>
@@ -60,6 +69,7 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         foreach (Side side in sides)
         {
             side.Run?.Dispose();
+            side.Run = null; // a control may be in two proofs
         }
     }
 

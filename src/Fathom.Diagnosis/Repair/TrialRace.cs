@@ -11,6 +11,9 @@ namespace Fathom.Diagnosis.Repair;
 /// </summary>
 internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOptions options, SideBySide workers, TrialRuns runs, Action<DoctorProgress> report)
 {
+    /// <summary>What became of a candidate that was proven.</summary>
+    public const string Accepted = "accepted";
+
     private const string Finished = "finished";
 
     /// <summary>Candidates that get their first steps together.</summary>
@@ -28,6 +31,9 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>The same where the record as it stands does not show yet that the network learns well.</summary>
     private const double Bearable = 2.2;
 
+    /// <summary>The same where the network was unstable, and its cure may be.</summary>
+    private const double Stable = 4;
+
     /// <summary>The error from which on it does not.</summary>
     private const double Unclear = 0.05;
 
@@ -35,7 +41,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     private const int HalfWay = 3;
 
     /// <summary>An error (1 − accuracy, 1 − R²) at which there is next to nothing left to gain.</summary>
-    private const double Little = 0.03;
+    public const double Little = 0.03;
 
     private readonly double ignorance = Tolerance.Ignorance(data.Validation);
     private readonly HashSet<Trial> stalled = new(ReferenceEqualityComparer.Instance);
@@ -69,22 +75,50 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         return best is null ? null : Mildest(best, cancellation);
     }
 
-    /// <summary>Carries the cure on, so that the record shows what it comes to, as long as all of it stays cheap.</summary>
+    /// <summary>
+    /// Carries the cure on, so that the record shows what it comes to, as long as all of it stays cheap. Of a network that was
+    /// unstable the cure is carried to its end: what blows up late looks well before.
+    /// </summary>
     /// <param name="cure">The cure.</param>
     /// <param name="spent">What control, search and proof have cost so far.</param>
+    /// <param name="unstable">Whether the network was unstable.</param>
     /// <param name="cancellation">Interrupts it.</param>
-    public void CarryOn(Trial cure, double spent, CancellationToken cancellation)
+    public void CarryOn(Trial cure, double spent, bool unstable, CancellationToken cancellation)
     {
-        for (int rung = runs.Rung(cure) + 1; rung < Rungs.Length && 1 - cure.Metric > Little; rung++)
+        for (int rung = runs.Rung(cure) + 1; rung < Rungs.Length && (unstable || !Suffices(cure, rung - 1)) && !runs.Of(cure, rung - 1).Diverged; rung++)
         {
             double step = (Rungs[rung] - Rungs[rung - 1]) * runs.RelativeWork(cure);
-            if ((spent += step) > (1 - cure.Metric > Unclear ? Bearable : Cheap))
+            if ((spent += step) > (unstable ? Stable : 1 - cure.Metric > Unclear ? Bearable : Cheap))
             {
                 return;
             }
             string fate = cure.Fate;
             Advance([cure], rung, DoctorStage.Finals, cancellation);
             cure.Fate = fate;
+        }
+    }
+
+    /// <summary>Next to nothing is left to gain, or will be at the end if the error goes on to fall as it did.</summary>
+    public bool Suffices(Trial trial, int rung) =>
+        runs.Of(trial, rung) is { Diverged: false } at && (1 - at.Metric <= Little || (rung >= 2 && Forecast(trial, rung) <= 0.7 * Little));
+
+    /// <summary>Whether what a cure had reached at some stop is still there at its last.</summary>
+    public bool Holds(Trial cure)
+    {
+        int last = runs.Rung(cure);
+        double most = Enumerable.Range(0, last + 1).Max(rung => runs.Of(cure, rung).Metric);
+        return !runs.Of(cure, last).Diverged && runs.Of(cure, last).Metric > most - Math.Max(0.2, 4 * Tolerance.Of(most, data.Validation));
+    }
+
+    /// <summary>A candidate that does better than an accepted cure takes its place: what it adds to the cure is what it contributes.</summary>
+    public void Replace(Trial cure, Trial better)
+    {
+        int last = runs.Rung(better);
+        (cure.Fate, better.Fate) = (Finished, Accepted);
+        Contributions.RemoveAll(part => part.Kept && !better.Remedies.Contains(part.Remedy));
+        foreach (Prescription added in better.Remedies.Where(part => !cure.Remedies.Contains(part)))
+        {
+            Contributions.Add(new Contribution(added, runs.Of(better, last).Metric, runs.Of(cure, last).Metric, Kept: true) { Steps = runs.Of(better, last).Steps });
         }
     }
 
@@ -214,7 +248,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         && at.Metric > Floor(rung) + Math.Max(0.1, 4 * Tolerance.Of(at.Metric, data.Validation));
 
     /// <summary>Carries candidates on to a rung.</summary>
-    private void Advance(IReadOnlyCollection<Trial> trials, int rung, DoctorStage stage, CancellationToken cancellation)
+    public void Advance(IReadOnlyCollection<Trial> trials, int rung, DoctorStage stage, CancellationToken cancellation)
     {
         int done = 0;
         workers.Run(trials, cancellation, trial =>
@@ -273,6 +307,12 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         double enough = best.Metric - Tolerance.Of(best.Metric, data.Validation);
         Trial chosen = Open.Where(trial => runs.Find(trial, rung) is { Diverged: false } at && at.Metric >= enough)
             .OrderBy(trial => trial.Invasiveness).ThenByDescending(trial => runs.Of(trial, rung).Metric).First();
+        if (!options.Thorough && rung > HalfWay)
+        {
+            // Half the budget shows which part is missed, and a run to the end for each would cost more than the search did.
+            rung = HalfWay;
+            enough = runs.Of(chosen, rung).Metric - Tolerance.Of(runs.Of(chosen, rung).Metric, data.Validation);
+        }
         while (chosen.Remedies.Length > 1)
         {
             Trial[] without = [.. chosen.Remedies.Select(left => Of(chosen.Remedies.Remove(left)))];
@@ -299,7 +339,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     private bool Dead(Measurement at) => at.Dead(ignorance, Tolerance.Of(at.Metric, data.Validation));
 
     /// <summary>The trial of exactly these remedies, which may have been tried before.</summary>
-    private Trial Of(ImmutableArray<Prescription> remedies)
+    public Trial Of(ImmutableArray<Prescription> remedies)
     {
         if (Trials.FirstOrDefault(known => known.Remedies.SequenceEqual(remedies)) is { } known)
         {

@@ -23,6 +23,9 @@ public sealed class LearningRateTooLarge : Rule
     /// <summary>Share of a constant prediction's loss below which the network has learnt what matters.</summary>
     private const double Learnt = 0.2;
 
+    /// <summary>Unlearnt share below which the loss must not have been: such a run has gone down the valley, and what comes after is a spike, or FTH051's.</summary>
+    private const double Mastered = 0.05;
+
     /// <summary>log10 of the weights' growth, unlearnt share, and the share of it that the loss must not have been below: weights that steps have thrown far out.</summary>
     private const double FarOut = 1, UnlearntFarOut = 0.3, Reached = 0.7;
 
@@ -30,7 +33,7 @@ public sealed class LearningRateTooLarge : Rule
 
     public override string Problem => "learning rate too large";
 
-    public override string Threshold => "after a fifth of the run half of the layers still change by 5 % of their weights a step (50 times the healthy 1e-3), and the loss has stopped falling above 20 % of a constant prediction's; or steps have blown half of the layers up to 10 times their initial norm, and the loss has stopped falling above 30 %";
+    public override string Threshold => "after a fifth of the run half of the layers still change by 5 % of their weights a step (50 times the healthy 1e-3), and the loss has stopped falling above 20 % of a constant prediction's and was never below 5 %; or steps have blown half of the layers up to 10 times their initial norm, and the loss has stopped falling above 30 %";
 
     public override Finding? Inspect(Observation observation)
     {
@@ -40,7 +43,7 @@ public sealed class LearningRateTooLarge : Rule
         {
             return null;
         }
-        bool jumps = update >= Large && unlearnt >= Learnt;
+        bool jumps = update >= Large && unlearnt >= Learnt && observation.Unlearnt(observation.Losses.Least) > Mastered;
         if (!jumps && !IsStuckFarOut(observation, unlearnt))
         {
             return null;

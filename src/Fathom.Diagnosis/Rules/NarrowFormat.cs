@@ -32,7 +32,10 @@ public sealed class NarrowFormat : Rule
     /// <summary>Binary orders between the largest scaled gradient and the format's largest number.</summary>
     private const int Margin = 3;
 
-    public override string Id => "FTH066";
+    /// <summary>Its identifier.</summary>
+    public const string RuleId = "FTH066";
+
+    public override string Id => RuleId;
 
     public override string Problem => "outside of the number format";
 

@@ -149,6 +149,7 @@ public sealed class NonFiniteValue : Rule
         Rule = Id,
         Problem = batch.BadInputs > 0 ? $"{Problem} in the input {observation.InputName}" : $"{Problem} made by {op}",
         Severity = Severity.Error,
+        IsFinal = true,
         Cause = cause,
         Layers = [batch.BadInputs > 0 ? observation.InputName : layer],
         Step = observation.Step.Step,

@@ -25,7 +25,7 @@ public sealed class NotLearning : Rule
     private const double Late = 0.4;
 
     /// <summary>Share of that level which the loss must not have been below before: then it can fall, and something else has come.</summary>
-    private const double Reached = 0.7;
+    private const double Reached = 0.7, ReachedEarly = 0.85;
 
     /// <summary>Trend of the loss below which a network without any measured fault, or with a weak suspicion only, is slow and no more.</summary>
     private const double Falling = 0.9, FallingFast = 0.8;
@@ -54,7 +54,7 @@ public sealed class NotLearning : Rule
         bool early = observation.Progress >= Warned && (observation.IsForewarned || IsBlown(observation)) || observation.Progress >= Silent && observation.IsSilent;
         double level = observation.Progress < Late ? Standing : StandingLate;
         double now = observation.Unlearnt(observation.Losses.Now), end = observation.UnlearntAtTheEnd;
-        bool stands = now > level && end > StandingLate && observation.Unlearnt(observation.Losses.Least) > Reached * level;
+        bool stands = now > level && end > StandingLate && observation.Unlearnt(observation.Losses.Least) > (observation.Progress < Late ? ReachedEarly : Reached) * level;
         // Once said, it stays said while another rule speaks of the same thing: the chain of causes puts it behind that one.
         bool explained = observation.Open.Any(finding => finding.Severity == Severity.Error && finding.Rule != Id) && observation.Open.All(finding => finding.Rule != Id);
         if (observation.Layers.Count == 0 || (observation.Progress < Patience && !early) || !stands || explained)
@@ -78,6 +78,7 @@ public sealed class NotLearning : Rule
             Problem = Problem,
             // Data without anything to learn look like this too: without a cause that was measured, the data must be shown to hold something.
             Severity = certain ? Severity.Error : Severity.Warning,
+            IsFinal = observation.IsSilent, // weights that get no gradient from any batch stay as they are
             Cause = first.Cause,
             Layers = first.Layers,
             Step = observation.Step.Step,

@@ -26,6 +26,13 @@ public abstract class Rule
     /// <summary>Inspections in a row at which the rule must speak before its finding is certain.</summary>
     public virtual int Persistence => 3;
 
+    /// <summary>
+    /// Share of the run before which its errors do not count, but for one that training cannot end: first steps are longer than later ones, smoothed values
+    /// remember five to ten steps, and no loss has had time to fall. Of the errors that were withdrawn from healthy networks of the tuning part of
+    /// bench/corpus most had been stated in the first 1 %.
+    /// </summary>
+    public virtual double Beginning => 0.025;
+
     /// <summary>A finding, or null if nothing is wrong.</summary>
     public abstract Finding? Inspect(Observation observation);
 }

@@ -26,6 +26,9 @@ public sealed class SaturatedActivation : Rule
     /// </summary>
     private const double Late = 0.3, Unlearnt = 0.3;
 
+    /// <summary>Share of the run up to which a loss that falls at all is enough, and from which on it can be said whether it does. Chosen on the tuning half of bench/corpus.</summary>
+    private const double Patience = 0.1, Unknown = 0.02;
+
     public override string Id => "FTH003";
 
     public override string Problem => "saturated activation";
@@ -41,6 +44,8 @@ public sealed class SaturatedActivation : Rule
         }
         LayerTrace worst = saturated.MaxBy(layer => layer.Saturated)!;
         int blocking = saturated.Count(layer => !Detour.LeadsAround(observation.Network, layer.Activation!));
+        // A network that begins saturated may take a tenth of the run to get the loss down: until then the loss must stand, which cannot be said before it has had time.
+        bool struggles = observation.Progress < Unknown || (observation.Progress < Patience ? observation.LossStands : !observation.LossFallsFor(this));
         bool hurts = blocking * 2 >= observation.Layers.Count || observation.Layers[0].LogRelativeUpdate < -5;
         double expected = Expected(worst, observation);
         bool fromStart = expected > Share / 2;
@@ -53,7 +58,7 @@ public sealed class SaturatedActivation : Rule
         {
             Rule = Id,
             Problem = Problem,
-            Severity = (hurts && !observation.LossFalls) || inVain ? Severity.Error : Severity.Warning,
+            Severity = (hurts && struggles) || inVain ? Severity.Error : Severity.Warning,
             Cause = driven ? Causes.LearningRateTooLarge : Causes.Saturation,
             Layers = [.. saturated.Select(layer => layer.Activation!.Name)],
             Step = observation.Step.Step,

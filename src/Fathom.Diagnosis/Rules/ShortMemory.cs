@@ -21,13 +21,13 @@ public sealed class ShortMemory : Rule
     /// <summary>log10 ‖Δw‖/‖w‖: 1 %, 10 times healthy training (CS231n notes).</summary>
     private const double Long = -2;
 
-    private const double Start = 0.1;
+    private const double Start = 0.2;
 
     public override string Id => "FTH055";
 
     public override string Problem => "an optimizer without memory";
 
-    public override string Threshold => "β₂ is below 0.8, the steps are half of the longest possible or more and 1 % of the weights (10 times the healthy 1e-3), and after a tenth of the run the loss has stopped falling above 20 % of a constant prediction's";
+    public override string Threshold => "β₂ is below 0.8, the steps are half of the longest possible or more and 1 % of the weights (10 times the healthy 1e-3), and after a fifth of the run the loss has stopped falling above 20 % of a constant prediction's";
 
     public override Finding? Inspect(Observation observation)
     {

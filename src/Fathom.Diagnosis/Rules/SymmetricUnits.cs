@@ -15,20 +15,24 @@ public sealed class SymmetricUnits : Rule
     /// <summary>Largest difference of two units' weights, relative to the largest weight, at which they count as equal.</summary>
     private const float Tolerance = 1e-5f;
 
+    /// <summary>Share of the run from which on symmetry counts, and where a path leads around all such layers: by then a residual network has learnt if it does without them.</summary>
+    private const double Start = 0.01, StartBeside = 0.05;
+
     public override string Id => "FTH030";
 
     public override string Problem => "symmetric units";
 
-    public override string Threshold => "all units of a hidden layer have weights that agree to 1e-5 of the largest, after 1 % of the run (the least that symmetry breaking must undo; Goodfellow et al. 2016, section 8.4)";
+    public override string Threshold => "all units of a hidden layer have weights that agree to 1e-5 of the largest, after 1 % of the run, or 5 % where a path leads around all of them (the least that symmetry breaking must undo; Goodfellow et al. 2016, section 8.4)";
 
     public override Finding? Inspect(Observation observation)
     {
-        if (observation.Progress < 0.01 || observation.LossFalls)
+        if (observation.Progress < Start || observation.LossFalls)
         {
             return null;
         }
         LayerTrace[] equal = [.. observation.Layers.Where(layer => IsHidden(layer, observation) && Difference(observation, layer) <= Tolerance)];
-        if (equal.Length == 0)
+        bool blocks = equal.Any(layer => !Detour.LeadsAround(observation.Network, layer.Layer));
+        if (equal.Length == 0 || (!blocks && observation.Progress < StartBeside))
         {
             return null;
         }
@@ -39,6 +43,7 @@ public sealed class SymmetricUnits : Rule
             Rule = Id,
             Problem = Problem,
             Severity = Severity.Error,
+            IsFinal = blocks && difference == 0, // units that have stayed exactly equal so far get equal gradients from any batch
             Cause = Causes.BadInitialization,
             Layers = [.. equal.Select(layer => layer.Layer.Name)],
             Step = observation.Step.Step,

@@ -164,7 +164,7 @@ public sealed class VanishingGradient : Rule
 
     /// <summary>What to do against loss over depth. A sigmoid's slope is 1/4 at most: no weights of a sound size make up for that.</summary>
     /// <param name="activations">Those of the layers; null for layers without one.</param>
-    internal static string Advice(IReadOnlyList<Node?> activations) => activations.Any(activation => activation?.Op is Sigmoid)
+    internal static string Advice(IReadOnlyList<Node?> activations) => activations.Any(activation => activation?.Op is Sigmoid or HardSigmoid)
         ? "Replace sigmoid by relu with He initialisation, or add batch normalisation or residual connections."
         : "Draw the weights at a variance that suits the activation (He for relu, Xavier for tanh), or add batch normalisation or residual connections.";
 

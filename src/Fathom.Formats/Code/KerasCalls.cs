@@ -39,6 +39,10 @@ internal static class KerasCalls
         Shift op => new("Learnt", [Number(op.InitialShift), "adds=True"], x[0]),
         Dropout op => new("layers.Dropout", [Number(op.Rate)], x[0]),
         AlphaDropout op => new("layers.AlphaDropout", [Number(op.Rate)], x[0]),
+        SpatialDropout op when node.Outputs[0].Shape.Rank is 3 or 4 && (op.ChannelsLast || node.Outputs[0].Shape.Rank == 4) => node.Outputs[0].Shape.Rank == 3
+            ? new("layers.SpatialDropout1D", [Number(op.Rate)], x[0])
+            : new("layers.SpatialDropout2D", [Number(op.Rate), $"data_format=\"channels_{(op.ChannelsLast ? "last" : "first")}\""], x[0]),
+        Pad op => new(null, [], $"keras.ops.pad({x[0]}, [{string.Join(", ", Enumerable.Range(0, node.Outputs[0].Shape.Rank).Select(axis => axis == Positive(op.Axis, node.Outputs[0].Shape) ? $"({Number(op.Before)}, {Number(op.Behind)})" : "(0, 0)"))}])"),
         GaussianDropout op => new("layers.GaussianDropout", [Number(op.Rate)], x[0]),
         GaussianNoise op => new("layers.GaussianNoise", [Number(op.StandardDeviation)], x[0]),
         _ => Merge(node, x) ?? (Expression(node, x) is { } call ? new KerasCall(null, [], call) : null),
@@ -115,6 +119,7 @@ internal static class KerasCalls
         Softsign => "\"softsign\"",
         Mish => "\"mish\"",
         HardTanh { Min: -1, Max: 1 } => "\"hard_tanh\"",
+        HardSigmoid { Gradient: 1.0 / 6 } => "\"hard_sigmoid\"",
         _ => null,
     };
 
@@ -126,6 +131,7 @@ internal static class KerasCalls
         Swish a => new(null, [], $"{x} * keras.ops.sigmoid({Number(a.Beta)} * {x})"),
         Softplus a => new(null, [], $"keras.ops.softplus({Number(a.Beta)} * {x}) / {Number(a.Beta)}"),
         HardTanh a => new(null, [], $"keras.ops.clip({x}, {Number(a.Min)}, {Number(a.Max)})"),
+        HardSigmoid a => new(null, [], $"keras.ops.clip({Number(a.Gradient)} * {x} + 0.5, 0, 1)"),
         Erf => new(null, [], $"keras.ops.erf({x})"),
         _ => null,
     };

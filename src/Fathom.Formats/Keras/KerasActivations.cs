@@ -22,6 +22,7 @@ internal static class KerasActivations
         ["sigmoid"] = new Sigmoid(),
         ["tanh"] = new Tanh(),
         ["hard_tanh"] = new HardTanh(),
+        ["hard_sigmoid"] = new HardSigmoid(),
         ["softmax"] = new Softmax(),
         ["log_softmax"] = new LogSoftmax(),
         ["softplus"] = new Softplus(),
@@ -31,11 +32,14 @@ internal static class KerasActivations
         ["mish"] = new Mish(),
     }.ToFrozenDictionary();
 
+    /// <summary>What it was before Keras 3.</summary>
+    private static readonly HardSigmoid OldHardSigmoid = new(0.2);
+
     /// <summary>The functions that a layer may name.</summary>
     public static IEnumerable<string> Names => ByName.Keys;
 
     /// <summary>What Keras calls a function; null if it has no name for it.</summary>
-    public static string? NameOf(Op op) => ByName.FirstOrDefault(pair => pair.Key != "swish" && pair.Value.Equals(op)).Key;
+    public static string? NameOf(Op op) => op.Equals(OldHardSigmoid) ? "hard_sigmoid" : ByName.FirstOrDefault(pair => pair.Key != "swish" && pair.Value.Equals(op)).Key;
 
     /// <summary>Layer classes that are an activation without parameters.</summary>
     public static readonly string[] Classes = ["ReLU", "LeakyReLU", "ELU", "Softmax"];
@@ -61,8 +65,12 @@ internal static class KerasActivations
         _ => null,
     };
 
-    private static Op Function(KerasJson layer, string key, string name) => ByName.GetValueOrDefault(name)
+    private static Op Function(KerasJson layer, string key, string name) => name == "hard_sigmoid" && !IsVersion3(layer) ? OldHardSigmoid : ByName.GetValueOrDefault(name)
         ?? throw layer.KeyError(key, $"{Spelling.Unknown("activation", name, ByName.Keys)}: {ModelFormatException.Quote(name)}", Spelling.List(ByName.Keys));
+
+    /// <summary>Keras 3 describes a layer's type of numbers as an object with its module, Keras 2 by its name.</summary>
+    private static bool IsVersion3(KerasJson layer) =>
+        layer.Element.TryGetProperty("dtype", out JsonElement type) && type.ValueKind == JsonValueKind.Object && type.TryGetProperty("module", out _);
 
     private static Op FromObject(KerasJson layer, string key, JsonElement value)
     {

@@ -18,6 +18,8 @@ public sealed record Dense(int Units, bool Bias = true, WeightStandardization We
 
     public override bool IsPerSample => !Standardizes;
 
+    public override bool FetchesAhead => true;
+
     private bool Standardizes => WeightStandardization != WeightStandardization.None;
 
     public override MomentRule? Moments => new(Propagate, PullBack)
@@ -77,7 +79,7 @@ public sealed record Dense(int Units, bool Bias = true, WeightStandardization We
         }
         Buffer<T> weight = Standardizes ? context.Output(1) : context.Input(1);
         Gemm.Multiply(false, true, rows, Units, width, context.Input(0), width, weight, width,
-            context.Output(0), Units, accumulate: false, Bias ? context.Input(2) : default, context.Pool);
+            context.Output(0), Units, accumulate: false, Bias ? context.Input(2) : default, context.Pool, context.Ahead);
     }
 
     public override void Differentiate(GradientScope scope)
@@ -85,16 +87,16 @@ public sealed record Dense(int Units, bool Bias = true, WeightStandardization We
         Value upstream = scope.Upstream;
         if (scope.Needs(0))
         {
-            scope.Contribute(0, scope.Emit(new DenseInputGradient(), "input", upstream, Standardizes ? scope.Output(1) : scope.Input(1)));
+            scope.Contribute(0, scope.Emit(DenseInputGradient.Instance, "input", upstream, Standardizes ? scope.Output(1) : scope.Input(1)));
         }
         if (scope.Needs(1))
         {
-            Value gradient = scope.Emit(new DenseWeightGradient(), "weight", upstream, scope.Input(0));
+            Value gradient = scope.Emit(DenseWeightGradient.Instance, "weight", upstream, scope.Input(0));
             scope.Contribute(1, Standardizes ? StandardizedWeight.Gradient(scope, WeightStandardization, 1, 1, gradient) : gradient);
         }
         if (Bias && scope.Needs(2))
         {
-            scope.Contribute(2, scope.Emit(new ColumnSum(), "bias", upstream));
+            scope.Contribute(2, scope.Emit(ColumnSum.Instance, "bias", upstream));
         }
     }
 
@@ -163,7 +165,12 @@ public static class DenseLayer
 /// <summary>dx = dy · W. Inputs: dy (…, units), weight (units, in).</summary>
 public sealed record DenseInputGradient : Op
 {
+    /// <summary>An op is a value, and this one has no attributes: one object does for every node.</summary>
+    internal static readonly DenseInputGradient Instance = new();
+
     public override string Kind => "dense_input_gradient";
+
+    public override bool FetchesAhead => true;
 
     public override bool IsPerSample => true;
 
@@ -180,14 +187,18 @@ public sealed record DenseInputGradient : Op
         (int rows, int units) = KernelContext<T>.Fold(context.InputShape(0));
         int width = context.InputShape(1)[1];
         Gemm.Multiply(false, false, rows, width, units, context.Input(0), units, context.Input(1), width,
-            context.Output(0), width, accumulate: false, default, context.Pool);
+            context.Output(0), width, accumulate: false, default, context.Pool, context.Ahead);
     }
 }
 
 /// <summary>dW = dyᵀ · x. Inputs: dy (…, units), x (…, in).</summary>
 public sealed record DenseWeightGradient : Op
 {
+    internal static readonly DenseWeightGradient Instance = new();
+
     public override string Kind => "dense_weight_gradient";
+
+    public override bool FetchesAhead => true;
 
     public override double Work(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) => 2 * Elements(inputShapes[0]) * inputShapes[1][^1];
 
@@ -202,13 +213,15 @@ public sealed record DenseWeightGradient : Op
         (int rows, int units) = KernelContext<T>.Fold(context.InputShape(0));
         int width = context.InputShape(1)[^1];
         Gemm.Multiply(true, false, units, width, rows, context.Input(0), units, context.Input(1), width,
-            context.Output(0), width, accumulate: false, default, context.Pool);
+            context.Output(0), width, accumulate: false, default, context.Pool, context.Ahead);
     }
 }
 
 /// <summary>Sum over all axes but the last: the gradient of a bias. Input (…, units), output (units).</summary>
 public sealed record ColumnSum : Op
 {
+    internal static readonly ColumnSum Instance = new();
+
     public override string Kind => "column_sum";
 
     public override double Work(ReadOnlySpan<int[]> inputShapes, ReadOnlySpan<int[]> outputShapes) => 4 * Elements(inputShapes[0]);

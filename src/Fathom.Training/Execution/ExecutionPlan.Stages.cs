@@ -18,15 +18,16 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
     private long[][]? ticks;
     private long ticksTogether;
 
-    private void RunAlone(in BoundCall call, in Circumstances run)
+    private void RunAlone(int index, in Circumstances run)
     {
+        StageCall call = calls[index];
         long clock = run.Profile is null ? 0 : Stopwatch.GetTimestamp();
         ref readonly Kernel kernel = ref kernels[call.Kernel];
-        Run(in kernel, in call, in run, pool, scratch.Buffer);
+        Run(in kernel, call, in run, pool, scratch.Buffer, ahead.Of(index));
         clock = run.Profile?.Add(kernel.Node.Op.Kind, clock) ?? 0;
         if (run.Probe is not null)
         {
-            run.Probe.Observe(kernel.ProbeIds, call.Outputs, pool);
+            Observe(run.Probe, in kernel, call, pool);
             clock = run.Profile?.Add(WatchPart, clock) ?? 0;
         }
         if (kernel.Updates >= 0)
@@ -36,36 +37,48 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
         }
     }
 
-    private void RunTogether(BoundStage stage, in Circumstances run)
+    private void RunTogether(in Stage stage, in Circumstances run)
     {
-        int tasks = run.Probe is null ? stage.Running : stage.Tasks.Length;
-        StageJob job = new() { Plan = this, Tasks = stage.Tasks, Run = run };
+        int count = run.Probe is null ? stage.Running : stage.Tasks;
+        StageJob job = new() { Plan = this, First = stage.First, Run = run };
         if (run.Profile is null)
         {
-            pool.Run(ref job, tasks);
+            pool.Run(ref job, count);
             return;
         }
         ticks ??= [.. Enumerable.Range(0, pool.Threads).Select(_ => new long[Clocks * kernels.Length])];
         long started = Stopwatch.GetTimestamp();
-        pool.Run(ref job, tasks);
+        pool.Run(ref job, count);
         ticksTogether += Stopwatch.GetTimestamp() - started;
     }
 
-    private static void Run(in Kernel kernel, in BoundCall call, in Circumstances run, WorkerPool workers, Buffer<T> memory)
+    private ReadOnlySpan<TensorBinding<T>> OutputsOf(in Kernel kernel, StageCall call) => operands.AsSpan(kernel.FirstOperand(call) + kernel.Inputs, kernel.Outputs);
+
+    private void Observe(ProbeSet<T> probe, in Kernel kernel, StageCall call, WorkerPool workers)
     {
+        if (probeIds.Length > 0)
+        {
+            probe.Observe(probeIds.AsSpan(kernel.FirstOutput, kernel.Outputs), OutputsOf(in kernel, call), workers);
+        }
+    }
+
+    private void Run(in Kernel kernel, StageCall call, in Circumstances run, WorkerPool workers, Buffer<T> memory, ReadOnlySpan<Buffer<T>> following)
+    {
+        ReadOnlySpan<TensorBinding<T>> outputs = OutputsOf(in kernel, call);
         KernelContext<T> context = new()
         {
-            Inputs = call.Inputs,
-            Outputs = call.Outputs,
+            Inputs = operands.AsSpan(kernel.FirstOperand(call), kernel.Inputs),
+            Outputs = outputs,
             Pool = workers,
             Training = run.Training,
             Random = new RandomKey(run.Seed, kernel.Stream, (ulong)run.Step),
             Scratch = memory,
+            Ahead = following,
         };
         kernel.Node.Op.Run(in context);
         if (run.FlushOutputs)
         {
-            foreach (TensorBinding<T> output in call.Outputs)
+            foreach (TensorBinding<T> output in outputs)
             {
                 FlushToZero.Apply(output.Real, workers);
             }
@@ -106,18 +119,22 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
         return sum;
     }
 
-    /// <summary>A node with its tensors.</summary>
-    internal readonly record struct Kernel(Node Node, uint Stream, TensorBinding<T>[] Inputs, TensorBinding<T>[] Outputs, int[] ProbeIds)
+    /// <summary>A node with its tensors, which lie side by side among the plan's operands: inputs, then outputs.</summary>
+    /// <param name="Node">The node.</param>
+    /// <param name="Stream">Its stream of random numbers.</param>
+    /// <param name="First">The first of its tensors.</param>
+    /// <param name="Inputs">How many are inputs.</param>
+    /// <param name="Outputs">How many are outputs.</param>
+    /// <param name="FirstPart">The first tensor of its first part, if it is run in parts; those of the others follow.</param>
+    /// <param name="FirstOutput">The number of its first output in the schedule.</param>
+    internal readonly record struct Kernel(Node Node, uint Stream, int First, int Inputs, int Outputs, int FirstPart, int FirstOutput)
     {
         /// <summary>The optimizer's parameter to update after it has run; −1 for none.</summary>
         public int Updates { get; init; } = -1;
+
+        /// <summary>The first tensor of a call: of all samples, or of a part.</summary>
+        public int FirstOperand(StageCall call) => call.Parts == 1 ? First : FirstPart + call.Part * (Inputs + Outputs);
     }
-
-    /// <summary>A kernel's turn, with all samples of its tensors or with some.</summary>
-    internal readonly record struct BoundCall(int Kernel, TensorBinding<T>[] Inputs, TensorBinding<T>[] Outputs, bool Runs, bool Measures);
-
-    /// <summary>A <see cref="Stage"/> with its tensors.</summary>
-    internal sealed record BoundStage(BoundCall[][] Tasks, int Running, bool TakesAllThreads);
 
     /// <summary>What all kernels of one run are told.</summary>
     private readonly record struct Circumstances(bool Training, ulong Seed, long Step, ProbeSet<T>? Probe, StepProfile? Profile, bool FlushOutputs);
@@ -125,7 +142,7 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
     private struct StageJob : IParallelJob
     {
         public ExecutionPlan<T> Plan;
-        public BoundCall[][] Tasks;
+        public int First;
         public Circumstances Run;
 
         public readonly void Execute(int part, int worker)
@@ -133,17 +150,19 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
             WorkerPool lane = Plan.pool.Lane(worker);
             long[]? ticks = Run.Profile is null ? null : Plan.ticks![worker];
             long clock = ticks is null ? 0 : Stopwatch.GetTimestamp();
-            foreach (ref readonly BoundCall call in Tasks[part].AsSpan())
+            int[] tasks = Plan.tasks;
+            for (int i = tasks[First + part]; i < tasks[First + part + 1]; i++)
             {
+                ref readonly StageCall call = ref Plan.calls[i];
                 ref readonly Kernel kernel = ref Plan.kernels[call.Kernel];
                 if (call.Runs)
                 {
-                    ExecutionPlan<T>.Run(in kernel, in call, in Run, lane, default);
+                    Plan.Run(in kernel, call, in Run, lane, default, Plan.ahead.Of(i));
                     clock = Add(ticks, Clocks * call.Kernel, clock);
                 }
                 if (call.Measures && Run.Probe is { } probe)
                 {
-                    probe.Observe(kernel.ProbeIds, call.Outputs, lane);
+                    Plan.Observe(probe, in kernel, call, lane);
                     clock = Add(ticks, Clocks * call.Kernel + 1, clock);
                 }
                 if (call.Runs && kernel.Updates >= 0)

@@ -16,13 +16,21 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
     private readonly AlignedMemory<T> arena;
     private readonly AlignedMemory<int> indices;
     private readonly AlignedMemory<T> scratch;
+    private readonly NodeSchedule schedule;
+    private readonly TensorBinding<T>[] operands;
     private readonly Kernel[] kernels;
-    private readonly BoundStage[] stages;
+    private readonly Stage[] stages;
+    private readonly int[] tasks;
+    private readonly StageCall[] calls;
+    private ReadAhead<T> ahead;
     private readonly (Buffer<T> From, Buffer<T> To)[] gradientCopies;
     private readonly (Buffer<T> From, Buffer<T> To)[] updates;
-    private readonly IReadOnlyDictionary<Node, string> lastGradients;
+    private readonly IReadOnlyList<(int Kernel, string Parameter)> lastGradients;
     private OptimizerState<T>? optimizer;
-    private readonly Dictionary<Value, TensorBinding<T>> bindings;
+
+    /// <summary>By value, its probe; −1 for none. Empty if nothing is watched.</summary>
+    private int[] probeIds = [];
+
     private readonly WorkerPool pool;
 
     // The bindings point into the store's memory, which a finalizer frees once nobody refers to the store.
@@ -32,21 +40,24 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
     {
         pool = builder.Pool;
         store = builder.Store;
-        Batch = builder.Batch;
         arena = builder.Arena;
         indices = builder.Indices;
-        bindings = builder.Bindings;
+        schedule = builder.Schedule;
+        operands = builder.Operands;
         kernels = builder.Kernels;
-        stages = builder.Stages;
+        stages = [.. builder.Stages.Stages];
+        tasks = [.. builder.Stages.Tasks];
+        calls = [.. builder.Stages.Calls];
         gradientCopies = builder.GradientCopies;
         updates = builder.Updates;
         lastGradients = builder.LastGradients;
         scratch = new AlignedMemory<T>(builder.ScratchElements);
         PeakAliveElements = builder.LeastElements;
+        ahead = FindAhead();
     }
 
     /// <summary>Samples per batch.</summary>
-    public int Batch { get; }
+    public int Batch => schedule.Batch;
 
     /// <summary>The workers that run it.</summary>
     internal WorkerPool Pool => pool;
@@ -64,7 +75,7 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
     public int ScratchElements => scratch.Length;
 
     /// <summary>The nodes in the order in which they run.</summary>
-    public IEnumerable<Node> Schedule => kernels.Select(kernel => kernel.Node);
+    public IEnumerable<Node> Schedule => kernels.Select(kernel => kernel.Node).Where(node => node.Op is not (Parameter or Input));
 
     /// <summary>Makes a plan.</summary>
     /// <param name="graph">The graph.</param>
@@ -86,10 +97,10 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
     }
 
     /// <summary>The elements of an input, or of a value that the plan was asked to keep.</summary>
-    public Buffer<T> Real(Value value) => bindings[value].Real;
+    public Buffer<T> Real(Value value) => BindingOf(value).Real;
 
     /// <summary>The elements of an input of indices.</summary>
-    public Buffer<int> Index(Value value) => bindings[value].Index;
+    public Buffer<int> Index(Value value) => BindingOf(value).Index;
 
     /// <summary>Runs every node once.</summary>
     /// <param name="training">True in a training step: running statistics are updated too.</param>
@@ -103,15 +114,15 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
     internal void Run(bool training, ulong seed, long step, bool keepStatistics, ProbeSet<T>? probe = null, StepProfile? profile = null)
     {
         Circumstances run = new(training, seed, step, probe, profile, FlushToZero.BySoftware);
-        foreach (BoundStage stage in stages)
+        foreach (ref readonly Stage stage in stages.AsSpan())
         {
             if (stage.TakesAllThreads)
             {
-                RunAlone(in stage.Tasks[0][0], in run);
+                RunAlone(tasks[stage.First], in run);
             }
             else
             {
-                RunTogether(stage, in run);
+                RunTogether(in stage, in run);
             }
         }
         pool.LevelScratch();
@@ -132,15 +143,14 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
     /// <summary>Tells each kernel which probe its outputs belong to; they must have been asked to be watched.</summary>
     internal void AttachProbes(IReadOnlyDictionary<Value, int> probes)
     {
-        for (int i = 0; i < kernels.Length; i++)
+        probeIds = new int[schedule.Values];
+        Array.Fill(probeIds, -1);
+        foreach ((Value value, int id) in probes)
         {
-            Kernel kernel = kernels[i];
-            int[] ids = new int[kernel.Node.Outputs.Length];
-            for (int output = 0; output < ids.Length; output++)
+            if (schedule.NumberOf(value) is >= 0 and int number)
             {
-                ids[output] = probes.TryGetValue(new Value(kernel.Node, output), out int id) ? id : -1;
+                probeIds[number] = id;
             }
-            kernels[i] = kernel with { ProbeIds = ids };
         }
     }
 
@@ -151,13 +161,11 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
     internal void AttachUpdates(OptimizerState<T> state)
     {
         optimizer = state;
-        for (int i = 0; i < kernels.Length; i++)
+        foreach ((int kernel, string parameter) in lastGradients)
         {
-            if (lastGradients.TryGetValue(kernels[i].Node, out string? parameter))
-            {
-                kernels[i] = kernels[i] with { Updates = state.IndexOf(parameter) };
-            }
+            kernels[kernel] = kernels[kernel] with { Updates = state.IndexOf(parameter) };
         }
+        ahead = FindAhead();
     }
 
     public void Dispose()
@@ -166,6 +174,19 @@ public sealed partial class ExecutionPlan<T> : IDisposable where T : unmanaged, 
         indices.Dispose();
         scratch.Dispose();
     }
+
+    private TensorBinding<T> BindingOf(Value value)
+    {
+        int number = schedule.NumberOf(value);
+        if (number < 0)
+        {
+            throw new KeyNotFoundException($"the plan does not compute {value}");
+        }
+        ref readonly Kernel writer = ref kernels[schedule.WriterOf(number)];
+        return operands[writer.First + writer.Inputs + value.Index];
+    }
+
+    private ReadAhead<T> FindAhead() => new(schedule, operands, kernels, stages, tasks, calls, pool.Threads, optimizer);
 
     private static void Copy((Buffer<T> From, Buffer<T> To)[] copies)
     {

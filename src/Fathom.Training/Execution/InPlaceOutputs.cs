@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using Fathom.Graphs;
 using Fathom.Graphs.Ops;
 
@@ -7,89 +6,91 @@ namespace Fathom.Training.Execution;
 /// <summary>
 /// Outputs that take over the memory of an input. An elementwise kernel may write where it reads if it is the last one that
 /// wants the input, so a ReLU and its gradient need no memory of their own, and a line of cache is written that is there
-/// already, instead of one that has to be fetched to be overwritten.
+/// already, instead of one that has to be fetched to be overwritten. Values go by their number in the schedule.
 /// </summary>
 internal sealed class InPlaceOutputs
 {
-    private readonly Dictionary<Value, Value> memory = [];
-    private readonly Dictionary<Value, int> lastRead;
-    private readonly Dictionary<Value, int> lastReaders = [];
-    private readonly int batch;
+    private readonly NodeSchedule schedule;
+    private readonly int[] memory;
+    private readonly int[] lastRead;
+    private readonly int[] lastReaders;
+    private readonly int[] measured;
+    private readonly bool[] isFree;
 
     /// <param name="schedule">The nodes in an order in which they can run.</param>
-    /// <param name="batch">Samples per batch.</param>
-    /// <param name="turnOf">When the node at a place of the schedule runs; what has the same turn runs at the same time, or in any order.</param>
-    /// <param name="measuredIn">When its outputs are measured, if that is not when it runs; −1 if it is.</param>
-    /// <param name="lastRead">The last turn in which each value is read.</param>
-    /// <param name="isFree">Whether a value's memory is the arena's, and nobody wants it after the run.</param>
-    /// <param name="hasPlace">Whether a value's memory is the arena's.</param>
-    public InPlaceOutputs(IReadOnlyList<Node> schedule, int batch, Func<int, int> turnOf, Func<int, int> measuredIn,
-        Dictionary<Value, int> lastRead, Func<Value, bool> isFree, Func<Value, bool> hasPlace)
+    /// <param name="turns">By place, when a node runs; what has the same turn runs at the same time, or in any order.</param>
+    /// <param name="measured">By place, when a node's outputs are measured, if that is not when it runs; −1 if it is.</param>
+    /// <param name="lastRead">By number, the last turn in which a value is read; −1 for none.</param>
+    /// <param name="isFree">By number, whether a value's memory is the arena's, and nobody wants it after the run.</param>
+    /// <param name="hasPlace">By number, whether a value's memory is the arena's.</param>
+    public InPlaceOutputs(NodeSchedule schedule, int[] turns, int[] measured, int[] lastRead, bool[] isFree, bool[] hasPlace)
     {
-        (this.lastRead, this.batch) = (lastRead, batch);
-        Dictionary<Node, int> measured = new(ReferenceEqualityComparer.Instance);
+        (this.schedule, this.lastRead, this.measured, this.isFree) = (schedule, lastRead, measured, isFree);
+        lastReaders = new int[schedule.Values];
+        memory = new int[schedule.Values];
+        for (int number = 0; number < memory.Length; number++)
+        {
+            memory[number] = number;
+        }
         for (int place = 0; place < schedule.Count; place++)
         {
-            measured.Add(schedule[place], measuredIn(place));
-            CountReaders(schedule[place], turnOf(place), measuredIn(place));
+            // A view is read when it is measured: nothing runs.
+            CountReaders(place, schedule.Nodes[place].Op.IsView ? measured[place] : turns[place]);
         }
-        foreach (int place in Enumerable.Range(0, schedule.Count).Where(place => schedule[place].Op is not Source).OrderBy(turnOf))
+        foreach (int place in NodeSchedule.ByTurn(turns))
         {
-            Node node = schedule[place];
-            Value output = new(node, 0);
-            if (!node.Op.IsView && hasPlace(output) && TryFind(node, turnOf(place), measured, isFree, out Value input))
+            Op op = schedule.Nodes[place].Op;
+            int output = schedule.FirstOutput(place);
+            if (op is not Source && !op.IsView && hasPlace[output] && Find(place, turns[place]) is >= 0 and int input)
             {
-                memory.Add(output, MemoryOf(input));
+                memory[output] = memory[input];
             }
         }
     }
 
     /// <summary>The value whose memory this one has: its own, or the input's that was there first.</summary>
-    public Value MemoryOf(Value value) => memory.GetValueOrDefault(value, value);
+    public int MemoryOf(int number) => memory[number];
 
     /// <summary>Whether the value lies where an input did.</summary>
-    public bool Contains(Value value) => memory.ContainsKey(value);
+    public bool Contains(int number) => memory[number] != number;
 
-    private void CountReaders(Node node, int turn, int measured)
+    private void CountReaders(int place, int turn)
     {
-        if (node.Op.IsView)
+        foreach (int input in schedule.Inputs(place))
         {
-            turn = measured; // nothing runs
-        }
-        foreach (Value input in node.Inputs)
-        {
-            Value seen = Seen(input);
-            if (lastRead.GetValueOrDefault(seen, -1) == turn)
+            int seen = Seen(input);
+            if (lastRead[seen] == turn)
             {
-                lastReaders[seen] = lastReaders.GetValueOrDefault(seen) + 1;
+                lastReaders[seen]++;
             }
         }
     }
 
-    private bool TryFind(Node node, int turn, Dictionary<Node, int> measured, Func<Value, bool> isFree, [NotNullWhen(true)] out Value found)
+    /// <summary>The input that the first output may take over; −1 for none.</summary>
+    private int Find(int place, int turn)
     {
-        for (int k = 0; k < node.Inputs.Length; k++)
+        ReadOnlySpan<int> inputs = schedule.Inputs(place);
+        int elements = schedule.ShapeOf(schedule.FirstOutput(place)).Elements;
+        for (int k = 0; k < inputs.Length; k++)
         {
-            Value input = node.Inputs[k];
-            bool dies = lastRead.GetValueOrDefault(input, -1) == turn && lastReaders.GetValueOrDefault(input) == 1;
-            if (dies && node.Op.MayOverwrite(k) && input.Type.Kind == ElementKind.Real && isFree(input) && measured[input.Node] < turn
-                && input.Shape.Elements(batch) == node.Outputs[0].Shape.Elements(batch))
+            int input = inputs[k];
+            bool dies = lastRead[input] == turn && lastReaders[input] == 1;
+            if (dies && isFree[input] && schedule.Nodes[place].Op.MayOverwrite(k) && schedule.KindOf(input) == ElementKind.Real
+                && measured[schedule.WriterOf(input)] < turn && schedule.ShapeOf(input).Elements == elements)
             {
-                found = input;
-                return true;
+                return input;
             }
         }
-        found = default;
-        return false;
+        return -1;
     }
 
     /// <summary>What a view looks at.</summary>
-    private static Value Seen(Value value)
+    private int Seen(int number)
     {
-        while (value.Node.Op.IsView && value.Index == 0)
+        while (schedule.IsView(number))
         {
-            value = value.Node.Inputs[0];
+            number = schedule.Inputs(schedule.WriterOf(number))[0];
         }
-        return value;
+        return number;
     }
 }

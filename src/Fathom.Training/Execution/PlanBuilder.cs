@@ -6,34 +6,46 @@ using Fathom.Graphs.Ops;
 
 namespace Fathom.Training.Execution;
 
-/// <summary>Works out schedule and memory for an <see cref="ExecutionPlan{T}"/>.</summary>
+/// <summary>Works out schedule and memory for an <see cref="ExecutionPlan{T}"/>. Values go by their number in the schedule.</summary>
 internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    private readonly Graph graph;
     private readonly ParameterStore<T> store;
-    private readonly HashSet<Value> wanted;
-    private readonly Dictionary<Value, ParameterSlice> gradientSlots = [];
+    private readonly bool[] wanted;
+    private readonly ParameterSlice?[] gradientSlots;
     private readonly List<(Value From, ParameterSlice To)> copiedGradients = [];
-    private readonly Dictionary<Value, int> offsets = [];
-    private readonly List<Node> schedule = [];
+    private readonly bool[] inArena;
+    private readonly int[] offsets;
     private readonly StagePlan stages;
+    private readonly int[] stageOf;
+    private readonly int[] measuredIn;
 
     public PlanBuilder(Graph graph, int batch, ParameterStore<T> store, WorkerPool pool,
         IReadOnlyCollection<Value> wanted, IReadOnlyDictionary<string, Value> gradients, IReadOnlyCollection<Value> watched, StageLimits limits)
     {
-        (this.graph, Batch, this.store, Pool) = (graph, batch, store, pool);
-        this.wanted = [.. wanted];
+        (this.store, Pool) = (store, pool);
+        Schedule = NodeSchedule.For(graph, batch, [.. wanted, .. gradients.Values, .. watched]);
+        this.wanted = Schedule.Mark(wanted);
+        gradientSlots = new ParameterSlice?[Schedule.Values];
         AssignGradients(gradients);
-        Order([.. wanted, .. gradients.Values, .. watched]);
-        stages = new StagePlan(schedule, batch, pool.Threads, watched.ToHashSet(), limits);
+        inArena = InArena();
+        offsets = new int[Schedule.Values];
+        stages = new StagePlan(Schedule, pool.Threads, Schedule.Mark(watched), limits);
+        stageOf = new int[Schedule.Count];
+        measuredIn = new int[Schedule.Count];
+        for (int place = 0; place < stageOf.Length; place++)
+        {
+            stageOf[place] = stages.StageOf(place);
+            measuredIn[place] = stages.MeasuredIn(place);
+        }
         Place();
         LeastElements = pool.Threads == 1 ? Memory.PeakAlive : LeastAlive();
         Arena = new AlignedMemory<T>(Memory.Length);
         Indices = new AlignedMemory<int>(IndexLength);
+        Kernels = new ExecutionPlan<T>.Kernel[Schedule.Count];
         Bind();
     }
 
-    public int Batch { get; }
+    public NodeSchedule Schedule { get; }
 
     public WorkerPool Pool { get; }
 
@@ -48,11 +60,13 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
 
     public AlignedMemory<int> Indices { get; }
 
-    public Dictionary<Value, TensorBinding<T>> Bindings { get; } = [];
+    /// <summary>The tensors of every kernel, whole, and those of its parts; see <see cref="ExecutionPlan{T}.Kernel"/>.</summary>
+    public TensorBinding<T>[] Operands { get; private set; } = [];
 
-    public ExecutionPlan<T>.Kernel[] Kernels { get; private set; } = [];
+    /// <summary>By place in the schedule.</summary>
+    public ExecutionPlan<T>.Kernel[] Kernels { get; }
 
-    public ExecutionPlan<T>.BoundStage[] Stages { get; private set; } = [];
+    public StagePlan Stages => stages;
 
     /// <summary>Gradients that could not be written straight into the store; copied after every run.</summary>
     public (Buffer<T> From, Buffer<T> To)[] GradientCopies { get; private set; } = [];
@@ -60,8 +74,8 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
     /// <summary>Running statistics; copied after training steps only.</summary>
     public (Buffer<T> From, Buffer<T> To)[] Updates { get; private set; } = [];
 
-    /// <summary>Nodes that write a parameter's gradient into the store in a stage in which nobody reads the parameter any more.</summary>
-    public Dictionary<Node, string> LastGradients { get; } = new(ReferenceEqualityComparer.Instance);
+    /// <summary>The kernels that write a parameter's gradient into the store in a stage in which nobody reads the parameter any more.</summary>
+    public List<(int Kernel, string Parameter)> LastGradients { get; } = [];
 
     public int ScratchElements { get; private set; }
 
@@ -76,32 +90,28 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
         foreach ((string name, Value gradient) in gradients)
         {
             ParameterSlice slice = store.Find(name);
-            bool direct = gradient.Node.Op is not Source && !gradient.Node.Op.IsView && gradientSlots.TryAdd(gradient, slice);
-            if (!direct)
+            int number = Schedule.NumberOf(gradient);
+            if (gradient.Node.Op is not Source && !gradient.Node.Op.IsView && gradientSlots[number] is null)
+            {
+                gradientSlots[number] = slice;
+            }
+            else
             {
                 copiedGradients.Add((gradient, slice));
-                wanted.Add(gradient);
+                wanted[number] = true;
             }
         }
     }
 
-    /// <summary>Keeps the nodes that something asks for, in the graph's own order.</summary>
-    private void Order(List<Value> roots)
+    /// <summary>The values that have no other memory.</summary>
+    private bool[] InArena()
     {
-        HashSet<Node> needed = new(ReferenceEqualityComparer.Instance);
-        Stack<Node> open = new(roots.Select(value => value.Node));
-        while (open.TryPop(out Node? node))
+        bool[] own = new bool[Schedule.Values];
+        for (int number = 0; number < own.Length; number++)
         {
-            if (needed.Add(node))
-            {
-                foreach (Value input in node.Inputs)
-                {
-                    open.Push(input.Node);
-                }
-            }
+            own[number] = Schedule.Nodes[Schedule.WriterOf(number)].Op is not Parameter && gradientSlots[number] is null && !Schedule.IsView(number);
         }
-        // Inputs keep their place in every plan, so that a caller may feed them whether or not they are read.
-        schedule.AddRange(graph.Nodes.Where(node => needed.Contains(node) || node.Op is Input));
+        return own;
     }
 
     /// <summary>
@@ -110,92 +120,128 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
     /// </summary>
     private void Place()
     {
-        Dictionary<Value, int> lastRead = LastReads(i => Math.Max(stages.StageOf(i), schedule[i].Op.IsView ? stages.MeasuredIn(i) : -1));
-        InPlaceOutputs inPlace = InPlace(stages.StageOf, stages.MeasuredIn, lastRead);
-        FindLastGradients(lastRead);
-        int[] order = [.. Enumerable.Range(0, schedule.Count).OrderBy(stages.StageOf)];
-        Dictionary<Value, int> ends = Ends(inPlace, lastRead);
-        // Inputs are written before the first node runs, so they get memory that nothing else uses.
-        foreach (Node input in schedule.Where(node => node.Op is Input && node.Outputs[0].Kind == ElementKind.Real))
+        int[] reading = new int[Schedule.Count];
+        for (int place = 0; place < reading.Length; place++)
         {
-            offsets[input.Output] = Memory.Place(input.Outputs[0].Shape.Elements(Batch), 0, int.MaxValue);
+            reading[place] = Schedule.Nodes[place].Op.IsView ? Math.Max(stageOf[place], measuredIn[place]) : stageOf[place];
         }
-        foreach (int i in order)
+        int[] lastRead = LastReads(reading);
+        InPlaceOutputs inPlace = InPlace(stageOf, measuredIn, lastRead);
+        FindLastGradients(lastRead);
+        int[] ends = Ends(inPlace, lastRead);
+        // Inputs are written before the first node runs, so they get memory that nothing else uses.
+        for (int place = 0; place < Schedule.Count; place++)
         {
-            foreach (Value value in InArena(schedule[i]))
+            int number = Schedule.FirstOutput(place);
+            if (Schedule.Nodes[place].Op is Input && Schedule.KindOf(number) == ElementKind.Real)
             {
-                int elements = value.Shape.Elements(Batch);
-                if (value.Type.Kind == ElementKind.Index)
-                {
-                    offsets[value] = IndexLength;
-                    IndexLength += elements;
-                }
-                else if (schedule[i].Op is not Input)
-                {
-                    offsets[value] = inPlace.Contains(value) ? offsets[inPlace.MemoryOf(value)] : Memory.Place(elements, stages.StageOf(i), ends[value]);
-                }
+                offsets[number] = Memory.Place(Schedule.ShapeOf(number).Elements, 0, int.MaxValue);
+            }
+        }
+        foreach (int place in NodeSchedule.ByTurn(stageOf))
+        {
+            for (int output = 0; output < Schedule.Outputs(place); output++)
+            {
+                Place(Schedule.FirstOutput(place) + output, place, inPlace, ends);
             }
         }
     }
 
-    private void FindLastGradients(Dictionary<Value, int> lastRead)
+    private void Place(int number, int place, InPlaceOutputs inPlace, int[] ends)
     {
-        Dictionary<string, Value> parameters = schedule.Where(node => node.Op is Parameter).ToDictionary(node => node.Name, node => node.Output);
-        for (int i = 0; i < schedule.Count; i++)
+        if (!inArena[number])
+        {
+            return;
+        }
+        int elements = Schedule.ShapeOf(number).Elements;
+        if (Schedule.KindOf(number) == ElementKind.Index)
+        {
+            offsets[number] = IndexLength;
+            IndexLength += elements;
+        }
+        else if (Schedule.Nodes[place].Op is not Input)
+        {
+            offsets[number] = inPlace.Contains(number) ? offsets[inPlace.MemoryOf(number)] : Memory.Place(elements, stageOf[place], ends[number]);
+        }
+    }
+
+    private void FindLastGradients(int[] lastRead)
+    {
+        Dictionary<string, int> parameters = [];
+        for (int place = 0; place < Schedule.Count; place++)
+        {
+            if (Schedule.Nodes[place].Op is Parameter)
+            {
+                parameters.Add(Schedule.Nodes[place].Name, Schedule.FirstOutput(place));
+            }
+        }
+        for (int place = 0; place < Schedule.Count; place++)
         {
             // One that writes several gradients would have to wait for the last reader of any of them.
-            if (schedule[i].Outputs.Length == 1 && gradientSlots.TryGetValue(schedule[i].Output, out ParameterSlice? slice) && slice.Trainable
-                && parameters.TryGetValue(slice.Name, out Value parameter) && !wanted.Contains(parameter) && lastRead.GetValueOrDefault(parameter, -1) < stages.StageOf(i))
+            if (Schedule.Outputs(place) == 1 && gradientSlots[Schedule.FirstOutput(place)] is { Trainable: true } slice
+                && parameters.TryGetValue(slice.Name, out int parameter) && !wanted[parameter] && lastRead[parameter] < stageOf[place])
             {
-                LastGradients.Add(schedule[i], slice.Name);
+                LastGradients.Add((place, slice.Name));
             }
         }
     }
 
     /// <summary>The last stage that wants each piece of memory, on behalf of whatever lies in it one after the other.</summary>
-    private Dictionary<Value, int> Ends(InPlaceOutputs inPlace, Dictionary<Value, int> lastRead)
+    private int[] Ends(InPlaceOutputs inPlace, int[] lastRead)
     {
-        Dictionary<Value, int> ends = [];
-        for (int i = 0; i < schedule.Count; i++)
+        int[] ends = new int[Schedule.Values];
+        for (int number = 0; number < ends.Length; number++)
         {
-            foreach (Value value in InArena(schedule[i]))
+            if (inArena[number])
             {
-                int end = wanted.Contains(value) ? int.MaxValue : lastRead.GetValueOrDefault(value, stages.StageOf(i));
-                Value memory = inPlace.MemoryOf(value);
-                ends[memory] = Math.Max(ends.GetValueOrDefault(memory, -1), Math.Max(end, stages.MeasuredIn(i)));
+                int place = Schedule.WriterOf(number), memory = inPlace.MemoryOf(number);
+                int end = wanted[number] ? int.MaxValue : lastRead[number] >= 0 ? lastRead[number] : stageOf[place];
+                ends[memory] = Math.Max(ends[memory], Math.Max(end, measuredIn[place]));
             }
         }
         return ends;
     }
 
     /// <summary>What may be written where an input lies, if the nodes run in these turns.</summary>
-    private InPlaceOutputs InPlace(Func<int, int> turnOf, Func<int, int> measuredIn, Dictionary<Value, int> lastRead)
+    private InPlaceOutputs InPlace(int[] turns, int[] measured, int[] lastRead)
     {
-        HashSet<Value> inArena = [.. schedule.Where(node => node.Op is not Input).SelectMany(InArena)];
-        return new InPlaceOutputs(schedule, Batch, turnOf, measuredIn, lastRead, value => inArena.Contains(value) && !wanted.Contains(value), inArena.Contains);
+        bool[] hasPlace = new bool[Schedule.Values], isFree = new bool[Schedule.Values];
+        for (int number = 0; number < hasPlace.Length; number++)
+        {
+            hasPlace[number] = inArena[number] && Schedule.Nodes[Schedule.WriterOf(number)].Op is not Input;
+            isFree[number] = hasPlace[number] && !wanted[number];
+        }
+        return new InPlaceOutputs(Schedule, turns, measured, lastRead, isFree, hasPlace);
     }
 
     /// <summary>The most elements that would be alive at once if one kernel ran after the other.</summary>
     private int LeastAlive()
     {
-        Dictionary<Value, int> lastRead = LastReads(i => i);
-        InPlaceOutputs inPlace = InPlace(i => i, _ => -1, lastRead);
-        long[] change = new long[schedule.Count + 1];
-        for (int i = 0; i < schedule.Count; i++)
+        int[] turns = new int[Schedule.Count], never = new int[Schedule.Count];
+        for (int place = 0; place < turns.Length; place++)
         {
-            bool input = schedule[i].Op is Input;
-            foreach (Value value in InArena(schedule[i]).Where(value => value.Type.Kind == ElementKind.Real))
+            (turns[place], never[place]) = (place, -1);
+        }
+        int[] lastRead = LastReads(turns);
+        InPlaceOutputs inPlace = InPlace(turns, never, lastRead);
+        long[] change = new long[Schedule.Count + 1];
+        for (int number = 0; number < Schedule.Values; number++)
+        {
+            if (!inArena[number] || Schedule.KindOf(number) != ElementKind.Real)
             {
-                int size = MemoryPlan.Rounded(value.Shape.Elements(Batch));
-                int end = input || wanted.Contains(value) ? int.MaxValue : lastRead.GetValueOrDefault(value, i);
-                // What lies where an input did takes over from it.
-                int begin = input ? 0 : inPlace.Contains(value) ? i + 1 : i;
-                change[begin] += size;
-                change[Math.Max(Math.Min(end, schedule.Count - 1) + 1, begin)] -= size;
+                continue;
             }
+            int place = Schedule.WriterOf(number);
+            bool input = Schedule.Nodes[place].Op is Input;
+            int size = MemoryPlan.Rounded(Schedule.ShapeOf(number).Elements);
+            int end = input || wanted[number] ? int.MaxValue : lastRead[number] >= 0 ? lastRead[number] : place;
+            // What lies where an input did takes over from it.
+            int begin = input ? 0 : inPlace.Contains(number) ? place + 1 : place;
+            change[begin] += size;
+            change[Math.Max(Math.Min(end, Schedule.Count - 1) + 1, begin)] -= size;
         }
         long alive = 0, most = 0;
-        foreach (long difference in change.AsSpan(0, schedule.Count))
+        foreach (long difference in change.AsSpan(0, Schedule.Count))
         {
             alive += difference;
             most = Math.Max(most, alive);
@@ -203,39 +249,24 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
         return checked((int)most);
     }
 
-    /// <summary>The outputs that have no other memory.</summary>
-    private IEnumerable<Value> InArena(Node node)
+    /// <summary>The last turn in which each value is read, given each node's; −1 for none. Reading a view reads what it looks at.</summary>
+    private int[] LastReads(int[] turns)
     {
-        for (int output = 0; output < node.Outputs.Length; output++)
+        int[] last = new int[Schedule.Values];
+        Array.Fill(last, -1);
+        for (int place = Schedule.Count - 1; place >= 0; place--)
         {
-            Value value = new(node, output);
-            if (node.Op is not Parameter && !gradientSlots.ContainsKey(value) && !(node.Op.IsView && output == 0))
+            Node node = Schedule.Nodes[place];
+            int first = Schedule.FirstOutput(place);
+            ReadOnlySpan<int> inputs = Schedule.Inputs(place);
+            for (int k = 0; k < inputs.Length; k++)
             {
-                yield return value;
-            }
-        }
-    }
-
-    /// <summary>The last turn in which each value is read, given each node's; reading a view reads what it looks at.</summary>
-    private Dictionary<Value, int> LastReads(Func<int, int> turnOf)
-    {
-        Dictionary<Value, int> last = [];
-        for (int i = schedule.Count - 1; i >= 0; i--)
-        {
-            Node node = schedule[i];
-            int turn = turnOf(i);
-            for (int k = 0; k < node.Inputs.Length; k++)
-            {
-                int use = turn;
-                if (node.Op.IsView && k == 0)
-                {
-                    use = wanted.Contains(node.Output) ? int.MaxValue : Math.Max(turn, last.GetValueOrDefault(node.Output, turn));
-                }
-                last[node.Inputs[k]] = Math.Max(use, last.GetValueOrDefault(node.Inputs[k], 0));
+                int use = !node.Op.IsView || k > 0 ? turns[place] : wanted[first] ? int.MaxValue : Math.Max(turns[place], last[first]);
+                last[inputs[k]] = Math.Max(Math.Max(use, 0), last[inputs[k]]);
             }
             foreach ((int _, int output) in UpdatesOf(node))
             {
-                last[new Value(node, output)] = int.MaxValue;
+                last[first + output] = int.MaxValue;
             }
         }
         return last;
@@ -243,85 +274,104 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
 
     private void Bind()
     {
-        List<ExecutionPlan<T>.Kernel> kernels = [];
-        int[] kernelAt = new int[schedule.Count];
+        int[] firstPart = PlaceParts(out int total);
+        Operands = new TensorBinding<T>[total];
         List<(Buffer<T>, Buffer<T>)> updates = [];
-        for (int place = 0; place < schedule.Count; place++)
+        for (int place = 0; place < Schedule.Count; place++)
         {
-            Node node = schedule[place];
-            TensorBinding<T>[] inputs = [.. node.Inputs.Select(input => Bindings[input])];
-            TensorBinding<T>[] outputs = new TensorBinding<T>[node.Outputs.Length];
-            for (int output = 0; output < outputs.Length; output++)
+            Node node = Schedule.Nodes[place];
+            ReadOnlySpan<int> inputs = Schedule.Inputs(place);
+            int first = FirstOperand(place), results = first + inputs.Length;
+            for (int k = 0; k < inputs.Length; k++)
             {
-                Value value = new(node, output);
-                Bindings[value] = outputs[output] = BindingOf(value, inputs);
+                Operands[first + k] = BindingOf(inputs[k]);
             }
-            if (node.Op is Parameter or Input)
+            for (int output = 0; output < Schedule.Outputs(place); output++)
             {
-                continue;
+                Operands[results + output] = Create(Schedule.FirstOutput(place) + output, place);
             }
-            kernelAt[place] = kernels.Count;
-            kernels.Add(new ExecutionPlan<T>.Kernel(node, RandomKey.StreamOf((node.Repeats ?? node).Name), inputs, outputs, []));
-            foreach ((int input, int output) in UpdatesOf(node))
+            bool runs = node.Op is not (Parameter or Input);
+            Kernels[place] = new ExecutionPlan<T>.Kernel(node, runs ? RandomKey.StreamOf((node.Repeats ?? node).Name) : 0, first, inputs.Length, Schedule.Outputs(place), firstPart[place], Schedule.FirstOutput(place));
+            if (runs)
             {
-                updates.Add((outputs[output].Real, inputs[input].Real));
+                foreach ((int input, int output) in UpdatesOf(node))
+                {
+                    updates.Add((Operands[results + output].Real, Operands[first + input].Real));
+                }
+                ScratchElements = Math.Max(ScratchElements, node.Op.ScratchElements(Schedule.InputShapes(place), Schedule.OutputShapes(place)));
             }
-            int scratch = node.Op.ScratchElements([.. inputs.Select(binding => binding.Shape)], [.. outputs.Select(binding => binding.Shape)]);
-            ScratchElements = Math.Max(ScratchElements, scratch);
         }
-        GradientCopies = [.. copiedGradients.Select(copy => (Bindings[copy.From].Real, store.Gradient(copy.To)))];
-        Kernels = [.. kernels];
-        Stages = [.. stages.Stages.Select(stage => new ExecutionPlan<T>.BoundStage(
-            [.. stage.Tasks.Select(task => task.Select(call => BindCall(call, kernelAt[call.Kernel])).ToArray())], stage.Running, stage.TakesAllThreads))];
+        foreach (StageCall call in stages.Calls)
+        {
+            BindPart(call);
+        }
+        GradientCopies = [.. copiedGradients.Select(copy => (BindingOf(Schedule.NumberOf(copy.From)).Real, store.Gradient(copy.To)))];
         Updates = [.. updates];
     }
 
     /// <summary>Running statistics see a batch once, however often a node is computed.</summary>
     private static ImmutableArray<(int Input, int Output)> UpdatesOf(Node node) => node.Repeats is null ? node.Op.Updates : [];
 
-    private TensorBinding<T> BindingOf(Value value, TensorBinding<T>[] inputs)
+    /// <summary>Where a node's tensors begin among the operands: inputs, then outputs, node by node.</summary>
+    private int FirstOperand(int place) => Schedule.FirstInput(place) + Schedule.FirstOutput(place);
+
+    private TensorBinding<T> BindingOf(int number)
     {
-        int[] shape = value.Shape.Bind(Batch);
-        int elements = value.Shape.Elements(Batch);
-        if (value.Type.Kind == ElementKind.Index)
-        {
-            return new TensorBinding<T>(default, Indices.Buffer.Slice(offsets[value], elements), shape);
-        }
-        Buffer<T> memory = value switch
-        {
-            { Node.Op: Parameter } => store.Value(store.Find(value.Node.Name)),
-            { Node.Op.IsView: true, Index: 0 } => inputs[0].Real,
-            _ when gradientSlots.TryGetValue(value, out ParameterSlice? slice) => store.Gradient(slice),
-            _ => Arena.Buffer.Slice(offsets[value], elements),
-        };
-        return new TensorBinding<T>(memory, default, shape);
+        int writer = Schedule.WriterOf(number);
+        return Operands[FirstOperand(writer) + Schedule.Inputs(writer).Length + number - Schedule.FirstOutput(writer)];
     }
 
-    private ExecutionPlan<T>.BoundCall BindCall(StageCall call, int kernel)
+    private TensorBinding<T> Create(int number, int place)
     {
-        ExecutionPlan<T>.Kernel whole = Kernels[kernel];
-        Node node = whole.Node;
-        return call.Parts == 1
-            ? new ExecutionPlan<T>.BoundCall(kernel, whole.Inputs, whole.Outputs, call.Runs, call.Measures)
-            : new ExecutionPlan<T>.BoundCall(kernel,
-                [.. whole.Inputs.Select((binding, i) => SamplesOf(binding, node.Inputs[i].Shape, call))],
-                [.. whole.Outputs.Select((binding, i) => SamplesOf(binding, node.Outputs[i].Shape, call))],
-                call.Runs, call.Measures);
+        BoundShape shape = Schedule.ShapeOf(number);
+        if (Schedule.KindOf(number) == ElementKind.Index)
+        {
+            return new TensorBinding<T>(default, Indices.Buffer.Slice(offsets[number], shape.Elements), shape.Extents);
+        }
+        Buffer<T> memory = Schedule.Nodes[place].Op is Parameter ? store.Value(store.Find(Schedule.Nodes[place].Name))
+            : Schedule.IsView(number) ? Operands[FirstOperand(place)].Real
+            : gradientSlots[number] is { } slice ? store.Gradient(slice)
+            : Arena.Buffer.Slice(offsets[number], shape.Elements);
+        return new TensorBinding<T>(memory, default, shape.Extents);
+    }
+
+    /// <summary>Where the tensors of the parts of each kernel begin among the operands, behind the whole ones.</summary>
+    private int[] PlaceParts(out int total)
+    {
+        int[] first = new int[Schedule.Count];
+        total = Schedule.Reads + Schedule.Values;
+        foreach (StageCall call in stages.Calls)
+        {
+            if (call is { Parts: > 1, Part: 0 })
+            {
+                first[call.Kernel] = total;
+                total += call.Parts * (Schedule.Inputs(call.Kernel).Length + Schedule.Outputs(call.Kernel));
+            }
+        }
+        return first;
     }
 
     /// <summary>The samples of one part; all of a tensor that has no batch axis.</summary>
-    private TensorBinding<T> SamplesOf(TensorBinding<T> whole, Shape shape, StageCall call)
+    private void BindPart(StageCall call)
     {
-        if (!shape.HasBatch)
+        if (call.Parts == 1)
         {
-            return whole;
+            return;
         }
-        int start = (int)((long)Batch * call.Part / call.Parts);
-        int samples = (int)((long)Batch * (call.Part + 1) / call.Parts) - start;
-        int each = shape.Elements(1);
-        return new TensorBinding<T>(
-            whole.Real.IsEmpty ? default : whole.Real.Slice(start * each, samples * each),
-            whole.Index.IsEmpty ? default : whole.Index.Slice(start * each, samples * each),
-            [samples, .. whole.Shape.AsSpan(1)]);
+        ref readonly ExecutionPlan<T>.Kernel kernel = ref Kernels[call.Kernel];
+        ReadOnlySpan<int> inputs = Schedule.Inputs(call.Kernel);
+        int start = (int)((long)Schedule.Batch * call.Part / call.Parts);
+        int samples = (int)((long)Schedule.Batch * (call.Part + 1) / call.Parts) - start;
+        int first = kernel.FirstOperand(call);
+        for (int k = 0; k < kernel.Inputs + kernel.Outputs; k++)
+        {
+            BoundShape shape = Schedule.ShapeOf(k < inputs.Length ? inputs[k] : kernel.FirstOutput + k - inputs.Length);
+            TensorBinding<T> whole = Operands[kernel.First + k];
+            int each = shape.ElementsPerSample;
+            Operands[first + k] = !shape.HasBatch ? whole : new TensorBinding<T>(
+                whole.Real.IsEmpty ? default : whole.Real.Slice(start * each, samples * each),
+                whole.Index.IsEmpty ? default : whole.Index.Slice(start * each, samples * each),
+                shape.OfSamples(samples));
+        }
     }
 }

@@ -106,7 +106,7 @@ public sealed class ProbeSet<T> where T : unmanaged, IBinaryFloatingPointIeee754
         }
     }
 
-    internal void Observe(int[] ids, TensorBinding<T>[] outputs, WorkerPool pool)
+    internal void Observe(ReadOnlySpan<int> ids, ReadOnlySpan<TensorBinding<T>> outputs, WorkerPool pool)
     {
         for (int i = 0; i < ids.Length; i++)
         {

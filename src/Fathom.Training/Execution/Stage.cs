@@ -27,11 +27,12 @@ internal enum KernelGrain
 /// <param name="Measures">Whether its outputs are measured (afterwards), if they are watched.</param>
 internal readonly record struct StageCall(int Kernel, int Part, int Parts, bool Runs, bool Measures);
 
-/// <summary>What runs at one time: tasks that need nothing from each other.</summary>
-/// <param name="Tasks">The calls of each task in order.</param>
+/// <summary>What runs at one time: tasks that need nothing from each other, each a stretch of a plan's calls.</summary>
+/// <param name="First">The first task.</param>
+/// <param name="Tasks">How many there are.</param>
 /// <param name="Running">Tasks that run kernels; those behind them only measure.</param>
 /// <param name="TakesAllThreads">True for a kernel that shares out its own work: the only task.</param>
-internal sealed record Stage(StageCall[][] Tasks, int Running, bool TakesAllThreads);
+internal readonly record struct Stage(int First, int Tasks, int Running, bool TakesAllThreads);
 
 /// <summary>What is worth handing to another thread.</summary>
 internal sealed record StageLimits

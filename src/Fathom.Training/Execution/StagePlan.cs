@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Fathom.Graphs;
 using Fathom.Graphs.Ops;
 
@@ -15,40 +16,41 @@ internal sealed class StagePlan
     /// <summary>The stage of a node that has none yet.</summary>
     private const int Open = int.MaxValue;
 
-    private readonly IReadOnlyList<Node> schedule;
-    private readonly Dictionary<Node, int> places = new(ReferenceEqualityComparer.Instance);
-    private readonly IReadOnlySet<Value> watched;
+    private readonly NodeSchedule schedule;
+    private readonly bool[] watched;
     private readonly int[] stageOf;
     private readonly int[] measuredIn;
     private readonly int[] producers;
     private readonly double[] work;
     private readonly StageLimits limits;
-    private readonly int batch;
     private readonly int parts;
-    private readonly List<Stage> stages = [];
+    private readonly List<Stage> stages;
+    private readonly List<int> tasks;
+    private readonly List<StageCall> calls;
     private readonly List<int> chain = [];
     private readonly List<Waiting> waiting = [];
     private double chainWork;
 
     /// <param name="schedule">The nodes in an order in which they can run.</param>
-    /// <param name="batch">Samples per batch.</param>
     /// <param name="threads">Threads; with one, every kernel is a stage.</param>
-    /// <param name="watched">Values to measure.</param>
+    /// <param name="watched">By number, whether a value is to be measured.</param>
     /// <param name="limits">What is worth handing over.</param>
-    public StagePlan(IReadOnlyList<Node> schedule, int batch, int threads, IReadOnlySet<Value> watched, StageLimits limits)
+    public StagePlan(NodeSchedule schedule, int threads, bool[] watched, StageLimits limits)
     {
-        (this.schedule, this.batch, this.watched, this.limits) = (schedule, batch, watched, limits);
-        parts = Math.Clamp(batch / limits.PartSamples, 1, threads);
+        (this.schedule, this.watched, this.limits) = (schedule, watched, limits);
+        parts = Math.Clamp(schedule.Batch / limits.PartSamples, 1, threads);
         stageOf = new int[schedule.Count];
         measuredIn = new int[schedule.Count];
         producers = new int[schedule.Count];
         work = new double[schedule.Count];
+        stages = new List<Stage>(threads > 1 ? schedule.Count / 4 : schedule.Count);
+        tasks = new List<int>(schedule.Count) { 0 };
+        calls = new List<StageCall>(threads > 1 ? 2 * schedule.Count : schedule.Count);
         Array.Fill(measuredIn, -1);
         for (int place = 0; place < schedule.Count; place++)
         {
-            places.Add(schedule[place], place);
-            KernelGrain grain = threads > 1 || schedule[place].Op is Parameter or Input ? GrainOf(place) : KernelGrain.Large;
-            producers[place] = grain == KernelGrain.View ? producers[places[schedule[place].Inputs[0].Node]] : place;
+            KernelGrain grain = threads > 1 || schedule.Nodes[place].Op is Parameter or Input ? GrainOf(place) : KernelGrain.Large;
+            producers[place] = grain == KernelGrain.View ? producers[schedule.WriterOf(schedule.Inputs(place)[0])] : place;
             Visit(place, grain);
         }
         while (chain.Count > 0 || waiting.Count > 0)
@@ -59,6 +61,12 @@ internal sealed class StagePlan
 
     public IReadOnlyList<Stage> Stages => stages;
 
+    /// <summary>The calls of all tasks, stage by stage.</summary>
+    public IReadOnlyList<StageCall> Calls => calls;
+
+    /// <summary>Where the calls of each task begin, and at the end how many calls there are.</summary>
+    public IReadOnlyList<int> Tasks => tasks;
+
     /// <summary>The stage in which the node at a place of the schedule runs; −1 if it is there from the start.</summary>
     public int StageOf(int place) => stageOf[producers[place]];
 
@@ -67,31 +75,56 @@ internal sealed class StagePlan
 
     private KernelGrain GrainOf(int place)
     {
-        Node node = schedule[place];
-        if (node.Op is Parameter or Input)
+        Op op = schedule.Nodes[place].Op;
+        if (op is Parameter or Input)
         {
             return KernelGrain.Source;
         }
-        if (node.Op.IsView && node.Outputs.Length == 1)
+        if (op.IsView && schedule.Outputs(place) == 1)
         {
             return KernelGrain.View;
         }
-        int[][] inputs = [.. node.Inputs.Select(input => input.Shape.Bind(batch))];
-        int[][] outputs = [.. node.Outputs.Select(output => output.Shape.Bind(batch))];
-        work[place] = node.Op.Work(inputs, outputs);
-        bool small = work[place] <= limits.KernelWork && node.Op.ScratchElements(inputs, outputs) == 0
-            && node.Outputs.All(output => output.Shape.Elements(batch) <= limits.KernelElements);
-        if (!small)
+        ReadOnlySpan<int[]> inputs = schedule.InputShapes(place), outputs = schedule.OutputShapes(place);
+        work[place] = op.Work(inputs, outputs);
+        if (work[place] > limits.KernelWork || op.ScratchElements(inputs, outputs) != 0 || !HasSmallOutputs(place))
         {
             return KernelGrain.Large;
         }
-        bool perSample = node.Op.IsPerSample && node.Outputs.All(output => IsBySample(output.Shape))
-            && node.Inputs.All(input => IsBySample(input.Shape) || !input.Shape.HasBatch);
-        return perSample ? KernelGrain.PerSample : KernelGrain.Small;
+        return op.IsPerSample && GoesBySample(place) ? KernelGrain.PerSample : KernelGrain.Small;
     }
 
-    /// <summary>True if each sample is one stretch of the tensor.</summary>
-    private static bool IsBySample(Shape shape) => shape.Rank > 0 && shape[0] == Dim.Batch;
+    private bool HasSmallOutputs(int place)
+    {
+        for (int output = 0; output < schedule.Outputs(place); output++)
+        {
+            if (schedule.ShapeOf(schedule.FirstOutput(place) + output).Elements > limits.KernelElements)
+            {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /// <summary>True if each sample is one stretch of every tensor that has samples.</summary>
+    private bool GoesBySample(int place)
+    {
+        for (int output = 0; output < schedule.Outputs(place); output++)
+        {
+            if (!schedule.ShapeOf(schedule.FirstOutput(place) + output).IsBySample)
+            {
+                return false;
+            }
+        }
+        foreach (int input in schedule.Inputs(place))
+        {
+            BoundShape shape = schedule.ShapeOf(input);
+            if (shape.HasBatch && !shape.IsBySample)
+            {
+                return false;
+            }
+        }
+        return true;
+    }
 
     private void Visit(int place, KernelGrain grain)
     {
@@ -100,7 +133,7 @@ internal sealed class StagePlan
             stageOf[place] = -1;
             return;
         }
-        bool measured = IsWatched(schedule[place]);
+        bool measured = IsWatched(place);
         if (grain == KernelGrain.View && !measured)
         {
             return;
@@ -128,9 +161,9 @@ internal sealed class StagePlan
     private int FirstStage(int place)
     {
         int first = 0;
-        foreach (Value input in schedule[place].Inputs)
+        foreach (int input in schedule.Inputs(place))
         {
-            int producer = producers[places[input.Node]];
+            int producer = producers[schedule.WriterOf(input)];
             while (stageOf[producer] == Open)
             {
                 Cut();
@@ -157,76 +190,31 @@ internal sealed class StagePlan
 
     private void WaitForMeasuring(int place, int ready)
     {
-        double elements = schedule[place].Outputs.Sum(output => (double)output.Shape.Elements(batch));
+        double elements = 0;
+        for (int output = 0; output < schedule.Outputs(place); output++)
+        {
+            elements += schedule.ShapeOf(schedule.FirstOutput(place) + output).Elements;
+        }
         waiting.Add(new Waiting(new StageCall(place, 0, 1, Runs: false, Measures: true), ready, elements));
     }
 
     private void TakeAllThreads(int place)
     {
-        if (chain.Count > 0 || waiting.Any(call => stages.Count - call.Ready >= limits.Lag))
+        if (chain.Count > 0 || IsOverdue())
         {
             Cut();
         }
         stageOf[place] = stages.Count;
-        stages.Add(new Stage([[new StageCall(place, 0, 1, Runs: true, Measures: true)]], 1, TakesAllThreads: true));
+        calls.Add(new StageCall(place, 0, 1, Runs: true, Measures: true));
+        stages.Add(new Stage(tasks.Count - 1, 1, 1, TakesAllThreads: true));
+        tasks.Add(calls.Count);
     }
 
-    /// <summary>Ends the chain, and makes a stage of it and of what waits for no later one.</summary>
-    private void Cut()
+    private bool IsOverdue()
     {
-        int stage = stages.Count;
-        List<StageCall[]> tasks = [];
-        for (int part = 0; part < parts && chain.Count > 0; part++)
+        foreach (ref readonly Waiting call in CollectionsMarshal.AsSpan(waiting))
         {
-            StageCall[] calls = new StageCall[chain.Count];
-            for (int i = 0; i < calls.Length; i++)
-            {
-                calls[i] = new StageCall(chain[i], part, parts, Runs: true, Measures: false);
-            }
-            tasks.Add(calls);
-        }
-        Waiting[] ready = [.. waiting.Where(call => call.Ready <= stage)];
-        waiting.RemoveAll(call => call.Ready <= stage);
-        foreach (Waiting call in ready)
-        {
-            (call.Call.Runs ? stageOf : measuredIn)[call.Call.Kernel] = stage;
-        }
-        Bundle(ready.Where(call => call.Call.Runs), limits.TaskWork, tasks);
-        int running = tasks.Count;
-        Bundle(ready.Where(call => !call.Call.Runs), limits.MeasuredElements, tasks);
-        bool alone = chain.Count == 0 && tasks is [[{ Runs: true }]];
-        stages.Add(new Stage([.. tasks], running, alone));
-        chain.Clear();
-        chainWork = 0;
-    }
-
-    /// <summary>Joins calls into tasks that are worth being handed out.</summary>
-    private static void Bundle(IEnumerable<Waiting> calls, double least, List<StageCall[]> tasks)
-    {
-        List<StageCall> task = [];
-        double size = 0;
-        foreach (Waiting call in calls)
-        {
-            task.Add(call.Call);
-            size += call.Size;
-            if (size >= least)
-            {
-                tasks.Add([.. task]);
-                task.Clear();
-                size = 0;
-            }
-        }
-        if (task.Count > 0)
-        {
-            tasks.Add([.. task]);
-        }
-    }
-
-    private bool IsWatched(Node node)
-    {
-        for (int output = 0; output < node.Outputs.Length; output++)
-        {
-            if (watched.Contains(new Value(node, output)))
+            if (stages.Count - call.Ready >= limits.Lag)
             {
                 return true;
             }
@@ -234,6 +222,57 @@ internal sealed class StagePlan
         return false;
     }
 
+    /// <summary>Ends the chain, and makes a stage of it and of what waits for no later one.</summary>
+    private void Cut()
+    {
+        int stage = stages.Count, first = tasks.Count - 1;
+        for (int part = 0; part < parts && chain.Count > 0; part++)
+        {
+            foreach (int place in chain)
+            {
+                calls.Add(new StageCall(place, part, parts, Runs: true, Measures: false));
+            }
+            tasks.Add(calls.Count);
+        }
+        Bundle(stage, running: true, limits.TaskWork);
+        int running = tasks.Count - 1 - first;
+        Bundle(stage, running: false, limits.MeasuredElements);
+        waiting.RemoveAll(call => call.Ready <= stage);
+        int count = tasks.Count - 1 - first;
+        bool alone = chain.Count == 0 && count == 1 && tasks[first + 1] - tasks[first] == 1 && calls[tasks[first]].Runs;
+        stages.Add(new Stage(first, count, running, alone));
+        chain.Clear();
+        chainWork = 0;
+    }
+
+    /// <summary>Joins calls that wait no longer into tasks that are worth being handed out.</summary>
+    private void Bundle(int stage, bool running, double least)
+    {
+        double size = 0;
+        foreach (ref readonly Waiting call in CollectionsMarshal.AsSpan(waiting))
+        {
+            if (call.Ready > stage || call.Call.Runs != running)
+            {
+                continue;
+            }
+            (running ? stageOf : measuredIn)[call.Call.Kernel] = stage;
+            calls.Add(call.Call);
+            size += call.Size;
+            if (size >= least)
+            {
+                tasks.Add(calls.Count);
+                size = 0;
+            }
+        }
+        if (calls.Count > tasks[^1])
+        {
+            tasks.Add(calls.Count);
+        }
+    }
+
+    private bool IsWatched(int place) =>
+        watched.AsSpan(schedule.FirstOutput(place), schedule.Outputs(place)).Contains(true);
+
     /// <summary>A call that has its turn in some stage from one on, and what it takes: operations, or elements to measure.</summary>
-    private sealed record Waiting(StageCall Call, int Ready, double Size);
+    private readonly record struct Waiting(StageCall Call, int Ready, double Size);
 }

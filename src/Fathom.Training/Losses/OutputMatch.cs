@@ -65,7 +65,7 @@ public static class OutputMatch
     private static (bool, string, string)? CrossEntropyOfLogits(Node output, int columns, Loss loss) => output.Op switch
     {
         _ when columns == 1 => (true, $"has one column, of which a softmax is always 1: the loss {loss.Kind} is 0 and gives no gradient", "have a column for each class, or take binary_cross_entropy"),
-        Softmax or Sigmoid => (true, $"gives probabilities, but the loss {loss.Kind} takes logits and applies a softmax of its own", $"leave {output.Name} out, or set from_logits: false"),
+        Softmax or Sigmoid or HardSigmoid => (true, $"gives probabilities, but the loss {loss.Kind} takes logits and applies a softmax of its own", $"leave {output.Name} out, or set from_logits: false"),
         // The best that logits from −1 to 1 can say is e/(e + (C − 1)/e).
         Tanh or Softsign or HardTanh or Erf => (false, Invariant($"keeps logits between -1 and 1, so that the loss {loss.Kind} stays above {Math.Log(1 + (columns - 1) * Math.Exp(-2)):0.##} even where every class is right"), $"leave {output.Name} out"),
         Relu or Relu6 or Softplus => (false, $"gives no negative logits, and a class whose logit is 0 for all samples gets no gradient", $"leave {output.Name} out"),
@@ -76,14 +76,14 @@ public static class OutputMatch
     {
         _ when columns == 1 && loss is CrossEntropy => (true, $"has one column, which divided by its sum is always 1: the loss {loss.Kind} gives no gradient", "have a column for each class, or take binary_cross_entropy"),
         Dense or ConvolutionOp or Relu or Relu6 or Tanh or Softsign or HardTanh or Softplus or LogSoftmax => NoProbabilities(output, loss, "softmax"),
-        Sigmoid => (false, $"gives each class a probability of its own, but the loss {loss.Kind} takes rows that sum to 1", "end in a softmax, or take binary_cross_entropy"),
+        Sigmoid or HardSigmoid => (false, $"gives each class a probability of its own, but the loss {loss.Kind} takes rows that sum to 1", "end in a softmax, or take binary_cross_entropy"),
         _ => null,
     };
 
     private static (bool, string, string)? BinaryOfLogits(Node output, int columns, Loss loss) => output.Op switch
     {
         Softmax when columns == 1 => OneColumnSoftmax,
-        Softmax or Sigmoid => (true, $"gives probabilities, but the loss {loss.Kind} takes logits and applies a sigmoid of its own", $"leave {output.Name} out, or set from_logits: false"),
+        Softmax or Sigmoid or HardSigmoid => (true, $"gives probabilities, but the loss {loss.Kind} takes logits and applies a sigmoid of its own", $"leave {output.Name} out, or set from_logits: false"),
         Relu or Relu6 or Softplus => (true, $"gives no negative logits, so that no answer is ever below 50 %", $"leave {output.Name} out"),
         Tanh or Softsign or HardTanh or Erf => (false, $"keeps logits between -1 and 1, which are probabilities between 27 % and 73 %", $"leave {output.Name} out"),
         _ => null,
@@ -100,14 +100,14 @@ public static class OutputMatch
     private static (bool, string, string)? OfLogProbabilities(Node output, Loss loss) => output.Op switch
     {
         LogSoftmax => null,
-        Softmax or Sigmoid => (true, $"gives probabilities, but the loss {loss.Kind} takes their logarithms", "end in log_softmax, or take cross_entropy with from_logits: false"),
+        Softmax or Sigmoid or HardSigmoid => (true, $"gives probabilities, but the loss {loss.Kind} takes their logarithms", "end in log_softmax, or take cross_entropy with from_logits: false"),
         Dense or ConvolutionOp or Relu or Relu6 or Softplus => (true, $"gives any numbers, but the loss {loss.Kind} takes log-probabilities and falls without end where they are not", "end in log_softmax, or take cross_entropy"),
         _ => null,
     };
 
     private static (bool, string, string)? OfHinge(Node output) => output.Op switch
     {
-        Softmax or Sigmoid or Relu or Relu6 or Softplus => (true, $"gives no negative scores, but the loss hinge wants -1 and below for one of the two classes", $"leave {output.Name} out, or take tanh"),
+        Softmax or Sigmoid or HardSigmoid or Relu or Relu6 or Softplus => (true, $"gives no negative scores, but the loss hinge wants -1 and below for one of the two classes", $"leave {output.Name} out, or take tanh"),
         _ => null,
     };
 
@@ -132,7 +132,7 @@ public static class OutputMatch
         return output.Op switch
         {
             // dL/du carries the factor y(1 − y): Golik, Doetsch and Ney 2013.
-            Softmax or Sigmoid => (false, $"with the loss {loss.Kind} on class labels: its gradient fades where the network is surely wrong", $"take {(columns == 1 ? "binary_cross_entropy" : "cross_entropy")}"),
+            Softmax or Sigmoid or HardSigmoid => (false, $"with the loss {loss.Kind} on class labels: its gradient fades where the network is surely wrong", $"take {(columns == 1 ? "binary_cross_entropy" : "cross_entropy")}"),
             Tanh or Softsign or HardTanh => (false, $"gives -1 to 1, but the labels are taken as 0 and 1: half of its range is of no use, and 1 lies where it is flat", "take cross_entropy on logits, or end in a sigmoid"),
             Relu or Relu6 => (false, $"gets no gradient where it is 0, which for the loss {loss.Kind} on one-hot labels is most of the time", $"leave {output.Name} out"),
             _ => null,

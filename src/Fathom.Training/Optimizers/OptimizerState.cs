@@ -91,6 +91,19 @@ public sealed partial class OptimizerState<T> : IDisposable where T : unmanaged,
     /// <summary>The state tensors, laid out as the store's parameters are.</summary>
     internal ReadOnlySpan<Buffer<T>> States => states;
 
+    /// <summary>What an update of one parameter reads beside its gradient: its values, and its stretch of each state.</summary>
+    /// <param name="parameter">As <see cref="IndexOf"/> gives it.</param>
+    /// <param name="read">Receives them, in addition to what it holds.</param>
+    internal void AddReads(int parameter, List<Buffer<T>> read)
+    {
+        ParameterSlice slice = slices[parameter];
+        read.Add(store.Value(slice));
+        foreach (Buffer<T> state in states)
+        {
+            read.Add(state.Slice(slice.Offset, slice.Length));
+        }
+    }
+
     /// <summary>One of the state tensors of a parameter.</summary>
     internal ReadOnlySpan<T> StateOf(ParameterSlice parameter, int state) => states[state].Slice(parameter.Offset, parameter.Length).Span;
 

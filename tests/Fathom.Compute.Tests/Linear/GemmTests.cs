@@ -59,6 +59,44 @@ public sealed class GemmTests
         Compare<double>(false, false, m, n, k, 0, true, true, pool);
     }
 
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public void What_is_asked_for_ahead_changes_nothing(bool transposeA, bool transposeB)
+    {
+        AlignedMemory<float> following = Native.Uniform<float>(5, 10_000);
+        Buffer<float>[] ahead = [following.Buffer.Slice(0, 1), default, following.Buffer.Slice(64, 4000), following.Buffer];
+        foreach ((int m, int n, int k) in new[] { (64, 100, 100), (32, 100, 100), (100, 100, 64), (13, 33, 7), (1, 1, 1), (40, 36, 0), (200, 530, 600), (25, 4, 50) })
+        {
+            AlignedMemory<float> a = Native.Uniform<float>(1, Math.Max(1, m * k)), b = Native.Uniform<float>(2, Math.Max(1, k * n)), bias = Native.Uniform<float>(3, n);
+            AlignedMemory<float> plain = new(m * n), asking = new(m * n);
+            (int lda, int ldb) = (transposeA ? m : Math.Max(1, k), transposeB ? Math.Max(1, k) : n);
+            Gemm.Multiply(transposeA, transposeB, m, n, k, a.Buffer, lda, b.Buffer, ldb, plain.Buffer, n, false, bias.Buffer, WorkerPool.Single);
+            Gemm.Multiply(transposeA, transposeB, m, n, k, a.Buffer, lda, b.Buffer, ldb, asking.Buffer, n, false, bias.Buffer, WorkerPool.Single, ahead);
+            Assert.Equal(plain.Buffer.Span.ToArray(), asking.Buffer.Span.ToArray());
+        }
+    }
+
+    [Fact]
+    public unsafe void Each_stretch_is_asked_for_once_and_in_order()
+    {
+        AlignedMemory<float> memory = new(5000);
+        Buffer<float>[] ranges = [memory.Buffer.Slice(0, 1000), default, memory.Buffer.Slice(2000, 100)];
+        fixed (Buffer<float>* pointer = ranges)
+        {
+            GemmAhead<float> ahead = new(pointer, ranges.Length);
+            Assert.Equal(3, ahead.Take(3, 300, out float* first));
+            Assert.Equal(1, ahead.Take(3, 300, out float* rest)); // 100 are left
+            Assert.True(first == ranges[0].Pointer && rest == first + 900);
+            Assert.Equal(1, ahead.Take(3, 300, out _));
+            Assert.False(ahead.IsEmpty);
+            Assert.Equal(1, ahead.Take(3, 300, out float* last));
+            Assert.True(last == ranges[2].Pointer && ahead.IsEmpty);
+        }
+    }
+
     [Fact]
     public void Columns_that_are_left_over_are_the_same_in_any_vector()
     {

@@ -81,9 +81,20 @@ public sealed class RemedyNumberTests
             RangeTest = _ => { asked++; return new LearningRateRange([], 0.2, 0.734, double.NaN, "completed"); },
         };
         ModelDefinition slow = Sound with { Plan = Sound.Plan with { Optimizer = new Sgd(1e-6) } };
-        Assert.Equal("learning rate 0.73", new LearningRateChange().Propose(slow, history).First().Name);
+        // √(0.2 · 0.734): the middle of what the test suggests.
+        Assert.Equal("learning rate 0.38", new LearningRateChange().Propose(slow, history).First().Name);
         Assert.NotEmpty(new LearningRateChange().Propose(slow, history));
         Assert.Equal(1, asked);
+    }
+
+    [Fact]
+    public void WhereNothingIsKnownRatesGoBothWays()
+    {
+        CaseHistory history = new([Cure.FindingOf(Causes.LearningRateTooSmall), Cure.FindingOf(Causes.LearningRateTooLarge)]);
+        ModelDefinition odd = Sound with { Plan = Sound.Plan with { Optimizer = new Adam(0.003) } };
+        double[] rates = [.. new LearningRateChange().Propose(odd, history).Select(item => item.Rewrite(odd).Plan.Optimizer.LearningRate)];
+        Assert.Contains(rates, rate => rate > 0.01);
+        Assert.Contains(rates, rate => rate < 0.001);
     }
 
     [Fact]

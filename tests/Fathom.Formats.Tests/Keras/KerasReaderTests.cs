@@ -111,6 +111,13 @@ public sealed class KerasReaderTests
     [InlineData("{\"class_name\": \"ELU\", \"config\": {\"alpha\": 0.5}}", typeof(Elu))]
     public void ActivationsInsideALayer(string activation, Type op) => Assert.IsType(op, Dense($"\"activation\": {activation}").Output.Node.Op);
 
+    /// <summary>Keras 3 changed the slope; its layers describe their type of numbers as an object.</summary>
+    [Xunit.Theory]
+    [InlineData("\"float32\"", 0.2)]
+    [InlineData("{\"module\": \"keras\", \"class_name\": \"DTypePolicy\", \"config\": {\"name\": \"float32\"}, \"registered_name\": null}", 1.0 / 6)]
+    public void HardSigmoidByVersion(string type, double slope) =>
+        Assert.Equal(new HardSigmoid(slope), Dense($"\"activation\": \"hard_sigmoid\", \"dtype\": {type}").Output.Node.Op);
+
     [Xunit.Theory]
     [InlineData("\"glorot_normal\"", "xavier_truncated_normal")]
     [InlineData("\"glorot_uniform\"", "xavier_uniform")]
@@ -165,7 +172,7 @@ public sealed class KerasReaderTests
     [InlineData("\"units\": 0", "layer 'd' (Dense): key 'units': 0 is out of range; allowed: 1 or more")]
     [InlineData("\"units\": \"4\"", "layer 'd' (Dense): key 'units': '4' is not a whole number; allowed: a whole number of 1 or more")]
     [InlineData("\"units\": null", "layer 'd' (Dense): key 'units': the key is missing; allowed: a whole number")]
-    [InlineData("\"activation\": \"rely\"", "layer 'd' (Dense): key 'activation': no such activation, nearest is 'relu': 'rely'; allowed: elu, gelu, hard_tanh, leaky_relu, linear, log_softmax, mish, relu, relu6, selu, sigmoid, silu, softmax, softplus, softsign, swish, tanh")]
+    [InlineData("\"activation\": \"rely\"", "layer 'd' (Dense): key 'activation': no such activation, nearest is 'relu': 'rely'; allowed: elu, gelu, hard_sigmoid, hard_tanh, leaky_relu, linear, log_softmax, mish, relu, relu6, selu, sigmoid, silu, softmax, softplus, softsign, swish, tanh")]
     [InlineData("\"kernel_initializer\": \"glorot\"", "layer 'd' (Dense): key 'kernel_initializer': no such initializer: 'glorot'; allowed: Constant, GlorotNormal, GlorotUniform, HeNormal, HeUniform, Identity, LecunNormal, LecunUniform, Ones, Orthogonal, RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling, Zeros")]
     public void WrongDenseIsOneClearLine(string setting, string message) => AssertError("m.json: " + message, () => Dense(setting));
 

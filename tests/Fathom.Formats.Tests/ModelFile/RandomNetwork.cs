@@ -50,7 +50,7 @@ internal sealed class RandomNetwork(int seed)
     private NetworkCursor Dense(NetworkCursor cursor, int width) => cursor.Then(new Dense(width, random.Next(4) > 0), Name(), Initializers(biasAllowed: false));
 
     private NetworkCursor Activation(NetworkCursor cursor) => cursor.Then(Pick<Op>(new Sigmoid(), new Relu(), new LeakyRelu(random.NextDouble()), new Elu(1e-5),
-        new Gelu(true), new Dropout(0.25), new Softplus(2), new HardTanh(-2, 0.1)), Name());
+        new Gelu(true), new Dropout(0.25), new Softplus(2), new HardTanh(-2, 0.1), new HardSigmoid(0.2)), Name());
 
     private Dictionary<string, Initializer> Initializers(bool biasAllowed = true)
     {

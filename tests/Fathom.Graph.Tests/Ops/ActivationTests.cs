@@ -9,7 +9,7 @@ public sealed class ActivationTests
     [
         new Sigmoid(), new Tanh(), new Relu(), new Relu6(), new LeakyRelu(), new LeakyRelu(0.3), new LeakyRelu(-0.5), new Elu(), new Elu(0.5), new Selu(),
         new Gelu(), new Gelu(Approximate: true), new Silu(), new Swish(), new Swish(-1.7), new Softplus(), new Softplus(3, 1.5), new Softsign(), new Mish(),
-        new HardTanh(), new HardTanh(-2, 0.5), new Erf(), new Linear(),
+        new HardTanh(), new HardTanh(-2, 0.5), new HardSigmoid(), new HardSigmoid(0.2), new Erf(), new Linear(),
         new TailoredLeakyRelu(), new TailoredLeakyRelu(3), new TailoredTanh(), new TailoredTanh(1), new TailoredTanh(5000), new TailoredTanh(LayerSlope: 4),
     ];
 
@@ -137,6 +137,7 @@ public sealed class ActivationTests
     public void AttributesOutOfRangeAreNamed()
     {
         Assert.Equal("layer (hard_tanh): min is 2; it must be below max, which is 1", OpRun.ErrorOf(new HardTanh(2, 1), Shape.Of(3)));
+        Assert.Equal("layer (hard_sigmoid): gradient is 0; it must be above 0", OpRun.ErrorOf(new HardSigmoid(0), Shape.Of(3)));
         Assert.Equal("layer (elu): alpha is -1; it must be 0 or more", OpRun.ErrorOf(new Elu(-1), Shape.Of(3)));
         Assert.Equal("layer (softplus): beta is 0; it must be above 0", OpRun.ErrorOf(new Softplus(0), Shape.Of(3)));
         Assert.Equal("layer (relu): expected 1 input, given 2", OpRun.ErrorOf(new Relu(), Shape.Of(3), Shape.Of(3)));

@@ -19,7 +19,7 @@ public sealed class AllocationTests
         x = attended.ScaledDotProductAttention(x, places).Slice(1, 0, 2).Concat([x.Mean([1], keepDims: true), x.Max([1], keepDims: true)], axis: 1);
         x = x.Rnn(5).Lstm(4).Gru(6).Gru(6, resetAfter: false).Lstm(6, mask: x.Select(0, -1));
         NetworkCursor functions = x.BatchNorm().Tanh().LeakyRelu().PRelu(perChannel: true).RRelu().Elu().Selu().Gelu().Gelu(approximate: true).Silu().Swish(1.2)
-            .Softplus().Softsign().Mish().HardTanh().Relu6().Erf().Linear().Relu().Sigmoid().Dropout(0.2);
+            .Softplus().Softsign().Mish().HardTanh().HardSigmoid().Relu6().Erf().Linear().Relu().Sigmoid().Dropout(0.2);
         NetworkCursor product = functions.MatMul(functions.Softmax().Multiply(x), transposeB: true);
         NetworkCursor flat = product.Concat([functions.LogSoftmax(1)]).Reshape(8, 5).Flatten().BatchNorm(affine: false);
         NetworkCursor capsules = Images(flat).TailoredTanh().TailoredLeakyRelu().Dense(12).Reshape(3, 4).Squash().Capsule(6, 2).CapsuleLength().Concat([flat]);

@@ -111,21 +111,23 @@ public sealed class InPlaceOutputsTests
 
     private Value MemoryOf(Value value, Value? wanted = null, Value? measuredLate = null, Value[]? together = null)
     {
-        Graphs.Graph graph = builder.Build(value);
-        Node[] schedule = [.. graph.Nodes];
-        int first = together is null ? -1 : together.Min(node => Array.IndexOf(schedule, node.Node));
-        int TurnOf(int place) => together is not null && together.Contains(schedule[place].Output) ? first : schedule[place].Op is Source ? -1 : place;
-        Dictionary<Value, int> lastRead = [];
-        for (int place = schedule.Length - 1; place >= 0; place--)
+        NodeSchedule schedule = NodeSchedule.All(builder.Build(value), 4);
+        int first = together is null ? -1 : together.Min(node => Array.IndexOf(schedule.Nodes, node.Node));
+        int TurnOf(int place) => together is not null && together.Contains(schedule.Nodes[place].Output) ? first : schedule.Nodes[place].Op is Source ? -1 : place;
+        int[] turns = [.. Enumerable.Range(0, schedule.Count).Select(TurnOf)];
+        int[] measured = [.. schedule.Nodes.Select((node, place) => node == measuredLate?.Node ? place + 1 : -1)];
+        int[] lastRead = [.. Enumerable.Repeat(-1, schedule.Values)];
+        for (int place = schedule.Count - 1; place >= 0; place--)
         {
-            foreach (Value input in schedule[place].Inputs)
+            foreach (int input in schedule.Inputs(place))
             {
-                int use = schedule[place].Op.IsView ? lastRead.GetValueOrDefault(schedule[place].Output, TurnOf(place)) : TurnOf(place);
-                lastRead[input] = Math.Max(use, lastRead.GetValueOrDefault(input, 0));
+                int use = schedule.Nodes[place].Op.IsView ? Math.Max(turns[place], lastRead[schedule.FirstOutput(place)]) : turns[place];
+                lastRead[input] = Math.Max(use, Math.Max(0, lastRead[input]));
             }
         }
-        InPlaceOutputs inPlace = new(schedule, 4, TurnOf, place => schedule[place] == measuredLate?.Node ? place + 1 : -1, lastRead,
-            candidate => candidate.Node.Op is not Source && candidate != wanted, candidate => candidate.Node.Op is not Source);
-        return inPlace.MemoryOf(value);
+        bool[] hasPlace = [.. Enumerable.Range(0, schedule.Values).Select(number => schedule.Nodes[schedule.WriterOf(number)].Op is not Source)];
+        bool[] isFree = [.. hasPlace.Select((has, number) => has && (wanted is null || number != schedule.NumberOf(wanted.Value)))];
+        int memory = new InPlaceOutputs(schedule, turns, measured, lastRead, isFree, hasPlace).MemoryOf(schedule.NumberOf(value));
+        return new Value(schedule.Nodes[schedule.WriterOf(memory)], memory - schedule.FirstOutput(schedule.WriterOf(memory)));
     }
 }

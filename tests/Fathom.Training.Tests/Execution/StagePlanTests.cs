@@ -81,17 +81,17 @@ public sealed class StagePlanTests
         Graphs.Graph network = Deep(6);
         TrainingGraph graph = TrainingGraph.Build(network, new CrossEntropy());
         StagePlan plan = PlanFor(graph, batch: 64, threads: 2, watched: []);
-        int[] order = [.. plan.Stages.SelectMany(stage => stage.Tasks).SelectMany(task => task).Select(call => call.Kernel)];
-        Stage backward = plan.Stages.First(stage => stage.Tasks[0].Any(call => graph.Graph.Nodes[call.Kernel].Op is DenseInputGradient));
+        int[] order = [.. StagesOf(plan).SelectMany(stage => stage.Tasks).SelectMany(task => task).Select(call => call.Kernel)];
+        WholeStage backward = StagesOf(plan).First(stage => stage.Tasks[0].Any(call => graph.Graph.Nodes[call.Kernel].Op is DenseInputGradient));
         Assert.Equal([0, 1], backward.Tasks.Take(2).Select(task => task[0].Part));
         Assert.All(backward.Tasks.Take(2), task => Assert.All(task, call => Assert.True(call is { Parts: 2, Runs: true, Measures: false })));
         Assert.Equal(backward.Tasks[0].Select(call => call.Kernel), backward.Tasks[1].Select(call => call.Kernel));
-        Stage last = plan.Stages[^1];
+        WholeStage last = StagesOf(plan)[^1];
         Assert.All(last.Tasks, task => Assert.All(task, call => Assert.True(graph.Graph.Nodes[call.Kernel].Op is DenseWeightGradient or ColumnSum)));
         // Every kernel has all of its parts, and nothing twice.
         int kernels = graph.Graph.Nodes.Count(node => node.Op is not (Parameter or Input));
         Assert.Equal(kernels, order.Distinct().Count());
-        Assert.All(plan.Stages.SelectMany(stage => stage.Tasks).SelectMany(task => task).GroupBy(call => call.Kernel), calls => Assert.Equal(calls.First().Parts, calls.Count()));
+        Assert.All(StagesOf(plan).SelectMany(stage => stage.Tasks).SelectMany(task => task).GroupBy(call => call.Kernel), calls => Assert.Equal(calls.First().Parts, calls.Count()));
     }
 
     [Fact]
@@ -103,12 +103,12 @@ public sealed class StagePlanTests
         foreach (Value value in watched)
         {
             int place = graph.Graph.Nodes.ToList().IndexOf(value.Node);
-            (int Stage, StageCall Call)[] calls = [.. plan.Stages.SelectMany((stage, number) => stage.Tasks.SelectMany(task => task).Where(call => call.Kernel == place && call.Measures).Select(call => (number, call)))];
+            (int Stage, StageCall Call)[] calls = [.. StagesOf(plan).SelectMany((stage, number) => stage.Tasks.SelectMany(task => task).Where(call => call.Kernel == place && call.Measures).Select(call => (number, call)))];
             (int measured, StageCall last) = Assert.Single(calls);
             Assert.True(last.Runs ? measured == plan.StageOf(place) : measured > plan.StageOf(place) && measured == plan.MeasuredIn(place));
         }
-        Assert.Contains(plan.Stages, stage => stage.Running < stage.Tasks.Length);
-        Assert.All(plan.Stages, stage => Assert.All(stage.Tasks.Skip(stage.Running), task => Assert.All(task, call => Assert.False(call.Runs))));
+        Assert.Contains(StagesOf(plan), stage => stage.Running < stage.Tasks.Length);
+        Assert.All(StagesOf(plan), stage => Assert.All(stage.Tasks.Skip(stage.Running), task => Assert.All(task, call => Assert.False(call.Runs))));
     }
 
     [Fact]
@@ -116,8 +116,8 @@ public sealed class StagePlanTests
     {
         TrainingGraph graph = TrainingGraph.Build(Deep(3), new CrossEntropy());
         StagePlan plan = PlanFor(graph, batch: 64, threads: 1, watched: []);
-        Assert.All(plan.Stages, stage => Assert.True(stage.TakesAllThreads && stage.Tasks is [[{ Parts: 1, Runs: true, Measures: true }]]));
-        int[] order = [.. plan.Stages.Select(stage => stage.Tasks[0][0].Kernel)];
+        Assert.All(StagesOf(plan), stage => Assert.True(stage.TakesAllThreads && stage.Tasks is [[{ Parts: 1, Runs: true, Measures: true }]]));
+        int[] order = [.. StagesOf(plan).Select(stage => stage.Tasks[0][0].Kernel)];
         Assert.Equal(order.Order(), order);
     }
 
@@ -126,7 +126,7 @@ public sealed class StagePlanTests
     {
         TrainingGraph graph = TrainingGraph.Build(Network.Input(2000).Dense(1000).Relu().Dense(10).Build(), new CrossEntropy());
         StagePlan plan = PlanFor(graph, batch: 64, threads: 2, watched: []);
-        Stage stage = plan.Stages[plan.StageOf(graph.Graph.Nodes.ToList().FindIndex(node => node.Op is Dense { Units: 1000 }))];
+        WholeStage stage = StagesOf(plan)[plan.StageOf(graph.Graph.Nodes.ToList().FindIndex(node => node.Op is Dense { Units: 1000 }))];
         Assert.True(stage.TakesAllThreads);
         Assert.Single(stage.Tasks);
     }
@@ -142,7 +142,16 @@ public sealed class StagePlanTests
     }
 
     private static StagePlan PlanFor(TrainingGraph graph, int batch, int threads, HashSet<Value> watched) =>
-        new([.. graph.Graph.Nodes], batch, threads, watched, StageLimits.Default);
+        PlanFor(graph, batch, threads, watched, StageLimits.Default);
+
+    private static StagePlan PlanFor(TrainingGraph graph, int batch, int threads, IEnumerable<Value> watched, StageLimits limits)
+    {
+        NodeSchedule schedule = NodeSchedule.All(graph.Graph, batch);
+        return new StagePlan(schedule, threads, schedule.Mark(watched), limits);
+    }
+
+    private static WholeStage[] StagesOf(StagePlan plan) => [.. plan.Stages.Select(stage => new WholeStage(
+        [.. Enumerable.Range(stage.First, stage.Tasks).Select(task => plan.Calls.Take(plan.Tasks[task]..plan.Tasks[task + 1]).ToArray())], stage.Running, stage.TakesAllThreads))];
 
     private static Graphs.Graph Deep(int layers)
     {
@@ -153,6 +162,9 @@ public sealed class StagePlanTests
         }
         return network.Dense(10).Build();
     }
+
+    /// <summary>A stage with the calls of its tasks.</summary>
+    private sealed record WholeStage(StageCall[][] Tasks, int Running, bool TakesAllThreads);
 
     /// <summary>A training step with all values watched that belong to some probe.</summary>
     private sealed class Run : IDisposable
@@ -169,11 +181,11 @@ public sealed class StagePlanTests
             Store.Initialize(1);
             Plan = ExecutionPlan<float>.Create(graph.Graph, batch, Store, pool, [graph.Loss, graph.Prediction], graph.ParameterGradients, [.. probes.ByValue.Keys], limits);
             Plan.AttachProbes(probes.ByValue);
-            Stages = new StagePlan([.. graph.Graph.Nodes], batch, pool.Threads, new HashSet<Value>(probes.ByValue.Keys), limits).Stages;
+            Stages = StagesOf(PlanFor(graph, batch, pool.Threads, probes.ByValue.Keys, limits));
         }
 
         /// <summary>What the plan does at the same time.</summary>
-        public IReadOnlyList<Stage> Stages { get; }
+        public WholeStage[] Stages { get; }
 
         public ParameterStore<float> Store { get; }
 
