@@ -195,7 +195,7 @@ public sealed class StandingTests
     }
 
     private static Graph Hidden(int depth, int width, Func<NetworkCursor, NetworkCursor> activation, Initializer weight) =>
-        Network.Input(64).Repeat(depth, net => activation(net.Dense(width, weight))).Dense(10, VarianceScaling.XavierNormal).Build();
+        Network.Input(64).Repeat(depth, net => activation(net.Dense(width, weight))).Dense(10).Build();
 
     private static ModelDefinition On(DataSplit data, Graph graph, Optimizer optimizer, int epochs) =>
         new(data.Training.Name, graph, new TrainingPlan { Loss = new CrossEntropy(), Optimizer = optimizer, BatchSize = 32, Epochs = epochs });
