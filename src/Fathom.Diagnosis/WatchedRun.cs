@@ -314,7 +314,7 @@ public sealed class WatchedRun : IDisposable
 
     private void Act(long step, Finding finding)
     {
-        ImmutableArray<Finding> findings = Findings;
+        ImmutableArray<Finding> findings = step < 0 ? [.. Foreseen.OrderByDescending(early => early.Severity)] : Findings;
         string? before = ended;
         bool back = step >= 0 && OnFinding == FindingAction.Rollback && RollBack();
         held = findings; // going back makes the monitor forget them

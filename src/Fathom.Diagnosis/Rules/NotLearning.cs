@@ -12,7 +12,10 @@ namespace Fathom.Diagnosis.Rules;
 public sealed class NotLearning : Rule
 {
     /// <summary>Share of the run that a network may take to get going.</summary>
-    private const double Patience = 0.1;
+    private const double Patience = 0.1, ShortPatience = 0.25;
+
+    /// <summary>Steps that a short run may take for it, six times what the smoothed loss remembers, up to a larger share of the run.</summary>
+    private const int PatientSteps = 60;
 
     /// <summary>
     /// Unlearnt share, 1 for a constant prediction's loss, above which nothing of use has been learnt; less is asked of a run
@@ -58,7 +61,7 @@ public sealed class NotLearning : Rule
 
     public override string Problem => "the network does not learn";
 
-    public override string Threshold => "after a tenth of the run 80 % of what there is to learn is unlearnt, measured by the loss from a constant prediction's (its start where that is not known) down to the least that the output allows; after two fifths 45 %, and at the pace since half of the steps so far 45 % will be so at the end, or the loss stands and 35 % more is unlearnt than the five nearest rows leave (15 % after an error or an odd start before training); and no other rule explains it; 2 % of the run are enough where an error was found before training or steps have blown up the weights of half of the layers, 1 % where no gradient arrives at any layer";
+    public override string Threshold => "after a tenth of the run (60 steps in a short one, up to a quarter of it) 80 % of what there is to learn is unlearnt, measured by the loss from a constant prediction's (its start where that is not known) down to the least that the output allows; after two fifths 45 %, and at the pace since half of the steps so far 45 % will be so at the end, or the loss stands and 35 % more is unlearnt than the five nearest rows leave (15 % after an error or an odd start before training); and no other rule explains it; 2 % of the run are enough where an error was found before training or steps have blown up the weights of half of the layers, 1 % where no gradient arrives at any layer";
 
     public override int Persistence => 5;
 
@@ -71,7 +74,8 @@ public sealed class NotLearning : Rule
         bool ends = behind && observation.Progress >= End;
         // Once said, it stays said while another rule speaks of the same thing: the chain of causes puts it behind that one.
         bool explained = observation.Open.Any(finding => finding.Severity == Severity.Error && finding.Rule != Id) && observation.Open.All(finding => finding.Rule != Id);
-        if (observation.Layers.Count == 0 || (observation.Progress < Patience && !early) || !(stands || behind) || explained || trend < FallingFreely && !ends)
+        bool tooEarly = !early && observation.Step.Step + 1 < Math.Max(Patience * observation.TotalSteps, Math.Min(PatientSteps, ShortPatience * observation.TotalSteps));
+        if (observation.Layers.Count == 0 || tooEarly || !(stands || behind) || explained || trend < FallingFreely && !ends)
         {
             return null;
         }
