@@ -62,7 +62,7 @@ internal static class FixVerb
                 learnt.Interrupted(terminal, parsed);
                 throw;
             }
-            MendedFiles? written = report.Mended is null ? null : MendedFiles.Write(report, loaded, path);
+            MendedFiles? written = report.Mended is null ? null : MendedFiles.Write(report, loaded, data.Training, path);
             RepairText.Write(terminal, report);
             learnt.Tell(terminal, report);
             written?.Show(terminal);
