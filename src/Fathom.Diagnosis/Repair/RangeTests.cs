@@ -1,5 +1,6 @@
 using Fathom.Compute;
 using Fathom.Diagnosis.Preflight;
+using Fathom.Diagnosis.Repair.Journal;
 using Fathom.Training;
 using Fathom.Training.Data;
 
@@ -28,13 +29,18 @@ internal sealed class RangeTests(DataSplit data, WorkerPool pool, double fullRun
             return Unknown;
         }
         int steps = (int)Math.Min(Most, total / Share);
+        if (cost.Memo.Find<LearningRateRange>(Piece.RangeTest) is { } known)
+        {
+            cost.Add(DoctorStage.Trials, Portion(known));
+            return known;
+        }
         try
         {
             LearningRateRange range = LearningRateRange.Test(model, data, pool, steps, Least, Largest, progress: null, cancellation);
             cancellation.ThrowIfCancellationRequested();
-            double portion = range.Steps.Length * StepWork.Of(model, data.Training.Count) / fullRun;
-            cost.Add(DoctorStage.Trials, portion);
-            cost.Compute(portion, again: false);
+            cost.Add(DoctorStage.Trials, Portion(range));
+            cost.Compute(Portion(range), again: false);
+            cost.Memo.Keep(Piece.RangeTest, range);
             return range;
         }
         catch (TrainingException)
@@ -42,4 +48,6 @@ internal sealed class RangeTests(DataSplit data, WorkerPool pool, double fullRun
             return Unknown;
         }
     }
+
+    private double Portion(LearningRateRange range) => range.Steps.Length * StepWork.Of(given, data.Training.Count) / fullRun;
 }
