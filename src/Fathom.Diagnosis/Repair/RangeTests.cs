@@ -17,6 +17,8 @@ internal sealed class RangeTests(DataSplit data, WorkerPool pool, double fullRun
     /// <summary>Rates from 10⁻⁶ to 10 are tested: learning rates that anybody has used lie within.</summary>
     private const double Least = 1e-6, Largest = 10;
 
+    private const string Piece = "range test";
+
     private static readonly LearningRateRange Unknown = new([], double.NaN, double.NaN, double.NaN, "not tested");
 
     public LearningRateRange Test(ModelDefinition model)
@@ -27,19 +29,29 @@ internal sealed class RangeTests(DataSplit data, WorkerPool pool, double fullRun
         {
             return Unknown;
         }
-        int steps = (int)Math.Min(Most, total / Share);
+        TestedRange tested = cost.Memo.Find<TestedRange>(Piece) ?? Run(model, (int)Math.Min(Most, total / Share));
+        cost.Add(DoctorStage.Trials, tested.Steps * StepWork.Of(model, data.Training.Count) / fullRun);
+        return new LearningRateRange([], tested.Low, tested.High, double.NaN, "completed");
+    }
+
+    private TestedRange Run(ModelDefinition model, int steps)
+    {
+        TestedRange tested;
         try
         {
             LearningRateRange range = LearningRateRange.Test(model, data, pool, steps, Least, Largest, progress: null, cancellation);
             cancellation.ThrowIfCancellationRequested();
-            double portion = range.Steps.Length * StepWork.Of(model, data.Training.Count) / fullRun;
-            cost.Add(DoctorStage.Trials, portion);
-            cost.Compute(portion, again: false);
-            return range;
+            tested = new TestedRange(range.Low, range.High, range.Steps.Length);
         }
         catch (TrainingException)
         {
-            return Unknown;
+            tested = new TestedRange(double.NaN, double.NaN, 0);
         }
+        cost.Compute(tested.Steps * StepWork.Of(model, data.Training.Count) / fullRun, again: false);
+        cost.Memo.Keep(Piece, tested);
+        return tested;
     }
+
+    /// <summary>What a test came to, as a journal keeps it.</summary>
+    private sealed record TestedRange(double Low, double High, int Steps);
 }
