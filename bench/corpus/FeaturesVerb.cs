@@ -21,7 +21,7 @@ internal static class FeaturesVerb
         command.SetAction((parsed, cancellation) =>
         {
             Dictionary<int, Label> labels = CorpusOptions.ReadLabels(parsed.GetRequiredValue(folder));
-            LineStore store = new(parsed.GetRequiredValue(output), "number,family,fault,outcome,causes,share,loss,first,constant,trend,gradient,gap,update_min,update_median,update_max,decades,fit,saturated,zeros,dead,growth,time,score,gradients,updates,growths,all_saturated,all_zeros,gradient_norm,sharpness,raised");
+            LineStore store = new(parsed.GetRequiredValue(output), "number,family,fault,outcome,causes,share,loss,first,constant,trend,gradient,gap,update_min,update_median,update_max,decades,fit,saturated,zeros,dead,growth,time,score,gradients,updates,growths,all_saturated,all_zeros,gradient_norm,sharpness,raised,steps,unlearnt,unlearnt_least,unlearnt_end,trend,since75,expected,neighbours,says");
             int wanted = parsed.GetValue(moments);
             double[] shares = wanted > 0 ? [.. Enumerable.Range(1, wanted).Select(i => i / (double)wanted)] : Moments;
             CorpusCase[] networks = [.. Enumerable.Range(0, parsed.GetValue(count)).Where(labels.ContainsKey).Select(number => Generator.Case(number)).Where(network => !network.IsTest)];
@@ -58,6 +58,8 @@ internal static class FeaturesVerb
                 seen.Layers.Select((layer, i) => Math.Log10(layer.WeightNorm / weights[i])).DefaultIfEmpty(0).Min(), time, share == 1 || shares.Length < 20 ? run.Session.Evaluate(run.Session.Data.Validation).Metric : double.NaN,
                 Row(seen, layer => layer.LogGradient), Row(seen, layer => layer.LogRelativeUpdate), Row(seen, layer => layer.LogGrowth), Row(seen, layer => layer.Saturated), Row(seen, layer => layer.Zeros),
                 Math.Log10(seen.Step.GradientNorm), seen.StepSharpness, seen.RaisedShare,
+                seen.TotalSteps, seen.Unlearnt(seen.Losses.Now), seen.Unlearnt(seen.Losses.Least), seen.UnlearntAtTheEnd, seen.Losses.Trend, seen.Losses.Since(0.75), seen.ExpectedDecades,
+                seen.NeighbourSkill, string.Join(' ', run.Findings.Select(finding => $"{finding.Severity.ToString()[0]}{finding.Rule[3..]}:{finding.Cause}")),
             ];
             store.Append(string.Join(',', row.Select(value => value is double number ? number.ToString("0.####", CultureInfo.InvariantCulture) : value.ToString()!.Replace(',', ' '))));
             half = seen.Loss;

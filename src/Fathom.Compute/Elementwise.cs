@@ -44,6 +44,32 @@ public static unsafe class Elementwise
         Run<T, Ternary<T, TOp>>(new Ternary<T, TOp> { Operator = op }, a.Pointer, b.Pointer, c.Pointer, y, pool);
     }
 
+    /// <summary>
+    /// y[i] = the larger of a[i] and b[i], on the caller's thread; NaN if either is, and −0 &lt; +0. For code that runs while
+    /// denormals are flushed, where the runtime's own maximum may lose NaNs (<see cref="ISimd{TSelf, T}.Max"/>).
+    /// </summary>
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
+    public static void Max<T>(ReadOnlySpan<T> a, ReadOnlySpan<T> b, Span<T> y) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        RequireSameLength(a.Length, y.Length, nameof(a));
+        RequireSameLength(b.Length, y.Length, nameof(b));
+        fixed (T* first = a, second = b, larger = y)
+        {
+            Widest<T, Binary<T, Larger<T>>>(default, first, second, first, larger, y.Length);
+        }
+    }
+
+    /// <summary>y[i] = the larger of x[i] and a number, as <see cref="Max"/>.</summary>
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
+    public static void AtLeast<T>(ReadOnlySpan<T> x, T least, Span<T> y) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        RequireSameLength(x.Length, y.Length, nameof(x));
+        fixed (T* given = x, larger = y)
+        {
+            Widest<T, Unary<T, AtLeastOperator<T>>>(new Unary<T, AtLeastOperator<T>> { Operator = new(least) }, given, given, given, larger, y.Length);
+        }
+    }
+
     /// <summary>The same as <see cref="Map"/> on one thread, over bare pointers: for kernels that fuse a function.</summary>
     internal static void MapHere<T, TOp>(TOp op, T* x, T* y, int length)
         where T : unmanaged, IFloatingPointIeee754<T> where TOp : struct, IUnaryOperator<T> =>
@@ -106,6 +132,18 @@ public static unsafe class Elementwise
         {
             throw new ArgumentException($"The input has {length} elements but the output has {expected}; they must be equal.", name);
         }
+    }
+
+    private readonly struct Larger<T> : IBinaryOperator<T> where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public V Invoke<V>(V a, V b) where V : struct, ISimd<V, T> => V.Max(a, b);
+    }
+
+    private readonly struct AtLeastOperator<T>(T least) : IUnaryOperator<T> where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public V Invoke<V>(V x) where V : struct, ISimd<V, T> => V.Max(x, V.Broadcast(least));
     }
 
     private struct Unary<T, TOp> : ITernaryOperator<T>

@@ -32,10 +32,10 @@ public static class Figures
     public static string PartOf(double share) => Math.Abs(share) < 2 ? $"{Percent(share)} of" : $"{Number(share)} times";
 
     /// <summary>One part of so many: «1/12», «5.9e-6» where there are too many to be counted.</summary>
-    public static string OneIn(double parts) => Math.Abs(parts) is >= 1 and < 1000 ? $"1/{Number(parts)}" : Number(1 / parts);
+    public static string OneIn(double parts) => Math.Abs(parts) is >= 1 and < 10_000 ? $"1/{Number(parts)}" : Number(1 / parts);
 
-    /// <summary>A change by so many powers of ten: «×0.05», «×2.5e-9».</summary>
-    public static string Factor(double decades) => $"×{Number(Math.Pow(10, decades))}";
+    /// <summary>A change by so many powers of ten: «a factor of 2.5e-9».</summary>
+    public static string Factor(double decades) => $"a factor of {Number(Math.Pow(10, decades))}";
 
     /// <summary>«dense_1», or «dense_1 to dense_9 (9 layers)».</summary>
     public static string Span(IReadOnlyList<LayerTrace> layers) => layers.Count == 1

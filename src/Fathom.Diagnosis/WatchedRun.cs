@@ -121,7 +121,8 @@ public sealed class WatchedRun : IDisposable
         Monitor = new TrainingMonitor(Session, prediction);
         Audit = DataAudit.Inspect(model, data, prediction);
         Monitor.Observation.IsForewarned = Audit.Any(finding => finding.Severity == Severity.Error);
-        Monitor.Observation.HasOddWeights = Audit.Any(finding => finding.Rule == InitialWeights.RuleId);
+        Monitor.Observation.HasOddStart = Audit.Any(finding => finding.Rule is InitialWeights.RuleId or InitialBiases.RuleId);
+        Monitor.Observation.DropsMuch = Audit.Any(finding => finding.Rule == HeavyDropout.RuleId);
         updates = [.. Enumerable.Range(0, Session.Probes.Count).Where(index => Session.Probes[index].Kind == ProbeKind.ParameterUpdate)];
         Monitor.Found += finding =>
         {
@@ -313,7 +314,7 @@ public sealed class WatchedRun : IDisposable
 
     private void Act(long step, Finding finding)
     {
-        ImmutableArray<Finding> findings = Findings;
+        ImmutableArray<Finding> findings = step < 0 ? [.. Foreseen.OrderByDescending(early => early.Severity)] : Findings;
         string? before = ended;
         bool back = step >= 0 && OnFinding == FindingAction.Rollback && RollBack();
         held = findings; // going back makes the monitor forget them

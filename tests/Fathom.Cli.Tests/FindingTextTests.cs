@@ -42,6 +42,32 @@ public sealed class FindingTextTests : IDisposable
         }
     }
 
+    /// <summary>A softmax over one unit is what stops the gradient, not the weights: one finding, with or without a measurement.</summary>
+    [Xunit.Theory]
+    [InlineData("--verbose")]
+    [InlineData("--theory")]
+    public void AConstantOutputIsOneFindingOfCheck(string option)
+    {
+        string linear = File.ReadAllText(folder.Model("linear.yaml", "relu", data: "data: circles", input: "2", loss: "{binary_cross_entropy: {from_logits: false}}", outputs: 1));
+        string model = folder.Write("constant.yaml", linear.Replace("  - dense: 1\n", "  - dense: 1\n  - softmax\n", StringComparison.Ordinal));
+        using JsonDocument json = JsonDocument.Parse(CliRun.Of("check", model, option, "--json", "-").Output);
+        JsonElement finding = Assert.Single(json.RootElement.GetProperty("findings").EnumerateArray(), item => item.GetProperty("severity").GetString() == "error");
+        Assert.Equal(("FTH010", "wrong-output-or-loss"), (finding.GetProperty("rule").GetString(), finding.GetProperty("cause").GetString()));
+        JsonElement effect = Assert.Single(finding.GetProperty("consequences").EnumerateArray());
+        Assert.Equal(("FTH001", "wrong-output-or-loss", "softmax_1"), (effect.GetProperty("rule").GetString(), effect.GetProperty("cause").GetString(), effect.GetProperty("layers")[0].GetString()));
+    }
+
+    /// <summary>That fp16 would lose the gradient is of no use to one who trains in float32.</summary>
+    [Fact]
+    public void TheNumberFormatIsForThoseWhoAsk()
+    {
+        string model = folder.Model("deep.yaml", "sigmoid", depth: 20, width: 32);
+        Assert.DoesNotContain("FTH066", CliRun.Of("train", model).Output);
+        Assert.Matches("(?m)^info FTH066", CliRun.Of("train", model, "--verbose").Output);
+        File.AppendAllText(model, "\nprecision: fp16\n");
+        Assert.Matches("(?m)^warning FTH066", CliRun.Of("train", model).Output);
+    }
+
     /// <summary>Inputs of a hundred times the size saturate the first layer: one finding, with what it brings about.</summary>
     [Fact]
     public void CheckJoinsCauseAndEffect()

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Fathom.Formats;
 using Fathom.Formats.SafeTensors;
 using Fathom.Runs;
@@ -84,6 +85,69 @@ public sealed class OnFindingTests : IDisposable
         Assert.Contains("no error finding held there", rest.Output);
         Assert.Equal(CheckpointFile.StepOf(folder.File("whole.safetensors")), CheckpointFile.StepOf(folder.File("part.safetensors")));
         Assert.Equal(File.ReadAllBytes(folder.File("whole.weights")), File.ReadAllBytes(folder.File("part.weights")));
+    }
+
+    [Fact]
+    public void TheTerminalSaysWhenTheRunWillStop()
+    {
+        CliRun run = CliRun.Of("train", folder.Model("sick.yaml", "sigmoid", depth: 10, width: 32, epochs: 10), "--on-finding", "stop", "--json", folder.File("a.json"));
+
+        Match announced = Regex.Match(run.Output, @"(?m)^  the run stops at step (\d+) if this still holds then$");
+        Match stopped = Regex.Match(run.Output, @"(?m)^stopped after step (\d+): FTH001 vanishing gradient, which has held since step (\d+)$");
+        Assert.True(announced.Success && stopped.Success, run.Output);
+        Assert.InRange(int.Parse(stopped.Groups[1].Value) - int.Parse(announced.Groups[1].Value), 0, 2); // inspections are two steps apart
+        Assert.InRange(Training("a.json").Steps, 10, 0.08 * 450);
+    }
+
+    /// <summary>What 'fathom fix' makes of samples/deep-sigmoid.yaml, for five epochs: its loss jumps up once in the second.</summary>
+    [Xunit.Theory]
+    [InlineData("stop")]
+    [InlineData("rollback")]
+    public void ASoundRunGoesOn(string action)
+    {
+        string model = folder.Write("sound.yaml", """
+            fathom: 1
+            data: digits
+            seed: 1
+            input: 64
+            layers: [{repeat: 20, layers: [{dense: {units: 64, weight: xavier_normal}}, elu]}, {dense: 10}]
+            loss: cross_entropy
+            optimizer: {sgd: 0.1}
+            batch: 32
+            epochs: 5
+            """);
+        CliRun run = CliRun.Of("train", model, "--on-finding", action, "--json", folder.File("a.json"));
+
+        Assert.True(run.Status == ExitStatus.Clean, run.Output);
+        Assert.Equal(("completed", 225), Training("a.json"));
+        Assert.DoesNotContain("error FTH", run.Output);
+    }
+
+    [Fact]
+    public void AnOutputThatNoTrainingHelpsIsNotTrainedAndOneThatMayLearnIs()
+    {
+        CliRun constant = CliRun.Of("train", Binary("constant.yaml", ", softmax"), "--on-finding", "stop", "--json", folder.File("a.json"));
+        Assert.Equal((ExitStatus.Findings, ("stopped", 0)), (constant.Status, Training("a.json")));
+        Assert.Contains("not trained: FTH010", constant.Output);
+        using JsonDocument json = JsonDocument.Parse(File.ReadAllText(folder.File("a.json")));
+        Assert.True(json.RootElement.GetProperty("sick").GetBoolean());
+
+        CliRun linear = CliRun.Of("train", Binary("linear.yaml", ""), "--on-finding", "stop", "--json", folder.File("b.json"));
+        Assert.True(Training("b.json").Steps > 0, linear.Output);
+        Assert.Single(Regex.Matches(linear.Output, "gives any numbers, but the loss"));
+        Assert.Matches(@"(?m)^warning FTH010 output does not suit the loss  \(before training", linear.Output);
+
+        string Binary(string name, string output) => folder.Write(name, $$$"""
+            fathom: 1
+            data: circles
+            seed: 3
+            input: 2
+            layers: [{dense: 16}, relu, {dense: 1}{{{output}}}]
+            loss: {binary_cross_entropy: {from_logits: false}}
+            optimizer: {adam: 0.001}
+            batch: 32
+            epochs: 2
+            """);
     }
 
     [Fact]

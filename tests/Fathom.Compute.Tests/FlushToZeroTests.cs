@@ -68,6 +68,26 @@ public sealed class FlushToZeroTests
         Assert.Equal(float.NaN, Between<Vec1<float>>(float.NaN));
     }
 
+    [Fact]
+    public void TheLargerOfTwoKeepsNaNsAndSignsAtEveryLength()
+    {
+        using FlushToZero flush = FlushToZero.Begin();
+        for (int length = 0; length <= 70; length++)
+        {
+            float[] a = [.. Enumerable.Range(0, length).Select(i => (i % 5) switch { 0 => float.NaN, 1 => -0f, 2 => i, 3 => -i, _ => float.NegativeInfinity })];
+            float[] b = [.. Enumerable.Range(0, length).Select(i => (i % 7) switch { 0 => 1f, 1 => float.NaN, 2 => 0f, 3 => 2 * i, 4 => -0f, _ => float.PositiveInfinity })];
+            float[] larger = new float[length], positive = new float[length];
+            Elementwise.Max<float>(a, b, larger);
+            Elementwise.AtLeast<float>(a, 0, positive);
+            for (int i = 0; i < length; i++)
+            {
+                float expected = float.IsNaN(a[i]) || float.IsNaN(b[i]) ? float.NaN : a[i] == b[i] ? (float.IsNegative(a[i]) ? b[i] : a[i]) : a[i] > b[i] ? a[i] : b[i];
+                Assert.Equal(BitConverter.SingleToInt32Bits(expected), BitConverter.SingleToInt32Bits(larger[i]));
+                Assert.Equal(float.IsNaN(a[i]) ? float.NaN : Math.Max(a[i], 0), positive[i]);
+            }
+        }
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private static unsafe float Between<V>(float x) where V : struct, ISimd<V, float>
     {

@@ -151,6 +151,21 @@ public sealed class RuleTests
         Assert.Equal(1, finding.Evidence["dead_share"].Measured);
     }
 
+    /// <summary>Layers that get nothing but zeros give zeros too; only the one that sends them is to blame.</summary>
+    [Fact]
+    public void TheFirstDeadLayerIsToBlameAndNotThoseBehindIt()
+    {
+        ModelDefinition model = SickNetworks.HealthyRelu() with
+        {
+            Graph = Network.Input(64).Dense(32, VarianceScaling.HeNormal).Relu().Dense(32, VarianceScaling.HeNormal, new ConstantInitializer(-100)).Relu()
+                .Repeat(3, net => net.Dense(32, VarianceScaling.HeNormal).Relu()).Dense(10).Build(),
+        };
+        Finding finding = Assert.Single(SickNetworks.Run(model).Findings.Flat(), finding => finding.Rule == "FTH004");
+
+        Assert.Equal("relu_2", Assert.Single(finding.Layers));
+        Assert.Contains("the 3 layers behind it get nothing but zeros", finding.Explanation);
+    }
+
     [Xunit.Theory]
     [InlineData(0.0)]
     [InlineData(0.3)]

@@ -87,7 +87,7 @@ public sealed class StandingTests
     {
         DataSplit circles = DataSource.Open("circles", new DataOptions { Seed = 3 });
         Graph one = Network.Input(2).Dense(16, VarianceScaling.HeNormal).Relu().Dense(1, VarianceScaling.XavierNormal).Softmax().Build();
-        Graph linear = Network.Input(2).Dense(16, VarianceScaling.HeNormal).Relu().Dense(16, VarianceScaling.HeNormal).Relu().Dense(1, VarianceScaling.XavierNormal).Build();
+        Graph linear = Network.Input(2).Dense(16, VarianceScaling.HeNormal).Relu().Dense(16, VarianceScaling.HeNormal).Relu().Dense(1, new NormalInitializer(0, 0.05), new ConstantInitializer(0.5)).Build();
         using WatchedRun constant = new(Binary(one), circles) { OnFinding = FindingAction.Stop }, sound = new(Binary(linear), circles) { OnFinding = FindingAction.Stop };
         constant.Advance();
         sound.Advance();
@@ -142,13 +142,36 @@ public sealed class StandingTests
     [Fact]
     public void AnInterruptionBeginsItAnew()
     {
-        Standing standing = new(1000, 5);
+        Standing standing = new(2, 1000, 5);
         Finding error = Error();
-        Assert.Equal([false, false, true, false], [standing.Take(0, error), standing.Take(29, error), standing.Take(30, error), standing.Take(35, error)]);
-        Assert.False(standing.Take(40, null));
-        Assert.Equal((-1, false), (standing.Since, standing.IsTold));
-        Assert.Equal([false, false, true], [standing.Take(45, error), standing.Take(70, error), standing.Take(75, error)]);
-        Assert.True(new Standing(1000, 5).Take(0, error with { IsFinal = true }));
+        Assert.Equal([], Say(standing, 0, error, null));
+        Assert.Equal([], Say(standing, 25, error, null));
+        Assert.Equal([0], Say(standing, 30, error, null));
+        Assert.Equal([], Say(standing, 35, error, null)); // told once
+        Assert.Equal([], Say(standing, 40, null, null));
+        Assert.Equal((-1, false), (standing.Since, standing.IsTold(0)));
+        Assert.Equal([], Say(standing, 45, error, null));
+        Assert.Equal([], Say(standing, 70, error, null));
+        Assert.Equal([0], Say(standing, 75, error, null));
+    }
+
+    [Fact]
+    public void AnErrorThatTakesOverFromAnotherStandsAsLongAsBoth()
+    {
+        Standing standing = new(2, 1000, 5);
+        Assert.Equal([], Say(standing, 0, Error(), null));
+        Assert.Equal([], Say(standing, 15, Error(), Error()));
+        Assert.Equal([], Say(standing, 20, null, Error()));
+        Assert.Equal([1], Say(standing, 30, null, Error()));
+        Assert.True(standing.Hear(0, Error() with { IsFinal = true }));
+        Assert.False(standing.Hear(0, Error() with { IsFinal = true }));
+    }
+
+    private static int[] Say(Standing standing, long step, Finding? first, Finding? second)
+    {
+        Assert.False(standing.Hear(0, first));
+        Assert.False(standing.Hear(1, second));
+        return [.. standing.Judge(step)];
     }
 
     /// <summary>Between the thresholds a finding keeps the severity that it has.</summary>
@@ -172,7 +195,7 @@ public sealed class StandingTests
     }
 
     private static Graph Hidden(int depth, int width, Func<NetworkCursor, NetworkCursor> activation, Initializer weight) =>
-        Network.Input(64).Repeat(depth, net => activation(net.Dense(width, weight))).Dense(10, VarianceScaling.XavierNormal).Build();
+        Network.Input(64).Repeat(depth, net => activation(net.Dense(width, weight))).Dense(10).Build();
 
     private static ModelDefinition On(DataSplit data, Graph graph, Optimizer optimizer, int epochs) =>
         new(data.Training.Name, graph, new TrainingPlan { Loss = new CrossEntropy(), Optimizer = optimizer, BatchSize = 32, Epochs = epochs });

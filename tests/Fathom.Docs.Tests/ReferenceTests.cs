@@ -17,7 +17,7 @@ public sealed partial class ReferenceTests
     /// <summary>Parts that every textbook has without a name to them.</summary>
     private static readonly string[] Elementary =
     [
-        "linear", "matmul", "add", "multiply", "subtract", "average", "maximum", "minimum", "rescaling", "concat", "flatten", "reshape", "transpose", "mean", "max", "sum", "select", "slice",
+        "linear", "matmul", "add", "multiply", "subtract", "average", "maximum", "minimum", "rescaling", "concat", "flatten", "reshape", "transpose", "mean", "max", "sum", "select", "slice", "pad",
         "mse", "mae", "hinge", "nll", "constant", "step", "multi_step", "exponential", "value", "tensor_norm", "normal", "uniform", "zeros", "ones", "dense", "padding_mask", "accuracy", "top_k",
     ];
 

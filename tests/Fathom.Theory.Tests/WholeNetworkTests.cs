@@ -37,6 +37,8 @@ public sealed class WholeNetworkTests
         ["convolution with borders"] = (() => Image().Repeat(5, layer => Convolved(layer).Tanh()).Flatten(), 4),
         ["convolution over reshaped units, channels last"] = (() => Network.Input(108).Reshape(6, 6, 3).Repeat(3, layer =>
             layer.Then(new Conv2d(Width, 3, Padding: Padding.Same, ChannelsLast: true), initializers: new Dictionary<string, Initializer> { ["weight"] = He }).Relu()).Flatten(), 4),
+        ["convolution behind zeros around the image, channels dropped"] = (() => Image().Repeat(3, layer =>
+            layer.Pad(2, 2, 1).Pad(3, 1, 1).Conv2d(Width, 3, weight: He).Relu().SpatialDropout(0.1)).Flatten(), 4),
         ["convolution, strided"] = (() => Network.Input(3, 12, 12).Repeat(3, layer => layer.Conv2d(Width, 3, 2, Padding.Same, weight: He).Relu()).Flatten(), 4),
         ["convolution, global mean"] = (() => Image().Repeat(3, layer => Convolved(layer).Relu()).GlobalAvgPool(), 4),
         ["convolution, pools"] = (() => Convolved(Image()).Relu().MaxPool2d(2).Conv2d(Width, 3, padding: Padding.Same, weight: He).Relu().AvgPool2d(2).Flatten().Dense(Width, He).Relu(), 4),

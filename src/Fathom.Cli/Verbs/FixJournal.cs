@@ -2,8 +2,10 @@ using System.CommandLine;
 using System.Globalization;
 using Fathom.Cli.Arguments;
 using Fathom.Cli.Rendering;
+using Fathom.Diagnosis;
 using Fathom.Diagnosis.Repair;
 using Fathom.Diagnosis.Repair.Journal;
+using Fathom.Formats;
 using Fathom.Training.Data;
 
 namespace Fathom.Cli.Verbs;
@@ -11,7 +13,7 @@ namespace Fathom.Cli.Verbs;
 /// <summary>The journal of <c>fathom fix</c>: where it lies, and what the user is told of it.</summary>
 internal sealed class FixJournal : IDisposable
 {
-    private const string File = "--journal", Fresh = "--fresh", Ending = ".fix.journal";
+    private const string File = "--journal", Fresh = "--fresh", Ending = ".fix.journal", StateEnding = ".control.safetensors";
 
     private readonly RepairJournal journal;
     private readonly TrainingFiles files;
@@ -56,6 +58,39 @@ internal sealed class FixJournal : IDisposable
         }
     }
 
+    /// <summary>Where the control lies if it was interrupted before its finding was certain.</summary>
+    private string StatePath => journal.Path + StateEnding;
+
+    /// <summary>Keeps an interrupted control as it stands. A recorded one is run again, for its record.</summary>
+    public void Keep(WatchedRun control)
+    {
+        if (files.Run is not null || journal.Failure is not null)
+        {
+            return;
+        }
+        try
+        {
+            CheckpointFile.Write(StatePath, control.Session, new Dictionary<string, string> { [TrainingJob.MonitorKey] = control.Monitor.Capture() });
+            journal.KeepState(control.Session.NextStep);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // Then it starts over, and the lines that follow say that nothing is kept of it.
+        }
+    }
+
+    /// <summary>Brings a new control to where an interrupted one stood; leaves it at its start if there is none.</summary>
+    public void Resume(WatchedRun control)
+    {
+        long steps = journal.Kept.ControlSteps;
+        if (files.Run is not null || steps == 0 || !System.IO.File.Exists(StatePath) || CheckpointFile.StepOf(StatePath) != steps.ToString(CultureInfo.InvariantCulture))
+        {
+            return;
+        }
+        control.Monitor.Restore(CheckpointFile.Restore(StatePath, control.Session)[TrainingJob.MonitorKey]);
+        journal.UseState(steps);
+    }
+
     /// <summary>Says what an interrupted call has left.</summary>
     public void Announce(Terminal terminal)
     {
@@ -72,7 +107,7 @@ internal sealed class FixJournal : IDisposable
         {
             return;
         }
-        terminal.Line(journal.Kept.IsEmpty ? "interrupted before anything was finished that could be kept" : $"kept in {journal.Path}: {journal.Kept}", Tone.Warning);
+        terminal.Line(journal.Kept.IsEmpty ? "interrupted before anything was finished that could be kept; the same command starts again" : $"kept in {journal.Path}: {journal.Kept}", Tone.Warning);
         if (!journal.Kept.IsEmpty)
         {
             terminal.Line($"go on with: fathom {string.Join(' ', Again(parsed).Select(Quoted))}");
@@ -84,10 +119,11 @@ internal sealed class FixJournal : IDisposable
     {
         if (!journal.TakenOver.IsEmpty)
         {
-            string repeated = report.Repeated >= 0.005 ? $"; {Runs(report.Repeated)} of it to bring runs that had to go further back to where their record ends" : "";
+            string repeated = report.Repeated >= 0.005 ? $"; {Runs(report.Repeated)} of it to repeat steps whose weights were not kept" : "";
             terminal.Line($"taken over from {journal.Path}: {journal.TakenOver}; computed now: {Runs(report.Computed)} full training runs{repeated}", Tone.Dim);
         }
         Failed(terminal);
+        System.IO.File.Delete(StatePath);
         if (!stays)
         {
             journal.Delete();

@@ -85,9 +85,15 @@ internal static class FixVerb
             doctor.ControlStarts = run =>
             {
                 watched = true;
+                learnt.Resume(run);
                 run.Recorder = files.Run is { } file ? RunRecorder.Create(file, RunHeaders.Of(loaded, run.Session), run.Session, files.Overwrite, RunSize.Options(files.RunSize)) : null;
                 FindingText.Follow(terminal, run);
+                foreach (Finding held in run.Monitor.Findings.Where(finding => FindingText.IsShown(terminal, finding)))
+                {
+                    FindingText.Write(terminal, held); // of a control that goes on where it was interrupted
+                }
             };
+            doctor.ControlInterrupted = learnt.Keep;
             doctor.ControlEnded = outcome =>
             {
                 foreach (Finding finding in outcome.Findings.Where(finding => !watched && (finding.Severity > Severity.Info || terminal.Verbose)))

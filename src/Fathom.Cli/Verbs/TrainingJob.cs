@@ -17,7 +17,8 @@ namespace Fathom.Cli.Verbs;
 internal sealed class TrainingJob : IDisposable
 {
     /// <summary>The monitor's state in a checkpoint's header.</summary>
-    private const string MonitorKey = "fathom.monitor";
+    /// <summary>The monitor's state in a checkpoint's header.</summary>
+    internal const string MonitorKey = "fathom.monitor";
 
     /// <summary>The step of the healthy state beside a checkpoint, in its header; −1 for none.</summary>
     private const string HealthyKey = "fathom.healthy_step";

@@ -183,9 +183,13 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
                 b.Depth = BStride;
             }
         }
-        bool more = TransposeB && j + width < region.Columns;
-        b.Next = more ? region.B + (j + width) * BStride : b.Row + Ahead * b.Depth;
-        b.NextStep = more ? 64 * TWidth.Extent / sizeof(T) : b.Depth;
+        if (TransposeB && j + width < region.Columns)
+        {
+            // The rows that the next panel is made of, whose lines are far apart.
+            b.Next = region.B + (j + width) * BStride;
+            nint each = Math.Max(1, (nint)region.Depth * 64 * TWidth.Extent / sizeof(T));
+            b.NextTiles = (int)Math.Min(int.MaxValue, (width * BStride + each - 1) / each);
+        }
         if (valid < width || (region.Add && region.Bias != null))
         {
             GuardedColumn<V, TWidth>(region, b, j, valid);
@@ -237,24 +241,36 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
             T* top = region.A + i * (region.Panels ? region.Depth : region.ARow);
             nint step = region.Panels ? height : region.ADepth;
             nint tile = height * (region.Panels ? region.Depth : region.ARow);
-            T* next = b.Next + i / height * region.Depth * b.NextStep;
-            nint nextStep = b.NextStep;
-            bool far = false;
-            if (!region.Ahead->IsEmpty)
+            // Where nothing else is wanted, each tile asks for the panel that it reads a few terms ahead.
+            T* next = b.Row + Ahead * b.Depth;
+            nint nextStep = b.Depth, nextTile = 0;
+            int asking = b.NextTiles - i / height;
+            bool far = i > 0 && !region.Ahead->IsEmpty;
+            if (far)
             {
-                // The first tile of a panel asks for the panel itself or for the next one, those below it for what comes after the product.
-                far = i > 0;
-                nextStep = far ? 64 * TWidth.Extent / sizeof(T) : nextStep;
-                tiles = far ? region.Ahead->Take(tiles, region.Depth * nextStep, out next) : 1;
+                nextStep = 64 * TWidth.Extent / sizeof(T);
+                nextTile = region.Depth * nextStep;
+                tiles = region.Ahead->Take(tiles, nextTile, out next);
+            }
+            else if (asking > 0)
+            {
+                nextStep = 64 * TWidth.Extent / sizeof(T);
+                nextTile = region.Depth * nextStep;
+                next = b.Next + i / height * nextTile;
+                tiles = Math.Min(tiles, asking);
+            }
+            else if (!region.Ahead->IsEmpty)
+            {
+                tiles = 1; // the panel itself comes first
             }
             switch (height)
             {
-                case 12: GemmKernel.Tiles<T, V, Extent12, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, far, start, startRow, c, cRow); break;
-                case 8: GemmKernel.Tiles<T, V, Extent8, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, far, start, startRow, c, cRow); break;
-                case 6: GemmKernel.Tiles<T, V, Extent6, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, far, start, startRow, c, cRow); break;
-                case 4: GemmKernel.Tiles<T, V, Extent4, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, far, start, startRow, c, cRow); break;
-                case 2: GemmKernel.Tiles<T, V, Extent2, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, far, start, startRow, c, cRow); break;
-                default: GemmKernel.Tiles<T, V, Extent1, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, far, start, startRow, c, cRow); break;
+                case 12: GemmKernel.Tiles<T, V, Extent12, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, nextTile, far, start, startRow, c, cRow); break;
+                case 8: GemmKernel.Tiles<T, V, Extent8, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, nextTile, far, start, startRow, c, cRow); break;
+                case 6: GemmKernel.Tiles<T, V, Extent6, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, nextTile, far, start, startRow, c, cRow); break;
+                case 4: GemmKernel.Tiles<T, V, Extent4, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, nextTile, far, start, startRow, c, cRow); break;
+                case 2: GemmKernel.Tiles<T, V, Extent2, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, nextTile, far, start, startRow, c, cRow); break;
+                default: GemmKernel.Tiles<T, V, Extent1, TWidth>(tiles, region.Depth, top, region.ARow, step, tile, b.Row, b.Depth, next, nextStep, nextTile, far, start, startRow, c, cRow); break;
             }
             i += tiles * height;
             c += tiles * height * cRow;
@@ -304,13 +320,13 @@ internal unsafe struct GemmJob<T, TEpilogue> : IParallelJob
         public GemmAhead<T>* Ahead;
     }
 
-    /// <summary>A panel of B: its rows, how far apart they are, and what follows it.</summary>
+    /// <summary>A panel of B: its rows, how far apart they are, and what is asked for meanwhile by so many tiles.</summary>
     private struct Operand
     {
         public T* Row;
         public nint Depth;
         public T* Next;
-        public nint NextStep;
+        public int NextTiles;
     }
 }
 

@@ -19,7 +19,7 @@ internal static unsafe class GemmKernel
         where V : struct, ISimd<V, T>
         where TRows : unmanaged, IExtent
         where TWidth : unmanaged, IExtent =>
-        Tiles<T, V, TRows, TWidth>(1, depth, a, aRow, aDepth, 0, b, bDepth, b, bDepth, false, null, 0, tile, TWidth.Extent * V.Count);
+        Tiles<T, V, TRows, TWidth>(1, depth, a, aRow, aDepth, 0, b, bDepth, b, bDepth, 0, false, null, 0, tile, TWidth.Extent * V.Count);
 
     /// <summary>
     /// c[r, :] = start[r, :] + Σₚ a[r·aRow + p·aDepth] · b[p·bDepth + :], added up in the order of p whatever the tile's
@@ -35,13 +35,14 @@ internal static unsafe class GemmKernel
     /// <param name="bDepth">From one term to the next.</param>
     /// <param name="next">What will be needed next: a line of it for each vector is asked for with every term, so that nobody waits for it.</param>
     /// <param name="nextStep">From what is asked for with one term to the next.</param>
+    /// <param name="nextTile">From what is asked for with a tile's first term to the next tile's; 0 if all ask for the same.</param>
     /// <param name="far">Whether that is only needed after the product: it then goes no nearer than the second-level cache, not to displace what is read now.</param>
     /// <param name="start">What the sums start with: C itself, or a row of biases; null for 0.</param>
     /// <param name="startRow">From one row of it to the next; 0 if all rows start alike.</param>
     /// <param name="c">The result, as wide as the tile.</param>
     /// <param name="cRow">From one row of it to the next.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Tiles<T, V, TRows, TWidth>(int tiles, int depth, T* a, nint aRow, nint aDepth, nint aTile, T* b, nint bDepth, T* next, nint nextStep, bool far, T* start, nint startRow, T* c, nint cRow)
+    public static void Tiles<T, V, TRows, TWidth>(int tiles, int depth, T* a, nint aRow, nint aDepth, nint aTile, T* b, nint bDepth, T* next, nint nextStep, nint nextTile, bool far, T* start, nint startRow, T* c, nint cRow)
         where T : unmanaged, IFloatingPointIeee754<T>
         where V : struct, ISimd<V, T>
         where TRows : unmanaged, IExtent
@@ -135,8 +136,9 @@ internal static unsafe class GemmKernel
                     start += startRow;
                 }
             }
-            else
+            if (startRow == 0)
             {
+                // The sums do not start with C, so nothing has touched its lines yet.
                 Fetch(c, TRows.Extent, TWidth.Extent * V.Count, cRow);
             }
             // Three rows hang on one pointer as +0, +aRow, +2·aRow, which x86 can address without arithmetic.
@@ -144,28 +146,28 @@ internal static unsafe class GemmKernel
             T* a3 = a + 3 * aRow;
             T* a6 = a3 + 3 * aRow;
             T* a9 = a6 + 3 * aRow;
-            T* row = b;
+            T* row = b, line = next;
             for (int p = 0; p < depth; p++)
             {
                 if (Sse.IsSupported)
                 {
                     if (far)
                     {
-                        Sse.Prefetch1(next);
+                        Sse.Prefetch1(line);
                         if (sizeof(TWidth) > 1)
                         {
-                            Sse.Prefetch1((byte*)next + 64);
+                            Sse.Prefetch1((byte*)line + 64);
                         }
                     }
                     else
                     {
-                        Sse.Prefetch0(next);
+                        Sse.Prefetch0(line);
                         if (sizeof(TWidth) > 1)
                         {
-                            Sse.Prefetch0((byte*)next + 64);
+                            Sse.Prefetch0((byte*)line + 64);
                         }
                     }
-                    next += nextStep;
+                    line += nextStep;
                 }
                 V ba = V.Load(row);
                 V bb = sizeof(TWidth) > 1 ? V.Load(row + V.Count) : default;
@@ -387,6 +389,7 @@ internal static unsafe class GemmKernel
                 c += cRow;
             }
             a += aTile;
+            next += nextTile;
         }
         while (--tiles > 0);
     }

@@ -69,6 +69,9 @@ public static class AuditCatalog
         new TooFewRows(),
         new UnscaledTarget(),
         new InitialWeights(),
+        new LinearNetwork(),
+        new HeavyDropout(),
+        new InitialBiases(),
     ];
 }
 

@@ -16,6 +16,9 @@ public static class CauseChain
     /// <summary>Stands for settings that leave nothing of the gradient, whose cause has no word of its own either.</summary>
     private const string Starved = "starved";
 
+    /// <summary>Stand for <see cref="LinearNetwork"/> and <see cref="HeavyDropout"/>.</summary>
+    private const string NoFunction = "no function", Dropped = "dropped";
+
     /// <summary>Stand for <see cref="InitialWeights"/>, whose effects depend on the direction.</summary>
     private const string LargeWeights = "large weights", SmallWeights = "small weights";
 
@@ -25,6 +28,8 @@ public static class CauseChain
         [Decay] = [Causes.Vanishing, Causes.DeadRelu, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Other],
         [Causes.WrongOutputOrLoss] = [Causes.LearningRateTooSmall, Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.Numerical, Causes.Other],
         [Causes.UnscaledInput] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
+        [NoFunction] = [Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Other],
+        [Dropped] = [Causes.LearningRateTooSmall, Causes.DeadRelu, Causes.Vanishing, Causes.Numerical, Causes.Other],
         [LargeWeights] = [Causes.BadInitialization, Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.Numerical, Causes.Other],
         [SmallWeights] = [Causes.BadInitialization, Causes.DeadRelu, Causes.Vanishing, Causes.Other],
         [Causes.BadInitialization] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
@@ -53,7 +58,7 @@ public static class CauseChain
         {
             // What looked wrong beforehand is the cause once training shows that the network is sick of it, and no more than
             // a warning as long as the network learns in spite of it.
-            bool proven = sick is not null && Roots.Contains(early.Cause) && Explains(early, sick);
+            bool proven = sick is not null && (Roots.Contains(early.Cause) || KindOf(early) == Dropped) && Explains(early, sick);
             open.Add(Calibration.Apply(IsCertain(early) ? early : early with { Severity = proven ? Severity.Error : Severity.Warning, Step = proven ? sick!.Step : early.Step }));
         }
         List<Finding> linked = [];
@@ -69,19 +74,41 @@ public static class CauseChain
                 linked[at] = linked[at] with { Consequences = linked[at].Consequences.Add(root), Step = Math.Min(linked[at].Step, root.Step) };
             }
         }
-        return [.. linked, .. open.Where(finding => finding.Severity != Severity.Error).OrderByDescending(finding => finding.Severity).ThenBy(finding => finding.Step)];
+        foreach (Finding warning in open.Where(finding => finding.Severity == Severity.Warning).OrderBy(Rank).ThenBy(finding => finding.Step))
+        {
+            int at = linked.FindIndex(other => Warns(other, warning) || other.Consequences.Any(effect => Warns(effect, warning)));
+            if (at < 0)
+            {
+                linked.Add(warning);
+            }
+            else
+            {
+                linked[at] = linked[at] with { Consequences = linked[at].Consequences.Add(warning) };
+            }
+        }
+        return [.. linked.Concat(open.Where(finding => finding.Severity == Severity.Info)).OrderByDescending(finding => finding.Severity).ThenBy(finding => finding.Severity == Severity.Error ? 0 : finding.Step)];
     }
 
+    /// <summary>
+    /// Whether a warning is a consequence. <see cref="Causes.Other"/> and <see cref="Causes.None"/> are no causes but the want of a word for one: what bears
+    /// them has nothing in common by that, and is explained by a cause that is known alone.
+    /// </summary>
+    private static bool Warns(Finding cause, Finding effect) =>
+        cause.Severity >= Severity.Warning && effect.Step >= 0 && (!IsSuspicion(cause) || cause.Cause == effect.Cause) && effect.Cause is not (Causes.Other or Causes.None) && Explains(cause, effect);
+
     private static bool Explains(Finding cause, Finding effect) =>
-        cause.Rule != effect.Rule && (cause.Cause == effect.Cause || IsSuspicion(effect) && (cause.Severity == Severity.Error || KindOf(cause) == LargeWeights)
+        cause.Rule != effect.Rule && (cause.Cause == effect.Cause || IsSuspicion(effect) && (cause.Severity == Severity.Error || SaysWhatFails(cause))
             || (Effects.TryGetValue(KindOf(cause), out ImmutableArray<string> effects) && effects.Contains(effect.Cause)));
 
     /// <summary>
     /// Whether arithmetic says beforehand that the network must fail, whatever training does: targets beyond what the output can give leave at best an R²
-    /// that falls short of a perfect one by 0.15, which is what a sick network is in bench/corpus.
+    /// that falls short of a perfect one by 0.15, which is what a sick network is in bench/corpus; and a linear network learns what is linear.
     /// </summary>
-    internal static bool IsCertain(Finding early) => early.Severity == Severity.Error && (early.IsFinal && Roots.Contains(early.Cause)
+    internal static bool IsCertain(Finding early) => early.Severity == Severity.Error && (early.Rule == LinearNetwork.RuleId || early.IsFinal && Roots.Contains(early.Cause)
         || early.Rule == TargetOutOfRange.RuleId && early.Evidence.TryGetValue(TargetOutOfRange.BestFit, out Evidence best) && best.Measured <= 0.85);
+
+    /// <summary>What was odd about the start, though it was no more than a warning: where the network then does not learn, that is why. Each such network of bench/corpus that fell short was healed by another start.</summary>
+    private static bool SaysWhatFails(Finding early) => early.Step < 0 && (KindOf(early) == Dropped || early.Rule is InitialWeights.RuleId or InitialBiases.RuleId);
 
     /// <summary>That a network does not learn follows from whatever else is wrong with it; what that rule suspects counts only where no other speaks.</summary>
     private static bool IsSuspicion(Finding finding) => finding.Rule == NotLearning.RuleId;
@@ -90,6 +117,8 @@ public static class CauseChain
     {
         WeightDecayDominates.RuleId => Decay,
         ClippingDominates.RuleId or EpsilonFloor.RuleId when finding.Cause == Causes.Other => Starved,
+        LinearNetwork.RuleId => NoFunction,
+        HeavyDropout.RuleId => Dropped,
         InitialWeights.RuleId => finding.Evidence[InitialWeights.Ratio].Measured > 1 ? LargeWeights : SmallWeights,
         _ => finding.Cause,
     };

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Fathom.Diagnosis.Audit;
 
 namespace Fathom.Diagnosis.Causation;
 
@@ -48,7 +49,10 @@ public static class PreflightChain
     }
 
     private static bool Explains(Finding cause, Finding effect) =>
-        !Symptoms.Contains(cause.Rule) && cause.Rule != effect.Rule && Order.Any(item => item.Cause == cause.Cause && item.Effects.Contains(effect.Cause));
+        !Symptoms.Contains(cause.Rule) && cause.Rule != effect.Rule && (SaysWhatIsBad(cause) && effect.Cause == cause.Cause || Order.Any(item => item.Cause == cause.Cause && item.Effects.Contains(effect.Cause)));
+
+    /// <summary>Whether it says what about the initialization is bad, where others only see that it is.</summary>
+    private static bool SaysWhatIsBad(Finding finding) => finding.Rule is InitialWeights.RuleId or InitialBiases.RuleId;
 
     private static int Rank(Finding finding)
     {

@@ -28,6 +28,9 @@ internal static class Suspects
     /// <summary>log10 ‖Δw‖/‖w‖ at which steps are too long whatever else is seen: what they leave behind, such as saturation, is theirs.</summary>
     private const double FarTooLong = -1.6;
 
+    /// <summary>‖Δw‖/‖w‖ of a single step that leaves little of how the weights were drawn.</summary>
+    private const double Replaced = 0.2;
+
     public static IEnumerable<Suspicion> Of(Observation observation)
     {
         Suspicion tooLong = TooLong(observation), tooShort = TooShort(observation);
@@ -50,6 +53,7 @@ internal static class Suspects
             FromTheStart(observation),
             first ? null : tooLong,
             nowhere ? null : tooShort,
+            Thrown(observation),
         ];
         return all.OfType<Suspicion>();
     }
@@ -92,7 +96,7 @@ internal static class Suspects
 
     private static Suspicion Blown(Observation observation)
     {
-        LayerTrace[] blown = [.. observation.Layers.Where(layer => layer.IsBlown)];
+        LayerTrace[] blown = observation.CouldBeLonger && observation.Layers.Count(layer => layer.IsBlown) * 2 <= observation.Layers.Count ? [] : [.. observation.Layers.Where(layer => layer.IsBlown)];
         double most = observation.Layers.Select(layer => layer.LogGrowth).Where(double.IsFinite).DefaultIfEmpty(0).Max();
         return new(Causes.LearningRateTooLarge, blown.Length > 0,
             blown.Length > 0
@@ -168,20 +172,39 @@ internal static class Suspects
     private static Suspicion TooLong(Observation observation)
     {
         double typical = Typical(observation), sharpness = observation.StepSharpness;
-        return new(Causes.LearningRateTooLarge, typical > Long,
-            typical > Long ? $"a step changes the weights by about {Percent(Math.Pow(10, typical))}, where 0.1 % is healthy"
+        bool isLong = typical > Long && !observation.CouldBeLonger;
+        return new(Causes.LearningRateTooLarge, isLong,
+            isLong ? $"a step changes the weights by about {Percent(Math.Pow(10, typical))}, where 0.1 % is healthy"
                 : $"learning rate too large: a step changes the weights by {Number(Math.Pow(10, typical))}{(double.IsNaN(sharpness) ? "" : $", and rate × curvature along it is {Number(sharpness)}, where 2 is the edge of stability")}",
             [], ["learning_rate", "optimizer"])
         { Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)}).", IsWeak = typical <= FarTooLong };
     }
 
+    /// <summary>Nothing else stands out, but single steps have changed most of the weights: later steps, short as they are, go on from where those have thrown them.</summary>
+    private static Suspicion Thrown(Observation observation)
+    {
+        double largest = Math.Pow(10, observation.TypicalLogLargestUpdate);
+        bool thrown = observation.WasThrown && !observation.HasOddStart;
+        return new(Causes.LearningRateTooLarge, thrown,
+            thrown ? $"single steps have changed the weights by up to {Percent(largest)}, where 0.1 % is healthy" : $"a start that threw the weights away: single steps have changed them by up to {Percent(largest)}",
+            [], ["learning_rate", "warmup", "optimizer"])
+        { Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)}), or warm it up.", IsWeak = largest <= Replaced };
+    }
+
     private static Suspicion TooShort(Observation observation)
     {
         double step = Math.Pow(10, Typical(observation)), reach = step * observation.TotalSteps;
-        bool isShort = reach < Reach || step < Math.Pow(10, Short);
+        bool isShort = (reach < Reach || step < Math.Pow(10, Short)) && !observation.IsNearlyLongEnough && !observation.WasThrown;
+        // The steps' own batches say so, if noise does not make every third of them go uphill.
+        bool byCurvature = !isShort && !observation.WasThrown && observation.StepSharpness < 0.1 && observation.RaisedShare < 0.35;
+        if (byCurvature)
+        {
+            return new(Causes.LearningRateTooSmall, true, $"the loss of a batch would be lowest after a step {Number(Math.Round(1 / observation.StepSharpness))} times as long", [], ["learning_rate", "optimizer"])
+            { Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)}) by a factor of 3 to 10.", IsWeak = true };
+        }
         return new(Causes.LearningRateTooSmall, isShort,
             isShort ? step < 1e-40 ? "no step changes the weights at all" : $"a step changes the weights by only {Number(step)}, by {Percent(reach)} in the whole run"
-                : $"learning rate too small: the run's steps can move the weights by {Percent(Math.Min(reach, 100))}",
+                : $"learning rate too small: the run's steps can move the weights by {Percent(Math.Min(reach, 100))}{(observation.IsNearlyLongEnough ? $", and the loss of a batch is lowest after a step {Number(1 / observation.StepSharpness)} times as long" : "")}",
             [], ["learning_rate", "optimizer"])
         { Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)}).", IsWeak = reach >= ReachForSure };
     }

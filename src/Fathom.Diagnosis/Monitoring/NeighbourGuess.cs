@@ -16,12 +16,12 @@ internal static class NeighbourGuess
     /// </summary>
     public static double Skill(DataSet data)
     {
-        int count = Math.Min(Rows, data.Count);
+        int[] rows = Sample(data);
+        int count = rows.Length;
         if (count < 20)
         {
             return double.NaN;
         }
-        int[] rows = [.. Enumerable.Range(0, count).Select(i => (int)((long)i * data.Count / count))];
         float[][] points = Standardized(data, rows);
         double[] targets = [.. rows.Select(row => data.Kind == TargetKind.Label ? data.Labels[row] : (double)data.Targets[row * data.TargetWidth])];
         double[] guesses = [.. Enumerable.Range(0, count).Select(i => Guess(Nearest(points, i).Select(j => targets[j]), data.Kind))];
@@ -32,6 +32,13 @@ internal static class NeighbourGuess
         }
         double mean = targets.Average(), variance = targets.Sum(target => (target - mean) * (target - mean));
         return variance > 0 ? 1 - targets.Zip(guesses).Sum(pair => (pair.First - pair.Second) * (pair.First - pair.Second)) / variance : double.NaN;
+    }
+
+    /// <summary>The rows that are looked at, spread evenly.</summary>
+    internal static int[] Sample(DataSet data)
+    {
+        int count = Math.Min(Rows, data.Count);
+        return [.. Enumerable.Range(0, count).Select(i => (int)((long)i * data.Count / count))];
     }
 
     private static double Guess(IEnumerable<double> neighbours, TargetKind kind) =>
@@ -51,7 +58,7 @@ internal static class NeighbourGuess
     }
 
     /// <summary>Rows with each feature divided by its deviation; features that do not vary, and values that are no numbers, count for nothing.</summary>
-    private static float[][] Standardized(DataSet data, int[] rows)
+    internal static float[][] Standardized(DataSet data, int[] rows)
     {
         float[][] points = [.. rows.Select(row => data.Inputs.Slice(row * data.Features, data.Features).ToArray())];
         for (int feature = 0; feature < data.Features; feature++)

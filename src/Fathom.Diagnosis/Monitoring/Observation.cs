@@ -84,6 +84,19 @@ public sealed class Observation
     /// </summary>
     public double StepSharpness => Curvature.Sharpness;
 
+    /// <summary>
+    /// Whether what steps do to the loss of their own batch speaks against steps that are too long, or too short: the loss would be lowest after a step
+    /// more than three times as long, or less than ten times. Of the 60 networks below 590 of bench/corpus that a larger rate heals all are below 0.1
+    /// where they are measured; of those that a smaller rate heals and whose units are alive, nine in ten are above 0.3.
+    /// </summary>
+    internal bool CouldBeLonger => StepSharpness < 0.3;
+
+    /// <inheritdoc cref="CouldBeLonger"/>
+    internal bool IsNearlyLongEnough => StepSharpness > 0.1;
+
+    /// <summary>Whether single steps have changed half of the layers by a tenth of their weights or more: what came before short steps were long ones.</summary>
+    internal bool WasThrown => TypicalLogLargestUpdate > -1;
+
     /// <summary>Share of recent steps that raised the loss of their own batch; NaN if not measured.</summary>
     public double RaisedShare => Curvature.RaisedShare;
 
@@ -135,11 +148,20 @@ public sealed class Observation
     /// <summary>Whether the look at model and data before training has found an error: then less must be seen to be certain.</summary>
     public bool IsForewarned { get; internal set; }
 
-    /// <summary>Whether the look before training has found initial weights of the wrong scale, FTH034.</summary>
-    internal bool HasOddWeights { get; set; }
+    /// <summary>Whether the look before training has found initial weights of the wrong scale or biases far from 0: FTH034, FTH025.</summary>
+    internal bool HasOddStart { get; set; }
+
+    /// <summary>Whether it has found dropout too high, FTH024: then the loss is high in training, whatever the network has learnt.</summary>
+    internal bool DropsMuch { get; set; }
+
+    /// <summary>Share of what there is to learn that the nearest rows leave open, from 0 to 1; 1 where they are not asked, or know nothing.</summary>
+    internal double LeftByNeighbours => NeighbourSkill is > 0 and <= 1 ? 1 - NeighbourSkill : 1;
+
+    /// <summary>log10 of the largest ‖Δw‖/‖w‖ of the layer in the middle.</summary>
+    internal double TypicalLogLargestUpdate => Median(layer => layer.LogLargestUpdate);
 
     /// <summary>Share of what there is to learn that the nearest rows' targets tell; found out once, when first asked for. 0 where inputs are indices, which have no distance.</summary>
-    internal double NeighbourSkill => neighbourSkill ??= Input.Type.Kind == ElementKind.Index ? 0 : NeighbourGuess.Skill(session.Data.Training);
+    public double NeighbourSkill => neighbourSkill ??= Input.Type.Kind == ElementKind.Index ? 0 : NeighbourGuess.Skill(session.Data.Training);
 
     /// <summary>No layer gets any gradient now.</summary>
     internal bool IsSilent => Layers.Count > 0 && Layers.All(layer => layer.LogGradient <= LayerTrace.Floor + 0.5);
@@ -195,6 +217,10 @@ public sealed class Observation
         ParameterSlice slice = session.Parameters.Find(layer.Layer.Parameters.First(parameter => parameter.Outputs[0].Shape.Rank >= 2).Name);
         return session.Parameters.Value(slice).Span;
     }
+
+    /// <summary>A layer's biases as they are now; empty if it has none.</summary>
+    internal ReadOnlySpan<float> BiasesOf(LayerTrace layer) =>
+        layer.Layer.Parameters.FirstOrDefault(parameter => parameter.Outputs[0].Shape.Rank == 1) is { } bias ? session.Parameters.Value(session.Parameters.Find(bias.Name)).Span : [];
 
     /// <summary>The optimizer's state as it is now.</summary>
     internal Training.Optimizers.OptimizerState<float> OptimizerMemory => session.Optimizer;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Fathom.Diagnosis.Causation;
@@ -30,7 +31,7 @@ public sealed class TrainingMonitor
     private readonly Rule[] rules = [.. RuleCatalog.All];
     private readonly Voice[] voices;
     private readonly Finding?[] open;
-    private readonly Standing[] standing;
+    private readonly Standing standing;
     private readonly long interval, spacing;
 
     public TrainingMonitor(TrainingSession session, PropagationPrediction? prediction = null)
@@ -48,7 +49,7 @@ public sealed class TrainingMonitor
         Observation = new Observation(session, prediction, layers);
         // About 200 looks in a run, so that a network that is dead from the start is called within 3 % of its budget.
         interval = Math.Max(1, session.TotalSteps / 200);
-        standing = [.. rules.Select(_ => new Standing(session.TotalSteps, interval))];
+        standing = new Standing(rules.Length, session.TotalSteps, interval);
         spacing = (StepsBetweenMeasurements + interval - 1) / interval * interval;
     }
 
@@ -62,7 +63,7 @@ public sealed class TrainingMonitor
 
     /// <summary>Whether a rule's error stands now, and <see cref="Stood"/> has said so.</summary>
     /// <param name="rule">The rule's identifier.</param>
-    public bool HasStood(string rule) => Array.FindIndex(rules, one => one.Id == rule) is >= 0 and int index && standing[index].IsTold;
+    public bool HasStood(string rule) => Array.FindIndex(rules, one => one.Id == rule) is >= 0 and int index && standing.IsTold(index);
 
     /// <summary>Findings that hold now, in the order in which they were made.</summary>
     public IEnumerable<Finding> Findings => open.OfType<Finding>().OrderBy(finding => finding.Step);
@@ -77,8 +78,8 @@ public sealed class TrainingMonitor
     public event Action<Finding, long>? Withdrawn;
 
     /// <summary>
-    /// Raised when an error has stood for <see cref="StepsToStand"/>, at once if nothing that training does can end it, with the step:
-    /// then it is safe to act on it.
+    /// Raised when a rule speaks of an error and the run has been in error without interruption for <see cref="StepsToStand"/>, at once if nothing that
+    /// training does can end it, with the step: then it is safe to act on it.
     /// </summary>
     public event Action<Finding, long>? Stood;
 
@@ -122,6 +123,10 @@ public sealed class TrainingMonitor
             }
             Observation.Open = [.. Findings];
             Hear(everyStep: false);
+            foreach (int rule in standing.Judge(step.Step))
+            {
+                Stood?.Invoke(open[rule]!, step.Step);
+            }
         }
         KeepWeightsInTime();
     }
@@ -151,10 +156,10 @@ public sealed class TrainingMonitor
         ["states"] = new JsonObject(Observation.RecurrentLayers.Select(layer => KeyValuePair.Create(layer.Layer.Name, (JsonNode?)Numbers(layer.Capture())))),
         ["interior"] = new JsonObject(Observation.Interior.Capture().Select(numbers => KeyValuePair.Create(numbers.Key, (JsonNode?)Numbers(numbers.Value)))),
         ["ranges"] = Numbers(Observation.Ranges.Capture()),
+        ["standing"] = Numbers([standing.Since, .. Enumerable.Range(0, rules.Length).Where(standing.IsTold).Select(rule => (double)int.Parse(rules[rule].Id.AsSpan(3), CultureInfo.InvariantCulture))]),
         ["rules"] = new JsonObject(rules.Select((rule, i) => KeyValuePair.Create(rule.Id, (JsonNode?)new JsonObject
         {
             ["voice"] = Numbers([voices[i].Spoken, voices[i].Silent, voices[i].Otherwise]),
-            ["standing"] = Numbers([standing[i].Since, standing[i].IsTold ? 1 : 0]),
             ["open"] = open[i] is { } finding ? FindingJson.ToNode(finding) : null,
         }))),
     }.ToJsonString();
@@ -204,10 +209,10 @@ public sealed class TrainingMonitor
                 double[] voice = rule is null ? [0, 0, 0] : Numbers(rule["voice"], 3);
                 voices[i] = new Voice((int)voice[0], (int)voice[1], (int)voice[2]);
                 open[i] = rule?["open"] is { } finding ? FindingJson.Read(finding) : null;
-                // An older state does not say since when: then it stands from here on.
-                double[] stood = rule?["standing"] is { } since ? Numbers(since, 2) : [-1, 0];
-                standing[i].Restore((long)stood[0], stood[1] != 0);
             }
+            // An older state does not say since when: then it is from here on.
+            double[] stood = root["standing"] is { } since ? Numbers(since) : [-1];
+            standing.Restore((long)stood[0], stood.Skip(1).Select(number => Array.FindIndex(rules, rule => rule.Id == FormattableString.Invariant($"FTH{number:000}"))).Where(index => index >= 0));
         }
         catch (Exception error) when (error is JsonException or FormatException or InvalidOperationException or NullReferenceException)
         {
@@ -241,13 +246,13 @@ public sealed class TrainingMonitor
         {
             (voice.Spoken, voice.Silent) = (voice.Spoken + 1, 0);
             Take(rule, ref voice, Calibration.Apply(finding));
-            if (standing[rule].Take(Observation.Step.Step, finding.Severity == Severity.Error && open[rule] is { Severity: Severity.Error } error ? error : null))
+            if (standing.Hear(rule, finding.Severity == Severity.Error && open[rule] is { Severity: Severity.Error } error ? error : null))
             {
                 Stood?.Invoke(open[rule]!, Observation.Step.Step);
             }
             return;
         }
-        standing[rule].Take(Observation.Step.Step, null);
+        standing.Hear(rule, null);
         (voice.Spoken, voice.Silent, voice.Otherwise) = (0, voice.Silent + 1, 0);
         if (voice.Silent >= SilenceToWithdraw && open[rule] is { } over)
         {

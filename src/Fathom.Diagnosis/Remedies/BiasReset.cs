@@ -28,7 +28,7 @@ public sealed class BiasReset : Remedy
         }
     }
 
-    private static ModelDefinition Rewrite(ModelDefinition model)
+    internal static ModelDefinition Rewrite(ModelDefinition model)
     {
         HashSet<Node> offset = Offset(model.Graph);
         return model with

@@ -56,11 +56,12 @@ internal sealed class ControlRun : IDisposable
         }
         WatchedRun live = run.Run(cancellation);
         TrainingSession session = live.Session;
+        run.TakeOver(session.NextStep); // of one that goes on where it was interrupted
         long total = session.TotalSteps, portion = Math.Max(1, total / Looks), first = (long)Math.Ceiling(TrialRace.Rungs[0] * total);
         // In the second half of the run an early stop would spare too little to go without the end.
         while (!live.Ended && !(!thorough && session.NextStep >= first && session.NextStep <= total / 2 && Sick(live) && !Learns(live)))
         {
-            run.Train(session.NextStep + portion, cancellation);
+            run.Train((session.NextStep / portion + 1) * portion, cancellation);
         }
         outcome = live.Outcome();
         outcome = outcome with { GradientNorms = outcome.GradientNorms.Copy() };
@@ -141,6 +142,9 @@ internal sealed class ControlRun : IDisposable
             Outcome(default);
         }
     }
+
+    /// <summary>The run, if it was interrupted before its finding was certain: all that is known of it is where it stands; else null.</summary>
+    public WatchedRun? Interrupted => outcome is null && run.Started is { Status: RunStatus.Interrupted or RunStatus.Unfinished, Session.NextStep: > 0 } live ? live : null;
 
     /// <summary>Ends its record.</summary>
     public void Close()

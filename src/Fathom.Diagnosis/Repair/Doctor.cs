@@ -55,6 +55,12 @@ public sealed class Doctor
     /// <summary>Called once with the control's run before it starts, to attach a recorder or listeners; not if its outcome is taken over.</summary>
     public Action<WatchedRun>? ControlStarts { get; set; }
 
+    /// <summary>
+    /// Called with a control that was interrupted before its finding was certain. Who keeps its state, and brings the next
+    /// control back to it in <see cref="ControlStarts"/>, loses none of it.
+    /// </summary>
+    public Action<WatchedRun>? ControlInterrupted { get; set; }
+
     /// <summary>Called when the control has ended or its finding is certain, before any remedy is tried.</summary>
     public Action<RunOutcome>? ControlEnded { get; set; }
 
@@ -82,6 +88,10 @@ public sealed class Doctor
         catch (OperationCanceledException)
         {
             control.KeepOutcome();
+            if (control.Interrupted is { } unfinished)
+            {
+                ControlInterrupted?.Invoke(unfinished);
+            }
             throw;
         }
     }
@@ -219,8 +229,9 @@ public sealed class Doctor
     private string Proven(DoctorReport report, Trial best, ProofResult result)
     {
         string when = result.Rung == TrialRace.Rungs.Length - 1 ? "" : $" It was decided after {Percent(TrialRace.Rungs[result.Rung])} of the budget.";
-        string end = result.ControlEnd is { } reached ? $" The control ends at {Number(reached)}." : "";
-        return $"Mended by {best.Name}: {What(report)} rises by {Number(result.Gain)} on average (spread {Number(result.Spread)}) over {Where(result)}, each time against an untouched control with the same seed and data order.{when}{end}";
+        string end = result.ControlEnd is { } reached ? $" The control ends at {Figure(report, reached)}." : "";
+        string rise = $"from {Figure(report, result.Pairs.Average(pair => pair.Control))} to {Figure(report, result.Pairs.Average(pair => pair.Mended))}";
+        return $"Mended by {best.Name}: {What(report)} rises {rise} on average (spread {Number(result.Spread)}) over {Where(result)}, each time against an untouched control with the same seed and data order.{when}{end}";
     }
 
     private string NotProven(DoctorReport report, Trial best, ProofResult result) => result.Failure is { } why
@@ -230,6 +241,9 @@ public sealed class Doctor
         : $"No cure is proven: the best candidate ({best.Name}) changes {What(report)} by {Number(result.Gain)} on average, against a spread of {Number(result.Spread)}, over {Where(result)}. Nothing was changed.";
 
     private static string What(DoctorReport report) => report.Control.Validation.MetricKind == MetricKind.Accuracy ? "accuracy" : "R²";
+
+    /// <summary>An accuracy in percent, an R² as it is.</summary>
+    private static string Figure(DoctorReport report, double metric) => report.Control.Validation.MetricKind == MetricKind.Accuracy ? Percent(metric) : Number(metric);
 
     private string Where(ProofResult result) =>
         $"{Count(result.Pairs.Length, "seed")}{(Divided ? $" on {proving.Validation.Count} validation rows that had no part in the choice" : " (too few validation rows to keep some apart from the choice)")}";

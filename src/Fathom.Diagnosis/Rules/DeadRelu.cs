@@ -39,14 +39,19 @@ public sealed class DeadRelu : Rule
             UnitActivity[] linear = maxout ? [.. units.Where(layer => layer.Layer.Op is Maxout && layer.Dead >= Share * layer.Units)] : [];
             return linear.Length == 0 ? null : DescribeLinear(observation, linear);
         }
-        UnitActivity worst = dead.MaxBy(layer => (double)layer.Dead / layer.Units)!;
+        int wall = Array.FindIndex(dead, layer => layer.Dead == layer.Units && !Detour.LeadsAround(observation.Network, layer.Layer));
+        bool blocks = Blocks(dead, observation);
+        int all = dead.Length;
+        dead = wall < 0 ? dead : [.. dead.Where((layer, i) => i <= wall || IsSunken(observation, layer))];
+        int behind = all - dead.Length;
+        UnitActivity worst = wall >= 0 ? dead[wall] : dead.MaxBy(layer => (double)layer.Dead / layer.Units)!;
         double share = (double)worst.Dead / worst.Units;
         return new Finding
         {
             Rule = Id,
             Problem = Problem,
-            Severity = observation.LossFallsFor(this) || !Blocks(dead, observation) ? Severity.Warning : Severity.Error,
-            IsFinal = dead.Any(layer => layer.Dead == layer.Units && !Detour.LeadsAround(observation.Network, layer.Layer)), // no gradient gets past it, now or later
+            Severity = observation.LossFallsFor(this) || !blocks ? Severity.Warning : Severity.Error,
+            IsFinal = wall >= 0, // no gradient gets past it, now or later
             Cause = Causes.DeadRelu,
             Layers = [.. dead.Select(layer => layer.Layer.Name)],
             Step = observation.Step.Step,
@@ -55,11 +60,23 @@ public sealed class DeadRelu : Rule
                 .Add("dead_share", new Evidence(share, 0))
                 .Add("samples", new Evidence(worst.Samples, double.NaN))
                 .Add("dead_layers", new Evidence(dead.Length, 0)),
-            Explanation = $"{worst.Dead} of {worst.Units} units of {worst.Layer.Name} give 0 for each of {worst.Samples} samples, where half of a layer is the limit (SageMaker Debugger); {Count(dead.Length, "layer is", "layers are")} beyond it.",
+            Explanation = $"{worst.Dead} of {worst.Units} units of {worst.Layer.Name} give 0 for each of {worst.Samples} samples, where half of a layer is the limit (SageMaker Debugger); {(behind > 0 ? $"the {Count(behind, "layer", "layers")} behind it get nothing but zeros" : $"{Count(dead.Length, "layer is", "layers are")} beyond it")}.",
             Action = "Use a leaky activation, a smaller learning rate, or He initialisation with zero biases.",
             Details = "A ReLU that gives 0 passes no gradient on: a unit that gives 0 for every sample gets none, and stays dead.",
             Remedies = ["activation", "initialization", "bias", "batch_norm", "learning_rate", "maxout"],
         };
+    }
+
+    /// <summary>Half or more of the layer's biases are below 0, so that a constant input of 0 does not account for it.</summary>
+    private static bool IsSunken(Observation observation, UnitActivity dead)
+    {
+        ReadOnlySpan<float> biases = observation.Layers.FirstOrDefault(layer => layer.Activation == dead.Layer) is { } own ? observation.BiasesOf(own) : [];
+        int below = 0;
+        foreach (float bias in biases)
+        {
+            below += bias < 0 ? 1 : 0;
+        }
+        return below > 0 && below >= Share * biases.Length;
     }
 
     /// <summary>Maxout units of which one piece wins for every sample: the pieces that never win get no gradient.</summary>

@@ -13,8 +13,14 @@ public sealed class Divergence : Rule
     /// <summary>Times the start, or a constant prediction's loss where that is more, that a loss has no business above.</summary>
     private const double Above = 2;
 
-    /// <summary>Inspections, of about 200 in a run, for which the loss must have been up; and back up, since a spike may take as long to heal.</summary>
-    private const int Long = 10, Longer = 16;
+    /// <summary>Inspections, of about 200 in a run, for which the loss must have been up.</summary>
+    private const int Long = 10;
+
+    /// <summary>Share of the run for which the loss must be back up, since a spike may take as long to heal; and steps in a short run, up to a larger share.</summary>
+    private const double Back = 0.08, ShortBack = 0.15;
+
+    /// <inheritdoc cref="Back"/>
+    private const int BackSteps = 30;
 
     /// <summary>Loss now over that of <see cref="Long"/> inspections ago, from which on it is still rising.</summary>
     private const double Rising = 1.02;
@@ -26,7 +32,7 @@ public sealed class Divergence : Rule
 
     public override string Problem => "the loss diverges";
 
-    public override string Threshold => "for 5 % of the run the loss is above twice its start and twice a constant prediction's, and still rises; or for 8 % above 80 % of a constant prediction's after it had been below 40 %";
+    public override string Threshold => "for 5 % of the run the loss is above twice its start and twice a constant prediction's, and still rises; or for 8 % (30 steps in a short run, up to 15 % of it) above 80 % of a constant prediction's after it had been below 40 %";
 
     public override Finding? Inspect(Observation observation)
     {
@@ -40,10 +46,14 @@ public sealed class Divergence : Rule
         bool up = least > Above * start, rising = up && recent[^1] > Rising * recent[0];
         // Once said, it stays said while the loss stays up there: it has come to rest, not back.
         bool rises = rising || up && observation.Open.Any(finding => finding.Rule == Id);
-        IReadOnlyList<double> longer = observation.Losses.Newest(Longer + 1);
-        bool lost = longer.Count > Longer && observation.Unlearnt(longer.Min()) > Lost && observation.Unlearnt(observation.Losses.Least) < Learnt;
+        int back = InspectionsBack(observation.TotalSteps);
+        IReadOnlyList<double> longer = observation.Losses.Newest(back + 1);
+        bool lost = longer.Count > back && observation.Unlearnt(longer.Min()) > Lost && observation.Unlearnt(observation.Losses.Least) < Learnt;
         return rises || lost ? Describe(observation, rises, rising, start) : null;
     }
+
+    private static int InspectionsBack(long steps) =>
+        (int)Math.Ceiling(Math.Max(Back * steps, Math.Min(BackSteps, ShortBack * steps)) / Math.Max(1, steps / 200));
 
     private Finding Describe(Observation observation, bool rises, bool rising, double start)
     {

@@ -12,7 +12,10 @@ namespace Fathom.Diagnosis.Rules;
 public sealed class NotLearning : Rule
 {
     /// <summary>Share of the run that a network may take to get going.</summary>
-    private const double Patience = 0.1;
+    private const double Patience = 0.1, ShortPatience = 0.25;
+
+    /// <summary>Steps that a short run may take for it, six times what the smoothed loss remembers, up to a larger share of the run.</summary>
+    private const int PatientSteps = 60;
 
     /// <summary>
     /// Unlearnt share, 1 for a constant prediction's loss, above which nothing of use has been learnt; less is asked of a run
@@ -24,8 +27,21 @@ public sealed class NotLearning : Rule
     /// <summary>Share of the run from which on a run is well on.</summary>
     private const double Late = 0.4;
 
+    /// <summary>
+    /// How far a network may stay behind its five nearest rows, as a share of what there is to learn, once it is well on and stands: three times the 0.05 within which
+    /// bench/corpus calls one healthy where the start was odd, and 0.35 where nothing has warned. Less than <see cref="StandingLate"/> is asked only where
+    /// the rows tell that it can be had.
+    /// </summary>
+    private const double BehindOdd = 0.15, Behind = 0.35;
+
+    /// <summary>Share of the run that is its end: a network with an odd start that is behind then need not stand.</summary>
+    private const double End = 0.97;
+
     /// <summary>Share of that level which the loss must not have been below before: then it can fall, and something else has come.</summary>
-    private const double Reached = 0.7, ReachedEarly = 0.85;
+    private const double Reached = 0.7, ReachedEarly = 0.85, ReachedNear = 0.5;
+
+    /// <summary>Trend of a loss that goes down so fast that nothing keeps it up, wherever it is.</summary>
+    private const double FallingFreely = 0.6;
 
     /// <summary>Trend of the loss below which a network without any measured fault, or with a weak suspicion only, is slow and no more.</summary>
     private const double Falling = 0.9, FallingFast = 0.8;
@@ -45,30 +61,32 @@ public sealed class NotLearning : Rule
 
     public override string Problem => "the network does not learn";
 
-    public override string Threshold => "after a tenth of the run 80 % of what there is to learn is unlearnt, measured by the loss from a constant prediction's (its start where that is not known) down to the least that the output allows; after two fifths 45 %; at the pace since half of the steps so far 45 % will be so at the end; and no other rule explains it; 2 % of the run are enough where an error was found before training or steps have blown up the weights of half of the layers, 1 % where no gradient arrives at any layer";
+    public override string Threshold => "after a tenth of the run (60 steps in a short one, up to a quarter of it) 80 % of what there is to learn is unlearnt, measured by the loss from a constant prediction's (its start where that is not known) down to the least that the output allows; after two fifths 45 %, and at the pace since half of the steps so far 45 % will be so at the end, or the loss stands and 35 % more is unlearnt than the five nearest rows leave (15 % after an error or an odd start before training); and no other rule explains it; 2 % of the run are enough where an error was found before training or steps have blown up the weights of half of the layers, 1 % where no gradient arrives at any layer";
 
     public override int Persistence => 5;
 
     public override Finding? Inspect(Observation observation)
     {
         bool early = observation.Progress >= Warned && (observation.IsForewarned || IsBlown(observation)) || observation.Progress >= Silent && observation.IsSilent;
-        double level = observation.Progress < Late ? Standing : StandingLate;
-        double now = observation.Unlearnt(observation.Losses.Now), end = observation.UnlearntAtTheEnd;
+        double level = observation.Progress < Late ? Standing : StandingLate, now = observation.Unlearnt(observation.Losses.Now), end = observation.UnlearntAtTheEnd, trend = observation.Losses.Trend;
         bool stands = now > level && end > StandingLate && observation.Unlearnt(observation.Losses.Least) > (observation.Progress < Late ? ReachedEarly : Reached) * level;
+        bool behind = !stands && IsBehind(observation, now, ref level);
+        bool ends = behind && observation.Progress >= End;
         // Once said, it stays said while another rule speaks of the same thing: the chain of causes puts it behind that one.
         bool explained = observation.Open.Any(finding => finding.Severity == Severity.Error && finding.Rule != Id) && observation.Open.All(finding => finding.Rule != Id);
-        if (observation.Layers.Count == 0 || (observation.Progress < Patience && !early) || !stands || explained)
+        bool tooEarly = !early && observation.Step.Step + 1 < Math.Max(Patience * observation.TotalSteps, Math.Min(PatientSteps, ShortPatience * observation.TotalSteps));
+        if (observation.Layers.Count == 0 || tooEarly || !(stands || behind) || explained || trend < FallingFreely && !ends)
         {
             return null;
         }
         Suspicion[] suspects = [.. Suspects.Of(observation), .. Rivals.Of(observation)];
         Suspicion first = suspects.FirstOrDefault(suspect => suspect.Supported) ?? Unknown;
         bool other = first.Cause == Causes.Other;
-        if ((other || first.IsWeak) && !observation.HasOddWeights && observation.Losses.Trend < (other ? Falling : FallingFast))
+        if ((other || first.IsWeak) && !observation.HasOddStart && !(observation.DropsMuch && observation.Unlearnt(observation.Losses.Least) > Standing) && trend < (other ? Falling : FallingFast))
         {
             return null; // slow, and FTH064 has the word
         }
-        bool cleared = observation.HasOddWeights || (observation.NeighbourSkill > Learnable && (!other || observation.Progress >= Late));
+        bool cleared = observation.HasOddStart || behind || (observation.NeighbourSkill > Learnable && (!other || observation.Progress >= Late));
         bool certain = !(other || first.IsWeak) || cleared;
         first = certain || !first.IsWeak ? first : Unknown;
         other = first.Cause == Causes.Other;
@@ -85,9 +103,9 @@ public sealed class NotLearning : Rule
             Confidence = other ? 0.6 : 0.75,
             Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
                 .Add("unlearnt_share", new Evidence(now, level))
-                .Add("unlearnt_at_the_end", new Evidence(end, StandingLate)),
+                .Add("unlearnt_at_the_end", new Evidence(end, Math.Min(level, StandingLate))),
             Explanation =
-                $"After {Percent(observation.Progress)} of the run the loss ({Number(observation.Losses.Now)}) is {PartOf(now)} {(double.IsNaN(observation.ConstantLoss) ? "its start" : "a constant prediction's")} (limit {Percent(level)}) and {(observation.Losses.Since(0.5) > 0.98 ? "is not falling" : "hardly falls")}{(other ? "; " : ", most likely because ")}{first.Because}.",
+                $"After {Percent(observation.Progress)} of the run the loss ({Number(observation.Losses.Now)}) is {PartOf(now)} {(double.IsNaN(observation.ConstantLoss) ? "its start" : "a constant prediction's")} (limit {Percent(level)}{(behind ? $", as the five nearest rows leave {Percent(observation.LeftByNeighbours)}" : "")}) and {(observation.Losses.Since(0.5) > 0.98 ? "is not falling" : "hardly falls")}{(other ? "; " : ", most likely because ")}{first.Because}.",
             Action = first.Action,
             Details = string.Join(' ', new[] { first.Details, certain && (other || first.IsWeak) && observation.NeighbourSkill > Learnable ? $"There is something to learn: the five nearest rows tell {Percent(observation.NeighbourSkill)} of it (limit {Percent(Learnable)})." : "" }.Where(text => text.Length > 0)),
             RuledOut = [.. suspects.Where(suspect => !suspect.Supported).Select(suspect => suspect.Because)],
@@ -96,6 +114,18 @@ public sealed class NotLearning : Rule
     }
 
     private static Suspicion Unknown { get; } = new(Causes.Other, true, "nothing that is measured stands out", [], ["learning_rate", "optimizer", "initialization"]) { Action = "Look at the data and their labels; then try another learning rate." };
+
+    /// <summary>Whether a network that has learnt something stands well behind what the rows that lie nearest tell, and at what level that begins.</summary>
+    private static bool IsBehind(Observation observation, double now, ref double level)
+    {
+        bool odd = observation.HasOddStart || observation.IsForewarned;
+        if (observation.Progress < Late || observation.DropsMuch || !(now > BehindOdd) || !(observation.Losses.Trend > Falling || odd && observation.Progress >= End))
+        {
+            return false;
+        }
+        level = Math.Min(level, (odd ? BehindOdd : Behind) + observation.LeftByNeighbours);
+        return now > level && observation.Unlearnt(observation.Losses.Least) > ReachedNear * level;
+    }
 
     private static bool IsBlown(Observation observation) => observation.Layers.Count(layer => layer.IsBlown) * 2 >= observation.Layers.Count;
 }

@@ -27,7 +27,7 @@ public sealed class SaturatedActivation : Rule
     private const double Late = 0.3, Unlearnt = 0.3;
 
     /// <summary>Share of the run up to which a loss that falls at all is enough, and from which on it can be said whether it does. Chosen on the tuning half of bench/corpus.</summary>
-    private const double Patience = 0.1, Unknown = 0.02;
+    private const double Patience = 0.1, Unknown = 0.025;
 
     public override string Id => "FTH003";
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Fathom.Diagnosis.Monitoring;
+using Fathom.Graphs.Initializers;
 using Fathom.Graphs.Ops;
 using static Fathom.Diagnosis.Figures;
 
@@ -15,6 +16,9 @@ public sealed class SymmetricUnits : Rule
     /// <summary>Largest difference of two units' weights, relative to the largest weight, at which they count as equal.</summary>
     private const float Tolerance = 1e-5f;
 
+    /// <summary>Of a network that learns something all the same: share of the run, loss since half of the steps so far, and unlearnt share from which on it has stopped short.</summary>
+    private const double Late = 0.4, Flat = 0.8, Unlearnt = 0.25;
+
     /// <summary>Share of the run from which on symmetry counts, and where a path leads around all such layers: by then a residual network has learnt if it does without them.</summary>
     private const double Start = 0.01, StartBeside = 0.05;
 
@@ -22,11 +26,12 @@ public sealed class SymmetricUnits : Rule
 
     public override string Problem => "symmetric units";
 
-    public override string Threshold => "all units of a hidden layer have weights that agree to 1e-5 of the largest, after 1 % of the run, or 5 % where a path leads around all of them (the least that symmetry breaking must undo; Goodfellow et al. 2016, section 8.4)";
+    public override string Threshold => "all units of a hidden layer have weights that agree to 1e-5 of the largest, after 1 % of the run, or 5 % where a path leads around all of them, while the loss has not halved, or after 40 % while more than 25 % of a constant prediction's is left and hardly falls; or they began so under such a layer, and the network stalls (the least that symmetry breaking must undo; Goodfellow et al. 2016, section 8.4)";
 
     public override Finding? Inspect(Observation observation)
     {
-        if (observation.Progress < Start || observation.LossFalls)
+        bool stopped = observation.Progress >= Late && observation.Losses.Since(0.5) > Flat && observation.Unlearnt(observation.Losses.Now) > Unlearnt;
+        if (observation.Progress < Start || (observation.LossFalls && !stopped))
         {
             return null;
         }
@@ -34,7 +39,7 @@ public sealed class SymmetricUnits : Rule
         bool blocks = equal.Any(layer => !Detour.LeadsAround(observation.Network, layer.Layer));
         if (equal.Length == 0 || (!blocks && observation.Progress < StartBeside))
         {
-            return null;
+            return observation.Stalls ? DescribeStart(observation) : null;
         }
         bool zero = equal.All(layer => layer.WeightNorm == 0);
         double difference = equal.Max(layer => Difference(observation, layer));
@@ -59,6 +64,42 @@ public sealed class SymmetricUnits : Rule
             Remedies = ["initialization"],
         };
     }
+
+    /// <summary>
+    /// Units that began equal under a layer that did so too, and have come apart by rounding alone, at a gradient that had to grow for it: they are what the
+    /// start has left. Where the layer above is drawn at random its units differ from the first step on.
+    /// </summary>
+    private Finding? DescribeStart(Observation observation)
+    {
+        LayerTrace[] hidden = [.. observation.Layers.Where(layer => IsHidden(layer, observation))];
+        LayerTrace[] began = [.. hidden.Where((layer, i) => i + 1 < hidden.Length && BeganEqual(layer) && BeganEqual(hidden[i + 1]))];
+        if (began.Length == 0)
+        {
+            return null;
+        }
+        double share = began.Length / (double)hidden.Length;
+        return new Finding
+        {
+            Rule = Id,
+            Problem = Problem,
+            Severity = Severity.Error,
+            Cause = Causes.BadInitialization,
+            Layers = [.. began.Select(layer => layer.Layer.Name)],
+            Step = observation.Step.Step,
+            Confidence = 0.8,
+            Evidence = ImmutableSortedDictionary<string, Evidence>.Empty
+                .Add("began_equal_share", new Evidence(share, 0))
+                .Add("loss_over_first", new Evidence(observation.Loss / observation.FirstLoss, double.NaN)),
+            Explanation = $"All units of {Span(began)} began with the same weights (limit {Number(Tolerance)} of the largest apart), came apart by rounding alone, and the loss ({Number(observation.Loss)}) stands at {Percent(observation.Unlearnt(observation.Losses.Now))} of a constant prediction's.",
+            Action = "Draw the weights at random (He for ReLU, Xavier for tanh and sigmoid); only biases may start at 0.",
+            Details = "Units that rounding has told apart still do nearly the same.",
+            RuledOut = [],
+            Remedies = ["initialization"],
+        };
+    }
+
+    private static bool BeganEqual(LayerTrace layer) =>
+        layer.Layer.Parameters.FirstOrDefault(parameter => parameter.Outputs[0].Shape.Rank >= 2)?.Op is Parameter { Initializer: ConstantInitializer };
 
     /// <summary>A weighted layer whose output another layer reads; a last layer at 0 is sound.</summary>
     private static bool IsHidden(LayerTrace layer, Observation observation) => layer.Layer.Op is Dense or ConvolutionOp && layer != observation.Layers[^1];

@@ -39,6 +39,10 @@ internal static class KerasCalls
         Shift op => new("Learnt", [Number(op.InitialShift), "adds=True"], x[0]),
         Dropout op => new("layers.Dropout", [Number(op.Rate)], x[0]),
         AlphaDropout op => new("layers.AlphaDropout", [Number(op.Rate)], x[0]),
+        SpatialDropout op when node.Outputs[0].Shape.Rank is 3 or 4 && (op.ChannelsLast || node.Outputs[0].Shape.Rank == 4) => node.Outputs[0].Shape.Rank == 3
+            ? new("layers.SpatialDropout1D", [Number(op.Rate)], x[0])
+            : new("layers.SpatialDropout2D", [Number(op.Rate), $"data_format=\"channels_{(op.ChannelsLast ? "last" : "first")}\""], x[0]),
+        Pad op => new(null, [], $"keras.ops.pad({x[0]}, [{string.Join(", ", Enumerable.Range(0, node.Outputs[0].Shape.Rank).Select(axis => axis == Positive(op.Axis, node.Outputs[0].Shape) ? $"({Number(op.Before)}, {Number(op.Behind)})" : "(0, 0)"))}])"),
         GaussianDropout op => new("layers.GaussianDropout", [Number(op.Rate)], x[0]),
         GaussianNoise op => new("layers.GaussianNoise", [Number(op.StandardDeviation)], x[0]),
         _ => Merge(node, x) ?? (Expression(node, x) is { } call ? new KerasCall(null, [], call) : null),

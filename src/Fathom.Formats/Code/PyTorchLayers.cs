@@ -1,3 +1,4 @@
+using System.Globalization;
 using Fathom.Graphs;
 using Fathom.Graphs.Ops;
 using static Fathom.Formats.Code.PythonWords;
@@ -74,6 +75,8 @@ internal static class PyTorchLayers
         Glu op => $"F.glu({x[0]}, dim={Number(op.Axis)})",
         Maxout op => $"{x[0]}.unflatten(-1, (-1, {Number(op.PoolSize)})).amax(-1)",
         GaussianNoise op => $"{x[0]} + {Number(op.StandardDeviation)} * torch.randn_like({x[0]}) if self.training else {x[0]}",
+        SpatialDropout op => DroppedChannels(op, node.Outputs[0].Shape.Rank - 2, x[0]),
+        Pad op => $"F.pad({x[0]}, ({string.Concat(Enumerable.Repeat("0, 0, ", op.Axis < 0 ? -1 - op.Axis : node.Outputs[0].Shape.Rank - 1 - op.Axis))}{Number(op.Before)}, {Number(op.Behind)}))",
         GaussianDropout op => $"{x[0]} * (1 + {Number(Math.Sqrt(op.Rate / (1 - op.Rate)))} * torch.randn_like({x[0]})) if self.training else {x[0]}",
         Add => string.Join(" + ", x),
         Subtract => $"{x[0]} - {x[1]}",
@@ -98,6 +101,12 @@ internal static class PyTorchLayers
         MatMul op => $"{x[0]}{(op.TransposeA ? ".transpose(-1, -2)" : "")} @ {x[1]}{(op.TransposeB ? ".transpose(-1, -2)" : "")}",
         _ => null,
     };
+
+    private static string DroppedChannels(SpatialDropout op, int dimensions, string x)
+    {
+        string call = $"F.dropout{Number(dimensions)}d({{0}}, {Number(op.Rate)}, self.training)";
+        return op.ChannelsLast ? Moved(call, x) : string.Format(CultureInfo.InvariantCulture, call, x);
+    }
 
     private static int First(Slice op, Node node)
     {

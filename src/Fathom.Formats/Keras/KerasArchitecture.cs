@@ -10,22 +10,21 @@ internal sealed class KerasArchitecture
     private readonly Graph before;
     private readonly Graph after;
     private readonly bool isVersion3;
-    private readonly Dictionary<string, KerasLayer> layers;
+    private readonly IReadOnlyDictionary<KerasCall, KerasLayer> calls;
     private readonly Dictionary<string, JsonObject> entries;
     private readonly List<Unit> units = [];
 
-    /// <summary>The layer, and which of its results, that makes each value.</summary>
-    private readonly Dictionary<string, (string Layer, int Output)> makers = [];
+    /// <summary>The new file's entries of layers that stay, which all calls of a layer share, and their inner activations.</summary>
+    private readonly Dictionary<string, (JsonObject Entry, bool HasActivation)> kept = [];
+
+    /// <summary>The call of a layer, and which of its results, that makes each value.</summary>
+    private readonly Dictionary<string, (KerasCall Call, int Output)> makers = [];
 
     private KerasArchitecture(JsonObject root, IReadOnlyDictionary<KerasCall, KerasLayer> calls, Graph before, Graph after)
     {
         (this.before, this.after) = (before, after);
         isVersion3 = root.ContainsKey("module");
-        if (calls.Keys.FirstOrDefault(call => call.Number > 0) is { Layer: { } shared })
-        {
-            throw Refused($"'{shared}' is called more than once, and such a network cannot be changed");
-        }
-        layers = calls.ToDictionary(call => call.Key.Layer, call => call.Value);
+        this.calls = calls;
         entries = Entries(root).Select(entry => entry!.AsObject()).Where(entry => NameOf(entry) is not null).ToDictionary(entry => NameOf(entry)!);
     }
 
@@ -57,11 +56,11 @@ internal sealed class KerasArchitecture
     /// <summary>The layers of the new file, in the order of the network.</summary>
     private void Collect()
     {
-        Dictionary<string, KerasLayer> owners = layers.Values.SelectMany(layer => layer.Nodes.Select(node => (node.Name, layer))).ToDictionary(pair => pair.Name, pair => pair.layer);
+        Dictionary<string, KerasCall> owners = calls.SelectMany(call => call.Value.Nodes.Select(node => (node.Name, call.Key))).ToDictionary(pair => pair.Name, pair => pair.Key);
         HashSet<string> done = [];
         foreach (Node input in after.Inputs)
         {
-            makers[input.Output.ToString()] = (input.Name, 0);
+            makers[input.Output.ToString()] = (new KerasCall(input.Name, 0), 0);
         }
         foreach (Node node in after.Nodes.Where(node => node.Op is not Source))
         {
@@ -69,54 +68,73 @@ internal sealed class KerasArchitecture
             {
                 continue;
             }
-            Unit unit = owners.TryGetValue(node.Name, out KerasLayer? layer) && layer.Nodes[0].Name == node.Name && Kept(layer) is { } kept ? kept : New(node);
+            Unit unit = owners.TryGetValue(node.Name, out KerasCall call) && calls[call].Nodes[0].Name == node.Name && Stays(calls[call]) ? Kept(call) : New(node);
             units.Add(unit);
             done.UnionWith(unit.Nodes.Select(part => part.Name));
         }
     }
 
-    /// <summary>A layer of the file whose nodes are still there; null if they are not.</summary>
-    private Unit? Kept(KerasLayer layer)
+    /// <summary>The nodes of a call but for its inner activation.</summary>
+    private static IEnumerable<string> Core(KerasLayer layer) => layer.Nodes.Select(node => node.Name).Where(name => !HasActivation(layer) || name != Activation(layer));
+
+    private static string Activation(KerasLayer layer) => $"{layer.Name}_activation";
+
+    private static bool HasActivation(KerasLayer layer) => layer.Nodes.Count > 1 && layer.Nodes[^1].Name == Activation(layer);
+
+    /// <summary>Whether a call's nodes are still there, and read the parameters that they did: those of the layer, shared by all its calls.</summary>
+    private bool Stays(KerasLayer layer) => entries.ContainsKey(layer.SharesWith ?? layer.Name) && Core(layer).All(name => after.Find(name) is { } node
+        && KerasWriter.SameOp(node.Op, before[name].Op) && node.Parameters.Select(parameter => parameter.Name).SequenceEqual(before[name].Parameters.Select(parameter => parameter.Name)));
+
+    /// <summary>A call of a layer of the file whose nodes are still there.</summary>
+    private Unit Kept(KerasCall call)
     {
-        string inner = $"{layer.Name}_activation";
-        bool hasActivation = layer.Nodes.Count > 1 && layer.Nodes[^1].Name == inner;
-        string[] core = [.. layer.Nodes.Select(node => node.Name).Where(name => !hasActivation || name != inner)];
-        if (!entries.TryGetValue(layer.Name, out JsonObject? entry) || core.Any(name => after.Find(name) is not { } node || !KerasWriter.SameOp(node.Op, before[name].Op)))
-        {
-            return null;
-        }
-        JsonObject copy = entry.DeepClone().AsObject();
-        JsonObject config = copy["config"]!.AsObject();
-        List<Node> nodes = [.. core.Select(name => after[name])];
+        KerasLayer layer = calls[call];
+        List<Node> nodes = [.. Core(layer).Select(name => after[name])];
+        (JsonObject entry, bool hasActivation) = kept.TryGetValue(call.Layer, out (JsonObject, bool) known) ? known : kept[call.Layer] = Entry(call.Layer);
         foreach (Node node in nodes)
         {
-            SetInitializers(config, node);
+            SetInitializers(layer.ClassName, entry["config"]!.AsObject(), node);
         }
         if (hasActivation)
         {
-            Node? activation = after.Find(inner);
-            bool follows = activation is not null && activation.DataInputs.ToArray() is [var read] && read.Node == nodes[^1] && Readers(nodes[^1]) == 1;
-            if (follows && KerasWriter.SameOp(activation!.Op, before[inner].Op))
-            {
-                nodes.Add(activation);
-            }
-            else if (follows && KerasActivations.NameOf(activation!.Op) is { } name)
-            {
-                config["activation"] = name;
-                nodes.Add(activation);
-            }
-            else
-            {
-                config["activation"] = "linear";
-            }
+            nodes.Add(after[Activation(layer)]);
         }
-        Unit unit = new(layer.Name, copy, nodes) { Original = layer };
         IReadOnlyList<string> results = layer.Outputs.Count > 0 ? layer.Outputs : [nodes[^1].Name];
         for (int i = 0; i < results.Count; i++)
         {
-            makers.TryAdd(results[i], (layer.Name, i));
+            makers.TryAdd(results[i], (call, i));
         }
-        return unit;
+        return new Unit(call.Layer, entry, nodes) { Original = call };
+    }
+
+    /// <summary>
+    /// The new entry of a layer that stays. Its inner activation stays too, or is another one, if that is so in each of its
+    /// calls; otherwise it is taken out, and what follows the calls becomes layers of their own.
+    /// </summary>
+    private (JsonObject Entry, bool HasActivation) Entry(string name)
+    {
+        JsonObject copy = entries[name].DeepClone().AsObject();
+        KerasLayer[] staying = [.. calls.Where(call => call.Key.Layer == name && Stays(call.Value)).Select(call => call.Value)];
+        if (!HasActivation(staying[0]))
+        {
+            return (copy, false);
+        }
+        Node?[] inner = [.. staying.Select(Follower)];
+        if (inner.All(node => node is not null && KerasWriter.SameOp(node.Op, before[node.Name].Op)))
+        {
+            return (copy, true);
+        }
+        string?[] names = [.. inner.Select(node => node is null ? null : KerasActivations.NameOf(node.Op)).Distinct()];
+        string? one = names.Length == 1 ? names[0] : null;
+        copy["config"]!["activation"] = one ?? "linear";
+        return (copy, one is not null);
+    }
+
+    /// <summary>The node with the name of a call's inner activation, if it alone reads what the call computes.</summary>
+    private Node? Follower(KerasLayer layer)
+    {
+        Node last = after[Core(layer).Last()];
+        return after.Find(Activation(layer)) is { } activation && activation.DataInputs.ToArray() is [var read] && read.Node == last && Readers(last) == 1 ? activation : null;
     }
 
     private int Readers(Node node) => after.Nodes.Count(reader => reader.Inputs.Any(input => input.Node == node)) + (after.Output.Node == node ? 1 : 0);
@@ -124,16 +142,16 @@ internal sealed class KerasArchitecture
     private Unit New(Node node)
     {
         (string className, JsonObject config) = KerasNewLayer.Of(node, isVersion3) ?? throw Refused($"Keras has no layer for '{node.Name}' ({node.Op.Kind})");
-        SetInitializers(config, node);
+        SetInitializers(className, config, node);
         JsonObject entry = isVersion3
             ? new JsonObject { ["module"] = "keras.layers", ["class_name"] = className, ["config"] = config, ["registered_name"] = null, ["name"] = node.Name }
             : new JsonObject { ["class_name"] = className, ["config"] = config, ["name"] = node.Name };
-        makers.TryAdd(node.Output.ToString(), (node.Name, 0));
+        makers.TryAdd(node.Output.ToString(), (new KerasCall(node.Name, 0), 0));
         return new Unit(node.Name, entry, [node]);
     }
 
     /// <summary>Writes initializers that are not those of the file.</summary>
-    private void SetInitializers(JsonObject config, Node node)
+    private void SetInitializers(string className, JsonObject config, Node node)
     {
         foreach (Node parameter in node.Parameters)
         {
@@ -151,6 +169,8 @@ internal sealed class KerasArchitecture
                 (BatchNorm, "running_var") => "moving_variance_initializer",
                 (Embedding, _) => "embeddings_initializer",
                 (RecurrentLayer, "weight_hh") => "recurrent_initializer",
+                (DepthwiseConv2d, "weight") => "depthwise_initializer",
+                (_, "weight") when className.StartsWith("Separable", StringComparison.Ordinal) => "pointwise_initializer",
                 (_, var slot) => slot.StartsWith("bias", StringComparison.Ordinal) ? "bias_initializer" : "kernel_initializer",
             };
             config[key] = KerasInitializerText.Of(now.Initializer, isVersion3) ?? throw Refused($"Keras has no initializer {now.Initializer.GetType().Name} for '{node.Name}'");
@@ -165,7 +185,7 @@ internal sealed class KerasArchitecture
             JsonArray list = Entries(root);
             JsonNode?[] inputs = [.. list.Where(entry => (string?)entry!["class_name"] == "InputLayer")];
             // The file's first layer may be where the input's shape is said.
-            JsonNode[] shape = inputs.Length > 0 || ReferenceEquals(units[0].Original, layers.GetValueOrDefault(NameOf(list[0]!.AsObject()) ?? "")) ? [] : [InputEntry(false)];
+            JsonNode[] shape = inputs.Length > 0 || units[0].Original?.Layer == NameOf(list[0]!.AsObject()) ? [] : [InputEntry(false)];
             list.Clear();
             foreach (JsonNode? entry in (JsonNode?[])[.. inputs, .. shape, .. units.Select(unit => unit.Entry)])
             {
@@ -181,13 +201,13 @@ internal sealed class KerasArchitecture
         string last = after.Inputs.Single().Name;
         foreach (Unit unit in units)
         {
-            if (Sources(unit).Select(value => makers[value.ToString()].Layer).Distinct().ToArray() is not [var only] || only != last)
+            if (Sources(unit).Select(value => makers[value.ToString()].Call.Layer).Distinct().ToArray() is not [var only] || only != last)
             {
                 return false;
             }
             last = unit.Name;
         }
-        return makers.TryGetValue(after.Output.ToString(), out (string Layer, int Output) end) && end == (last, 0);
+        return makers.TryGetValue(after.Output.ToString(), out (KerasCall Call, int Output) end) && end == (new KerasCall(last, 0), 0);
     }
 
     private void WriteFunctional(JsonObject root, bool wasSequential)
@@ -204,14 +224,13 @@ internal sealed class KerasArchitecture
             input["name"] ??= NameOf(input.AsObject());
         }
         old.Clear();
-        foreach (Unit unit in units)
+        foreach (IGrouping<string, Unit> layer in units.GroupBy(unit => unit.Name))
         {
-            unit.Entry["name"] = unit.Name;
-            if (unit.Original is null || wasSequential || !Remap(unit))
-            {
-                unit.Entry["inbound_nodes"] = Inbound(Sources(unit));
-            }
-            list.Add(unit.Entry);
+            JsonObject entry = layer.First().Entry;
+            entry["name"] = layer.Key;
+            // The place of a call among the layer's calls is its number, by which others name it.
+            entry["inbound_nodes"] = new JsonArray([.. layer.OrderBy(unit => unit.Original?.Number).Select(unit => (wasSequential ? null : Remapped(unit)) ?? Inbound(Sources(unit)))]);
+            list.Add(entry);
         }
         JsonObject config = root["config"] as JsonObject ?? new JsonObject { ["name"] = "model" };
         config["layers"] = new JsonArray([.. list]);
@@ -233,9 +252,14 @@ internal sealed class KerasArchitecture
     private static IEnumerable<Value> Sources(Unit unit) =>
         unit.Nodes.SelectMany(node => node.DataInputs).Where(value => !unit.Nodes.Contains(value.Node)).DistinctBy(value => value.ToString());
 
-    /// <summary>Puts other layers into the places of a call that the file wrote; false if there is nothing to keep of it.</summary>
-    private bool Remap(Unit unit)
+    /// <summary>A call as the file wrote it, with other layers in its places; null if there is nothing to keep of it.</summary>
+    private JsonNode? Remapped(Unit unit)
     {
+        if (unit.Original is not { } original)
+        {
+            return null;
+        }
+        JsonNode call = entries[unit.Name]["inbound_nodes"]![original.Number]!.DeepClone();
         Dictionary<string, Value> now = [];
         foreach (Node node in unit.Nodes)
         {
@@ -244,34 +268,34 @@ internal sealed class KerasArchitecture
                 now[was.ToString()] = value;
             }
         }
-        Dictionary<string, string> formerly = [];
-        foreach (KerasLayer layer in layers.Values)
+        Dictionary<(KerasCall Call, int Output), string> formerly = [];
+        foreach ((KerasCall maker, KerasLayer layer) in calls)
         {
             IReadOnlyList<string> results = layer.Outputs.Count > 0 ? layer.Outputs : layer.Nodes.Count > 0 ? [layer.Nodes[^1].Name] : [];
             for (int i = 0; i < results.Count; i++)
             {
-                formerly[FormattableString.Invariant($"{layer.Name} {i}")] = results[i];
+                formerly[(maker, i)] = results[i];
             }
         }
         foreach (Node input in before.Inputs)
         {
-            formerly[$"{input.Name} 0"] = input.Output.ToString();
+            formerly[(new KerasCall(input.Name, 0), 0)] = input.Output.ToString();
         }
-        foreach (JsonArray history in Histories(unit.Entry["inbound_nodes"]).ToArray())
+        foreach (JsonArray history in Histories(call).ToArray())
         {
-            string key = FormattableString.Invariant($"{(string)history[0]!} {(history.Count > 2 ? (int)history[2]! : 0)}");
-            if (!formerly.TryGetValue(key, out string? was) || !now.TryGetValue(was, out Value value))
+            int Place(int at) => history.Count > at ? (int)history[at]! : 0;
+            if (!formerly.TryGetValue((new KerasCall((string)history[0]!, Place(1)), Place(2)), out string? was) || !now.TryGetValue(was, out Value value))
             {
-                return false;
+                return null;
             }
-            (string layer, int output) = Maker(value);
-            (history[0], history[1]) = (layer, 0);
+            (KerasCall maker, int output) = Maker(value);
+            (history[0], history[1]) = (maker.Layer, maker.Number);
             if (history.Count > 2)
             {
                 history[2] = output;
             }
         }
-        return true;
+        return call;
     }
 
     private static IEnumerable<JsonArray> Histories(JsonNode? node) => node switch
@@ -282,28 +306,30 @@ internal sealed class KerasArchitecture
         _ => [],
     };
 
-    private (string Layer, int Output) Maker(Value value) => makers.TryGetValue(value.ToString(), out (string Layer, int Output) maker) ? maker
+    private (KerasCall Call, int Output) Maker(Value value) => makers.TryGetValue(value.ToString(), out (KerasCall Call, int Output) maker)
+        ? (maker.Call with { Number = units.Count(unit => unit.Name == maker.Call.Layer && unit.Original?.Number < maker.Call.Number) }, maker.Output)
         : throw Refused($"'{value.Node.Name}' lies within a layer, and others cannot read it");
 
     private JsonArray History(Value value)
     {
-        (string layer, int output) = Maker(value);
-        return [layer, 0, output];
+        (KerasCall maker, int output) = Maker(value);
+        return [maker.Layer, maker.Number, output];
     }
 
-    private JsonArray Inbound(IEnumerable<Value> sources)
+    /// <summary>A call on values.</summary>
+    private JsonNode Inbound(IEnumerable<Value> sources)
     {
         Value[] values = [.. sources];
         if (!isVersion3)
         {
-            return [new JsonArray([.. values.Select(value => { JsonArray history = History(value); history.Add(new JsonObject()); return (JsonNode)history; })])];
+            return new JsonArray([.. values.Select(value => { JsonArray history = History(value); history.Add(new JsonObject()); return (JsonNode)history; })]);
         }
         JsonNode[] tensors = [.. values.Select(value => (JsonNode)new JsonObject
         {
             ["class_name"] = "__keras_tensor__",
             ["config"] = new JsonObject { ["shape"] = Shape(value), ["dtype"] = "float32", ["keras_history"] = History(value) },
         })];
-        return [new JsonObject { ["args"] = tensors.Length == 1 ? new JsonArray(tensors) : new JsonArray(new JsonArray(tensors)), ["kwargs"] = new JsonObject() }];
+        return new JsonObject { ["args"] = tensors.Length == 1 ? new JsonArray(tensors) : new JsonArray(new JsonArray(tensors)), ["kwargs"] = new JsonObject() };
     }
 
     private static JsonArray Shape(Value value) => [.. value.Shape.Dims.Select(dim => dim.PerSample ? null : (JsonNode)dim.Size)];
@@ -324,10 +350,10 @@ internal sealed class KerasArchitecture
         return entry;
     }
 
-    /// <summary>A layer of the new file.</summary>
+    /// <summary>A call of a layer of the new file; all calls of a layer have one entry.</summary>
     private sealed record Unit(string Name, JsonObject Entry, List<Node> Nodes)
     {
-        /// <summary>The layer of the old file that it is; null for a new one.</summary>
-        public KerasLayer? Original { get; init; }
+        /// <summary>The call of the old file that it is; null for a new layer.</summary>
+        public KerasCall? Original { get; init; }
     }
 }

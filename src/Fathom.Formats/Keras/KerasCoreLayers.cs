@@ -126,6 +126,8 @@ internal static class KerasCoreLayers
             {
                 "AlphaDropout" => new AlphaDropout(rate),
                 "GaussianDropout" => new GaussianDropout(rate),
+                "SpatialDropout1D" => new SpatialDropout(rate, ChannelsLast: true),
+                "SpatialDropout2D" => new SpatialDropout(rate, KerasConvolutionLayers.ChannelsLast(layer.Config)),
                 _ => new Dropout(rate),
             });
         }

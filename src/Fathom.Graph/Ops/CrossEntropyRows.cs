@@ -236,7 +236,9 @@ internal unsafe struct CrossEntropyRows<T> : IParallelJob where T : unmanaged, I
     {
         if (x.Length > FewClasses)
         {
-            return TensorPrimitives.Max<T>(x);
+            LargestKernel kernel = new() { Row = x.Pointer, Length = x.Length };
+            VectorKernel.Run<T, LargestKernel>(ref kernel);
+            return kernel.Largest;
         }
         T largest = x.Pointer[0];
         for (int c = 1; c < x.Length; c++)
@@ -244,6 +246,15 @@ internal unsafe struct CrossEntropyRows<T> : IParallelJob where T : unmanaged, I
             largest = x.Pointer[c] > largest || T.IsNaN(x.Pointer[c]) ? x.Pointer[c] : largest;
         }
         return largest;
+    }
+
+    private unsafe struct LargestKernel : IVectorKernel<T>
+    {
+        public T* Row;
+        public int Length;
+        public T Largest;
+
+        public void Invoke<V>() where V : struct, ISimd<V, T> => Largest = SoftmaxKernel.Largest<V, T>(Row, Length);
     }
 
     private static void Scale(Buffer<T> x, T factor)

@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using Fathom.Compute;
 
@@ -52,7 +51,7 @@ public sealed record Adam(double LearningRate = 0.001, double Beta1 = 0.9, doubl
         if (amsgrad)
         {
             Span<T> largest = scope.State(2);
-            TensorPrimitives.Max(largest, v, largest);
+            Elementwise.Max(largest, v, largest);
             v = largest;
         }
         scope.RootIntoScratch(v, 1 / Math.Sqrt(1 - Math.Pow(beta2, scope.Step)), epsilon);

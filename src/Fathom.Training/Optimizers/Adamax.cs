@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Fathom.Compute;
 
 namespace Fathom.Training.Optimizers;
 
@@ -25,7 +26,7 @@ public sealed record Adamax(double LearningRate = 0.002, double Beta1 = 0.9, dou
         TensorPrimitives.Multiply(largest, T.CreateTruncating(Beta2), largest);
         TensorPrimitives.Abs(g, scope.Scratch);
         TensorPrimitives.Add(scope.Scratch, T.CreateTruncating(Epsilon), scope.Scratch);
-        TensorPrimitives.Max(largest, scope.Scratch, largest);
+        Elementwise.Max(largest, scope.Scratch, largest);
         largest.CopyTo(scope.Scratch);
         scope.QuotientIntoDelta(m, -scope.LearningRate / (1 - Math.Pow(Beta1, scope.Step)));
     }

@@ -1,4 +1,4 @@
-using System.Numerics.Tensors;
+using Fathom.Compute;
 
 namespace Fathom.Training.Optimizers;
 
@@ -47,7 +47,7 @@ public sealed record KerasAdam(double LearningRate = 0.001, double Beta1 = 0.9, 
         if (amsgrad)
         {
             Span<T> largest = scope.State(2);
-            TensorPrimitives.Max(largest, v, largest);
+            Elementwise.Max(largest, v, largest);
             v = largest;
         }
         scope.RootIntoScratch(v, 1, epsilon);

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Fathom.Compute;
 
 namespace Fathom.Training.Optimizers;
 
@@ -26,7 +27,7 @@ public sealed record KerasAdamax(double LearningRate = 0.001, double Beta1 = 0.9
         UpdateScope<T>.Average(m, scope.Gradient, Beta1);
         TensorPrimitives.Multiply(largest, T.CreateTruncating(Beta2), largest);
         TensorPrimitives.Abs(scope.Gradient, scope.Scratch);
-        TensorPrimitives.Max(largest, scope.Scratch, largest);
+        Elementwise.Max(largest, scope.Scratch, largest);
         TensorPrimitives.Add(largest, T.CreateTruncating(Epsilon), scope.Scratch);
         scope.QuotientIntoDelta(m, -scope.LearningRate / (1 - Math.Pow(Beta1, scope.Step)));
         scope.DecayWeights(WeightDecay);

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Fathom.Compute;
 
 namespace Fathom.Training.Optimizers;
 
@@ -58,6 +59,6 @@ public sealed record RmsProp(double LearningRate = 0.01, double Alpha = 0.99, do
     {
         TensorPrimitives.Multiply(mean, mean, variance);
         TensorPrimitives.Subtract(v, variance, variance);
-        TensorPrimitives.Max(variance, T.Zero, variance);
+        Elementwise.AtLeast(variance, T.Zero, variance);
     }
 }

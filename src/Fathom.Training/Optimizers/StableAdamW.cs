@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Fathom.Compute;
 using Fathom.Training.Clipping;
 
 namespace Fathom.Training.Optimizers;
@@ -29,7 +30,7 @@ public sealed record StableAdamW(double LearningRate = 0.001, double Beta1 = 0.9
         UpdateScope<T>.Average(scope.State(0), g, Beta1);
         scope.AverageSquares(v, g, Beta2);
         scope.RootIntoScratch(v, RootFactor(scope.Step), 0);
-        TensorPrimitives.Max(scope.Scratch, T.CreateTruncating(Epsilon), scope.Scratch);
+        Elementwise.AtLeast(scope.Scratch, T.CreateTruncating(Epsilon), scope.Scratch);
         TensorPrimitives.Divide(g, scope.Scratch, scope.Delta);
         return new TensorSums(GradientNorm.SumOfSquares<T>(scope.Delta), 0);
     }

@@ -35,6 +35,7 @@ internal static class Example
         [("OpCatalog", "gru")] = new Gru(64),
         [("OpCatalog", "transpose")] = new Transpose([2, 1]),
         [("OpCatalog", "slice")] = new Slice(1, 0, 8),
+        [("OpCatalog", "pad")] = new Pad(1, 2, 2),
         [("OpCatalog", "reshape")] = new Reshape([8, 8]),
         [("OpCatalog", "select")] = new Select(),
         [("OpCatalog", "scale")] = new Scale(0),

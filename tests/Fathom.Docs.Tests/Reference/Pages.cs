@@ -24,7 +24,7 @@ internal static class Pages
             ["batch_norm", "layer_norm", "rms_norm", "group_norm"]),
         (Structure,
             ["dense", "matmul", "add", "multiply", "subtract", "average", "maximum", "minimum", "concat", "flatten", "reshape", "transpose", "mean", "max", "sum", "select",
-             "slice", "scale", "shift", "rescaling", "gated_sum"]),
+             "slice", "pad", "scale", "shift", "rescaling", "gated_sum"]),
         (new("capsules", "Capsules and goodness", null, "Layers beyond backpropagation's usual ones: capsules with routing by agreement, and the goodness of forward-forward training."),
             ["squash", "capsule", "capsule_length", "goodness"]),
         (new("noise", "Dropout and noise", null, "Layers that disturb what passes through them in training, and let it pass in evaluation."),

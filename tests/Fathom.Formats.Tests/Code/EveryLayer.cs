@@ -53,7 +53,7 @@ internal static class EveryLayer
         {
             yield return (Row, op);
         }
-        foreach (Op op in (Op[])[new Rnn(3), new Rnn(3, RecurrentActivation.Relu, Bias: false), new Lstm(3), new Lstm(3, Reverse: true), new Gru(3), new Gru(3, ResetAfter: false), new Select(), new Select(1), new Slice(1, 1, 2), new Mean([1]), new Max([1], true),
+        foreach (Op op in (Op[])[new Rnn(3), new Rnn(3, RecurrentActivation.Relu, Bias: false), new Lstm(3), new Lstm(3, Reverse: true), new Gru(3), new Gru(3, ResetAfter: false), new Select(), new Select(1), new Slice(1, 1, 2), new Pad(1, 2, 1), new Pad(), new SpatialDropout(0.2, ChannelsLast: true), new Mean([1]), new Max([1], true),
             new Transpose([2, 1]), new Dense(3), new Flatten(), new PositionalEmbedding(5), new MultiHeadAttention(2), new MultiHeadAttention(2, Causal: true), new LayerNorm(), new Conv1d(3, 2), new Conv1d(3, 3, 2, Padding.Same, ChannelsLast: true), new MaxPool1d(2), new AvgPool1d(2, ChannelsLast: true)])
         {
             yield return (Steps, op);
@@ -62,7 +62,7 @@ internal static class EveryLayer
         {
             foreach (Op op in (Op[])[new Conv2d(6, 3, ChannelsLast: last), new Conv2d(6, 3, Padding: Padding.Same, ChannelsLast: last), new Conv2d(6, 3, 2, new Padding(1, 2), ChannelsLast: last), new Conv2d(6, 3, Dilation: 2, Groups: 2, Bias: false, ChannelsLast: last),
                 new DepthwiseConv2d(3, 2, ChannelsLast: last), new MaxPool2d(2, ChannelsLast: last), new MaxPool2d(3, 2, new Padding(1, 1), ChannelsLast: last), new AvgPool2d(2, ChannelsLast: last), new AvgPool2d(3, 1, Padding.Same, CountIncludePad: false, ChannelsLast: last),
-                new BatchNorm(ChannelsLast: last), new GroupNorm(2, ChannelsLast: last), new GlobalAvgPool(ChannelsLast: last), new GlobalMaxPool(true, last), new PRelu(true, ChannelsLast: last), new AdaptiveAvgPool2d(2, last)])
+                new BatchNorm(ChannelsLast: last), new GroupNorm(2, ChannelsLast: last), new GlobalAvgPool(ChannelsLast: last), new GlobalMaxPool(true, last), new PRelu(true, ChannelsLast: last), new AdaptiveAvgPool2d(2, last), new SpatialDropout(0.2, last), new Pad(2, 0, 1)])
             {
                 yield return (last ? LastImage : Image, op);
             }

@@ -130,7 +130,7 @@ LAYERS = {
     "GRU": "units, activation='tanh', recurrent_activation='sigmoid', " + CELL.format("") + ", reset_after=True",
     "SimpleRNN": "units, activation='tanh', " + CELL.format(""),
     "Embedding": "input_dim, output_dim, embeddings_initializer='uniform', embeddings_regularizer=None, embeddings_constraint=None, mask_zero=False, weights=None, lora_rank=None",
-    "Dropout": "rate, noise_shape=None, seed=None", "AlphaDropout": "rate, noise_shape=None, seed=None", "GaussianDropout": "rate, seed=None", "GaussianNoise": "stddev, seed=None",
+    "Dropout": "rate, noise_shape=None, seed=None", "AlphaDropout": "rate, noise_shape=None, seed=None", "GaussianDropout": "rate, seed=None", "SpatialDropout1D": "rate, seed=None", "SpatialDropout2D": "rate, data_format=None, seed=None", "GaussianNoise": "stddev, seed=None",
     "Add": "", "Subtract": "", "Multiply": "", "Average": "", "Maximum": "", "Minimum": "", "Concatenate": "axis=-1",
     "Flatten": "data_format=None", "Reshape": "target_shape", "Rescaling": "scale, offset=0.0",
 }

@@ -103,6 +103,73 @@ public sealed class KerasWriterTests
         Assert.Contains("\"learning_rate\": 0.01", written.Text);
     }
 
+    [Fact]
+    public void ADepthwiseAndASeparableConvolutionHaveInitializersOfTheirOwnNames()
+    {
+        string[] layers =
+        [
+            KerasSample.Entry("a", "DepthwiseConv2D", "\"kernel_size\": [3, 3]", ["input_0"]),
+            KerasSample.Entry("b", "SeparableConv2D", "\"filters\": 4, \"kernel_size\": [3, 3]", ["a"]),
+        ];
+        KerasWriteResult written = Rewritten(KerasSample.Functional(["[null, 8, 8, 2]"], layers, "b"), model => With(model, (rewriter, node) => node.Op is ConvolutionOp
+            ? rewriter.Copy(node, initializer: (slot, old) => slot == "weight" ? new NormalInitializer(0, 0.1) : old) : null));
+        Assert.Equal((2, 1), (written.Text.Split("depthwise_initializer").Length - 1, written.Text.Split("pointwise_initializer").Length - 1));
+    }
+
+    /// <summary>One dense layer called on two inputs, and their sum; version 2 writes calls as lists, version 3 as arguments.</summary>
+    private static string Shared(bool isVersion3)
+    {
+        string Call(string layer) => isVersion3 ? $"{{\"args\": [{KerasSample.Tensor(layer)}], \"kwargs\": {{}}}}" : $"[[\"{layer}\", 0, 0, {{}}]]";
+        string shared = "{\"class_name\": \"Dense\", \"config\": {\"name\": \"d\", \"units\": 8, \"activation\": \"sigmoid\", \"my_note\": 7}, \"name\": \"d\", \"inbound_nodes\": [" + Call("input_0") + ", " + Call("input_1") + "]}";
+        string add = "{\"class_name\": \"Add\", \"config\": {\"name\": \"add\"}, \"name\": \"add\", \"inbound_nodes\": [[[\"d\", 0, 0, {}], [\"d\", 1, 0, {}]]]}";
+        return KerasSample.Functional(["[null, 8]", "[null, 8]"], [shared, add], "add");
+    }
+
+    [Xunit.Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ALayerThatIsCalledTwiceIsChangedInItsPlace(bool isVersion3)
+    {
+        string text = Shared(isVersion3);
+        KerasWriteResult activation = Rewritten(text, model => With(model, (rewriter, node) => node.Op is Sigmoid ? rewriter.Copy(node, op: new Relu()) : null));
+        Assert.Contains("relu", Assert.Single(Added(activation), line => line.Contains("activation", StringComparison.Ordinal)));
+        KerasWriteResult weights = Rewritten(text, model => With(model, (rewriter, node) => node.Op is Dense ? rewriter.Copy(node, initializer: (slot, old) => slot == "weight" ? VarianceScaling.HeNormal : old) : null));
+        Assert.Equal(1, weights.Text.Split("kernel_initializer").Length - 1);
+        Assert.Contains("my_note", weights.Text);
+        KerasWriteResult plan = Rewritten(Compiled(text), model => model with { Plan = model.Plan with { Optimizer = new KerasSgd(0.01) } });
+        Assert.Contains(Added(plan), line => line.Contains("\"learning_rate\": 0.01", StringComparison.Ordinal));
+        Assert.DoesNotContain(Added(plan), line => line.Contains("inbound_nodes", StringComparison.Ordinal));
+    }
+
+    [Xunit.Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void LayersPutBehindTheCallsOfASharedLayerStandByThemselves(bool isVersion3)
+    {
+        string text = Shared(isVersion3);
+        KerasWriteResult behind = Rewritten(text, model => With(model, (rewriter, node) => node.Op is Sigmoid ? rewriter.Builder.Layer(new LayerNorm(Eps: 1e-3), node.Name.Replace("_activation", "") + "_norm", [rewriter.Copy(node)]) : null));
+        Assert.Equal(["input_0", "input_1", "d", "d_norm", "d.2_norm", "add"], Names(behind.Text));
+        KerasWriteResult within = Rewritten(text, model => With(model, (rewriter, node) => node.Op is Dense ? rewriter.Builder.Layer(new BatchNorm(), node.Name + "_norm", [rewriter.Copy(node)]) : null));
+        Assert.Equal(new[] { "input_0", "input_1", "d", "d_norm", "d_activation", "d.2_norm", "d.2_activation", "add" }.Order(), Names(within.Text).Order());
+        // What is changed in one call alone cannot stay within the layer.
+        KerasWriteResult one = Rewritten(text, model => With(model, (rewriter, node) => node.Name == "d.2_activation" ? rewriter.Copy(node, op: new Relu()) : null));
+        Assert.Contains("\"activation\": \"linear\"", one.Text);
+        Assert.Contains("d_activation", Names(one.Text));
+    }
+
+    [Fact]
+    public void ASharedLayerWhoseFirstCallIsGoneIsRefusedInOneLine()
+    {
+        string text = Shared(true);
+        ModelDefinition model = KerasReader.Read("k.json", text).Model;
+        ModelDefinition changed = With(model, (rewriter, node) => node.Op is Add ? rewriter.Mapped(model.Graph["d.2_activation"].Output) : null);
+        ModelFormatException error = Assert.Throws<ModelFormatException>(() => KerasWriter.Write("k.json", text, changed));
+        Assert.DoesNotContain('\n', error.Message);
+        Assert.Contains("cannot be said in Keras' format", error.Message);
+    }
+
+    private static string Compiled(string text) => text.TrimEnd()[..^1] + ", \"compile_config\": {\"optimizer\": {\"class_name\": \"SGD\", \"config\": {\"learning_rate\": 0.1}}, \"loss\": \"mse\"}}";
+
     [Xunit.Theory]
     [InlineData(true, "the changed model cannot be said in Keras' format: Keras has no layer for 'odd' (erf)")]
     [InlineData(false, "the changed model cannot be said in Keras' format: the optimizer adam is none of Keras'")]

@@ -21,6 +21,8 @@ public sealed class AxisTests
         OpRun.CheckGradient(new Max([2, 1]), true, [[1, 1, 1]]);
         OpRun.CheckGradient(new Slice(1, -1), true, [[2, 4, 3]]);
         OpRun.CheckGradient(new Slice(-1, 1, 2), true, [[2, 4, 5]]);
+        OpRun.CheckGradient(new Pad(1, 2, 0), true, [[2, 4, 5]]);
+        OpRun.CheckGradient(new Pad(-1, 1, 3), true, [[2, 4, 5]]);
     }
 
     [Xunit.Theory]
@@ -144,6 +146,15 @@ public sealed class AxisTests
     }
 
     [Fact]
+    public void PaddingPutsZerosAround()
+    {
+        GraphRun<double> run = new();
+        run.Output("y", run.Builder.Add("op", new Pad(1, 1, 2), [run.Real("x", [2, 3], [1, 2, 3, 4, 5, 6])]));
+        run.Execute();
+        Assert.Equal([0, 1, 2, 3, 0, 0, 0, 4, 5, 6, 0, 0], run.Results["y"]);
+    }
+
+    [Fact]
     public void WrongInputsAreNamed()
     {
         Shape shape = Shape.OfSamples(4, 6);
@@ -154,6 +165,8 @@ public sealed class AxisTests
         Assert.Equal("layer (slice): start is 4; it must be from -4 to 3 for axis 1 of shape (N, 4, 6)", OpRun.ErrorOf(new Slice(1, 4), shape));
         Assert.Equal("layer (slice): length is 3; it must be 1 to 2, or -1 for all that follow", OpRun.ErrorOf(new Slice(1, 2, 3), shape));
         Assert.Equal("layer (slice): axis is 0; it must be an axis behind the batch of shape (N, 4, 6)", OpRun.ErrorOf(new Slice(0, 2, 3), shape));
+        Assert.Equal("layer (pad): before is -1; it must be 0 or more", OpRun.ErrorOf(new Pad(1, -1), shape));
+        Assert.Equal("layer (pad): axis is 0; it must be an axis behind the batch of shape (N, 4, 6)", OpRun.ErrorOf(new Pad(0), shape));
         Assert.Equal("layer (positional_embedding): max_length is 3; it must be the length of the sequence or more, for shape (N, 4, 6)", OpRun.ErrorOf(new PositionalEmbedding(3), shape));
         Assert.Equal("layer (sinusoidal_positions): base is 0; it must be above 0", OpRun.ErrorOf(new SinusoidalPositions(0), shape));
     }

@@ -68,6 +68,28 @@ public sealed class NoiseTests
         Assert.Equal(0.3 / 0.7, factors.Average(value => (value - 1) * (value - 1)), 0.02);
     }
 
+    [Xunit.Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void ChannelsAreDroppedAsAWhole(bool last)
+    {
+        int[] shape = last ? [40, 3, 2, 5] : [40, 5, 3, 2];
+        OpRun.CheckGradient(new SpatialDropout(0.3, last), training: true, [[3, .. shape.AsSpan(1)]]);
+        double[] y = Run(new SpatialDropout(0.3, last), [.. Enumerable.Repeat(1.0, 40 * 30)], training: true, shape);
+        int dropped = 0;
+        for (int sample = 0; sample < 40; sample++)
+        {
+            for (int channel = 0; channel < 5; channel++)
+            {
+                double[] values = [.. Enumerable.Range(0, 6).Select(position => y[sample * 30 + (last ? position * 5 + channel : channel * 6 + position)]).Distinct()];
+                double factor = Assert.Single(values);
+                Assert.True(factor == 0 || Math.Abs(factor - 1 / 0.7) < 1e-12);
+                dropped += factor == 0 ? 1 : 0;
+            }
+        }
+        Assert.InRange(dropped, 40, 80); // 60 expected, standard deviation 6.5
+    }
+
     [Fact]
     public void WrongSettingsAreNamed()
     {
@@ -77,10 +99,10 @@ public sealed class NoiseTests
         Assert.Equal("layer (gaussian_noise): standard_deviation is -1; it must be 0 or more and finite", OpRun.ErrorOf(new GaussianNoise(-1), x));
     }
 
-    private static double[] Run(Op op, double[] x, bool training)
+    private static double[] Run(Op op, double[] x, bool training, int[]? shape = null)
     {
         GraphRun<double> run = new() { Training = training };
-        run.Output("y", run.Builder.Add("op", op, [run.Real("x", [x.Length], x)]));
+        run.Output("y", run.Builder.Add("op", op, [run.Real("x", shape ?? [x.Length], x)]));
         run.Execute();
         return run.Results["y"];
     }

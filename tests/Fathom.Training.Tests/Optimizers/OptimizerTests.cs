@@ -21,6 +21,22 @@ public sealed class OptimizerTests
         }
     }
 
+    /// <summary>In steps denormals are flushed, where the runtime's own maximum may lose NaNs.</summary>
+    [Fact]
+    public void AGradientThatIsNoNumberShowsWhereverAMaximumIsTaken()
+    {
+        using FlushToZero flush = FlushToZero.Begin();
+        foreach (Optimizer optimizer in (Optimizer[])[new Adam(Amsgrad: true), new AdamW(Amsgrad: true), new KerasAdam(Amsgrad: true), new Adamax(), new KerasAdamax(), new RmsProp(Centered: true), new KerasRmsProp(Centered: true), new StableAdamW()])
+        {
+            using ParameterStore<float> store = ParameterTensors.Store<float>([37]);
+            using OptimizerState<float> state = new(store, optimizer);
+            store.Gradients.Span.Fill(0.1f);
+            store.Gradients.Span[35] = float.NaN;
+            state.Step(optimizer, 1e-3, 1, new UpdateSize[1], WorkerPool.Single);
+            Assert.True(float.IsNaN(store.Values.Span[35]), $"{optimizer.Kind}: {store.Values.Span[35]}");
+        }
+    }
+
     [Fact]
     public void KerasRmsPropHasEpsilonWithinTheRootAndTheRateWithinTheMomentum()
     {

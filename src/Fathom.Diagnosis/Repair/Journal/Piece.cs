@@ -12,6 +12,7 @@ internal static class Piece
     public const string Trial = "trial ";
     public const string Proof = "proof ";
     private const string Place = " @ ";
+    private const string State = "state after ";
 
     /// <summary>A candidate's run. Its name is for the reader; what was made of the network tells candidates apart.</summary>
     public static string OfTrial(string name, ModelDefinition mended) => $"{Trial}{name} #{JournalKey.OfModel(mended)}";
@@ -24,6 +25,13 @@ internal static class Piece
 
     /// <summary>A run's outcome after a number of steps.</summary>
     public static string Outcome(string run, long steps) => $"{run}{Place}outcome after {steps.ToString(CultureInfo.InvariantCulture)}";
+
+    /// <summary>The control as it stood when the examination was interrupted before its finding was certain; the numbers lie elsewhere.</summary>
+    public static string ControlState(long steps) => $"{Control}{Place}{State}{steps.ToString(CultureInfo.InvariantCulture)}";
+
+    /// <summary>The steps of a piece named by <see cref="ControlState"/>; 0 for any other.</summary>
+    public static long StepsOfState(string piece) =>
+        piece.StartsWith(Control + Place + State, StringComparison.Ordinal) && long.TryParse(piece.AsSpan((Control + Place + State).Length), NumberStyles.None, CultureInfo.InvariantCulture, out long steps) ? steps : 0;
 
     /// <summary>The run that a piece belongs to.</summary>
     public static string RunOf(string piece) => piece.LastIndexOf(Place, StringComparison.Ordinal) is >= 0 and int end ? piece[..end] : piece;

@@ -95,6 +95,18 @@ public sealed class RepairJournal : IResultMemo, IDisposable
         }
     }
 
+    /// <summary>Notes that the control's state after so many steps lies beside the journal.</summary>
+    public void KeepState(long steps) => Keep(Piece.ControlState(steps), new { steps });
+
+    /// <summary>The control's state was taken over.</summary>
+    public void UseState(long steps)
+    {
+        lock (gate)
+        {
+            used.Add(Piece.ControlState(steps));
+        }
+    }
+
     /// <summary>Removes the file: the examination is complete.</summary>
     public void Delete()
     {

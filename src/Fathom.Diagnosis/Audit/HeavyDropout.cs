@@ -1,0 +1,58 @@
+using Fathom.Diagnosis.Remedies;
+using Fathom.Graphs;
+using Fathom.Graphs.Ops;
+using static Fathom.Diagnosis.Figures;
+
+namespace Fathom.Diagnosis.Audit;
+
+/// <summary>Dropout that leaves next to nothing of a signal, or that drops the network's answers themselves.</summary>
+public sealed class HeavyDropout : AuditRule
+{
+    /// <summary>Rate above which hardly any layer keeps enough: Srivastava et al. 2014, section 7.3, find the error rising where less than 0.4 is kept; half of that is left to wide layers.</summary>
+    private const double Heavy = 0.8;
+
+    internal const string RuleId = "FTH024";
+
+    public override string Id => RuleId;
+
+    public override string Problem => "dropout too high";
+
+    public override string Threshold => "a dropout rate of 0.8 or more (Srivastava et al. 2014, section 7.3: the error rises where less than 0.4 is kept), or dropout behind the last layer with weights";
+
+    public override string Cause => Causes.Other;
+
+    public override Finding? Inspect(AuditScope scope)
+    {
+        Graph graph = scope.Model.Graph;
+        if (OnOutput(graph) is { } last)
+        {
+            double rate = ((DropoutOp)last.Op).Rate;
+            return Found(Severity.Warning, $"{last.Name} drops {Percent(rate)} of the network's own answers in training: it stands behind the last layer with weights, where no dropout (limit 0) belongs (Srivastava et al. 2014).",
+                $"Leave {last.Name} out, or move it before the last layer.", [("rate", rate, 0)], [last.Name], [], 0.9, "The loss punishes answers that were set to 0 by chance, which no weights can mend.");
+        }
+        Node[] heavy = [.. graph.Nodes.Where(node => node.Op is DropoutOp { Rate: >= Heavy })];
+        if (heavy.Length == 0)
+        {
+            return null;
+        }
+        Node worst = heavy.MaxBy(node => ((DropoutOp)node.Op).Rate)!;
+        double most = ((DropoutOp)worst.Op).Rate;
+        long width = worst.Output.Shape.ElementsPerSample;
+        return Found(Severity.Warning, $"{worst.Name} drops {Percent(most)} (limit {Percent(Heavy)}; Srivastava et al. 2014 keep 40 % or more) and leaves about {Number((1 - most) * width)} of {width} values per sample{(heavy.Length == 1 ? "" : $", and {Count(heavy.Length - 1, "other layer drops", "other layers drop")} as much")}.",
+            "Lower the rate to 0.2 to 0.5.", [("rate", most, Heavy), ("values_kept", (1 - most) * width, double.NaN)], [.. heavy.Select(node => node.Name)], [], 0.9,
+            "What is left of the signal is multiplied by the inverse of its share: its noise grows with it, and drowns what the loss tells the weights.");
+    }
+
+    /// <summary>A dropout that only views and the like separate from the output, behind the last layer with weights; null if there is none.</summary>
+    private static Node? OnOutput(Graph graph)
+    {
+        for (Node node = graph.Output.Node; !HiddenLayers.IsWeighted(node) && node.DataInputs.Count() == 1; node = node.DataInputs.First().Node)
+        {
+            if (node.Op is DropoutOp { Rate: > 0 })
+            {
+                return node;
+            }
+        }
+        return null;
+    }
+}
