@@ -38,9 +38,9 @@ public sealed class NotLearning : Rule
     private const double End = 0.97;
 
     /// <summary>Share of that level which the loss must not have been below before: then it can fall, and something else has come.</summary>
-    private const double Reached = 0.7, ReachedEarly = 0.85, ReachedNear = 0.5;
+    private const double Reached = 0.7, ReachedEarly = 0.85, ReachedNear = 0.6;
 
-    /// <summary>Trend of a loss that goes down so fast that nothing keeps it up, wherever it is.</summary>
+    /// <summary>Trend of a loss that goes down so fast that nothing keeps it up, wherever it is; not where an odd start has set it so far up that the way is too long.</summary>
     private const double FallingFreely = 0.6;
 
     /// <summary>Trend of the loss below which a network without any measured fault, or with a weak suspicion only, is slow and no more.</summary>
@@ -75,7 +75,7 @@ public sealed class NotLearning : Rule
         // Once said, it stays said while another rule speaks of the same thing: the chain of causes puts it behind that one.
         bool explained = observation.Open.Any(finding => finding.Severity == Severity.Error && finding.Rule != Id) && observation.Open.All(finding => finding.Rule != Id);
         bool tooEarly = !early && observation.Step.Step + 1 < Math.Max(Patience * observation.TotalSteps, Math.Min(PatientSteps, ShortPatience * observation.TotalSteps));
-        if (observation.Layers.Count == 0 || tooEarly || !(stands || behind) || explained || trend < FallingFreely && !ends)
+        if (observation.Layers.Count == 0 || tooEarly || !(stands || behind) || explained || trend < FallingFreely && !ends && !observation.HasOddStart)
         {
             return null;
         }
@@ -119,12 +119,12 @@ public sealed class NotLearning : Rule
     private static bool IsBehind(Observation observation, double now, ref double level)
     {
         bool odd = observation.HasOddStart || observation.IsForewarned;
-        if (observation.Progress < Late || observation.DropsMuch || !(now > BehindOdd) || !(observation.Losses.Trend > Falling || odd && observation.Progress >= End))
+        if (observation.Progress < Late || observation.DropsMuch || !(now > BehindOdd && now <= StandingLate) || !(observation.Losses.Trend > Falling || odd && observation.Progress >= End))
         {
             return false;
         }
         level = Math.Min(level, (odd ? BehindOdd : Behind) + observation.LeftByNeighbours);
-        return now > level && observation.Unlearnt(observation.Losses.Least) > ReachedNear * level;
+        return now > level && observation.Unlearnt(observation.Losses.Least) > (odd ? ReachedNear : Reached) * level;
     }
 
     private static bool IsBlown(Observation observation) => observation.Layers.Count(layer => layer.IsBlown) * 2 >= observation.Layers.Count;
