@@ -137,12 +137,12 @@ public sealed class OnFindingTests : IDisposable
         Assert.Single(Regex.Matches(linear.Output, "gives any numbers, but the loss"));
         Assert.Matches(@"(?m)^warning FTH010 output does not suit the loss  \(before training", linear.Output);
 
-        string Binary(string name, string output) => folder.Write(name, $$"""
+        string Binary(string name, string output) => folder.Write(name, $$$"""
             fathom: 1
             data: circles
             seed: 3
             input: 2
-            layers: [{dense: 16}, relu, {dense: 1}{{output}}]
+            layers: [{dense: 16}, relu, {dense: 1}{{{output}}}]
             loss: {binary_cross_entropy: {from_logits: false}}
             optimizer: {adam: 0.001}
             batch: 32
