@@ -51,7 +51,7 @@ public sealed class FindingTextTests : IDisposable
         string linear = File.ReadAllText(folder.Model("linear.yaml", "relu", data: "data: circles", input: "2", loss: "{binary_cross_entropy: {from_logits: false}}", outputs: 1));
         string model = folder.Write("constant.yaml", linear.Replace("  - dense: 1\n", "  - dense: 1\n  - softmax\n", StringComparison.Ordinal));
         using JsonDocument json = JsonDocument.Parse(CliRun.Of("check", model, option, "--json", "-").Output);
-        JsonElement finding = Assert.Single(json.RootElement.GetProperty("findings").EnumerateArray().Where(item => item.GetProperty("severity").GetString() == "error"));
+        JsonElement finding = Assert.Single(json.RootElement.GetProperty("findings").EnumerateArray(), item => item.GetProperty("severity").GetString() == "error");
         Assert.Equal(("FTH010", "wrong-output-or-loss"), (finding.GetProperty("rule").GetString(), finding.GetProperty("cause").GetString()));
         JsonElement effect = Assert.Single(finding.GetProperty("consequences").EnumerateArray());
         Assert.Equal(("FTH001", "wrong-output-or-loss", "softmax_1"), (effect.GetProperty("rule").GetString(), effect.GetProperty("cause").GetString(), effect.GetProperty("layers")[0].GetString()));
