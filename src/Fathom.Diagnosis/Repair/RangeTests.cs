@@ -1,4 +1,5 @@
 using Fathom.Compute;
+using Fathom.Diagnosis.Repair.Journal;
 using Fathom.Diagnosis.Preflight;
 using Fathom.Training;
 using Fathom.Training.Data;
