@@ -1,4 +1,5 @@
 using Fathom.Compute;
+using Fathom.Diagnosis.Repair.Journal;
 using Fathom.Diagnosis.Preflight;
 using Fathom.Training;
 using Fathom.Training.Data;
@@ -17,8 +18,6 @@ internal sealed class RangeTests(DataSplit data, WorkerPool pool, double fullRun
     /// <summary>Rates from 10⁻⁶ to 10 are tested: learning rates that anybody has used lie within.</summary>
     private const double Least = 1e-6, Largest = 10;
 
-    private const string Piece = "range test";
-
     private static readonly LearningRateRange Unknown = new([], double.NaN, double.NaN, double.NaN, "not tested");
 
     public LearningRateRange Test(ModelDefinition model)
@@ -29,7 +28,7 @@ internal sealed class RangeTests(DataSplit data, WorkerPool pool, double fullRun
         {
             return Unknown;
         }
-        TestedRange tested = cost.Memo.Find<TestedRange>(Piece) ?? Run(model, (int)Math.Min(Most, total / Share));
+        TestedRange tested = cost.Memo.Find<TestedRange>(Piece.RangeTest) ?? Run(model, (int)Math.Min(Most, total / Share));
         cost.Add(DoctorStage.Trials, tested.Steps * StepWork.Of(model, data.Training.Count) / fullRun);
         return new LearningRateRange([], tested.Low, tested.High, double.NaN, "completed");
     }
@@ -48,7 +47,7 @@ internal sealed class RangeTests(DataSplit data, WorkerPool pool, double fullRun
             tested = new TestedRange(double.NaN, double.NaN, 0);
         }
         cost.Compute(tested.Steps * StepWork.Of(model, data.Training.Count) / fullRun, again: false);
-        cost.Memo.Keep(Piece, tested);
+        cost.Memo.Keep(Piece.RangeTest, tested);
         return tested;
     }
 
