@@ -66,9 +66,9 @@ internal static class FindingText
     /// <summary>When the run will be ended on account of an error, if it stands until then.</summary>
     private static void Announce(Terminal terminal, WatchedRun run, Finding finding, long step)
     {
-        if (finding.Severity == Severity.Error && run.OnFinding is FindingAction.Stop or FindingAction.Rollback && !finding.IsFinal && !run.Monitor.HasStood(finding.Rule))
+        if (finding.Severity == Severity.Error && run.OnFinding is FindingAction.Stop or FindingAction.Rollback && !finding.IsFinal && run.Monitor.InErrorSince < 0)
         {
-            terminal.Line($"  the run {(run.OnFinding == FindingAction.Stop ? "stops" : "goes back")} at step {step + run.Monitor.StepsToStand} if this still holds then", Tone.Dim);
+            terminal.Line($"  the run {(run.OnFinding == FindingAction.Stop ? "stops" : "goes back")} at step {step + run.Monitor.StepsToStand} if there is an error without a break until then", Tone.Dim);
         }
     }
 

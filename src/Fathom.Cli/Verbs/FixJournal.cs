@@ -114,8 +114,8 @@ internal sealed class FixJournal : IDisposable
         }
     }
 
-    /// <summary>The result is written: nothing is left to go on with.</summary>
-    public void Complete(Terminal terminal, DoctorReport report)
+    /// <summary>Says what was taken over.</summary>
+    public void Tell(Terminal terminal, DoctorReport report)
     {
         if (!journal.TakenOver.IsEmpty)
         {
@@ -123,6 +123,11 @@ internal sealed class FixJournal : IDisposable
             terminal.Line($"taken over from {journal.Path}: {journal.TakenOver}; computed now: {Runs(report.Computed)} full training runs{repeated}", Tone.Dim);
         }
         Failed(terminal);
+    }
+
+    /// <summary>All results are written: nothing is left to go on with.</summary>
+    public void Complete()
+    {
         System.IO.File.Delete(StatePath);
         if (!stays)
         {

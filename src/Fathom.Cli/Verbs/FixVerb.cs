@@ -62,13 +62,14 @@ internal static class FixVerb
                 learnt.Interrupted(terminal, parsed);
                 throw;
             }
-            MendedFiles? written = report.Mended is null ? null : MendedFiles.Write(report, loaded, path);
+            MendedFiles? written = report.Mended is null ? null : MendedFiles.Write(report, loaded, data.Training, path);
             RepairText.Write(terminal, report);
-            learnt.Complete(terminal, report);
+            learnt.Tell(terminal, report);
             written?.Show(terminal);
             IReadOnlyList<WrittenCode> pasted = written is null ? sources.Spare(terminal) : sources.Write(report, loaded, path, terminal);
             written?.ShowChange(terminal);
             ResultJson.Write(parsed.GetValue(json), terminal, loaded.Model.Name, report.Findings, report.Control, RepairJson.Of(report, written, pasted, learnt));
+            learnt.Complete();
             return report.Sick && report.Mended is null ? ExitStatus.Findings : ExitStatus.Clean;
         });
         return command;

@@ -5,6 +5,8 @@ using Fathom.Formats;
 using Fathom.Formats.Keras;
 using Fathom.Formats.ModelFile;
 using Fathom.Training;
+using Fathom.Training.Data;
+using Fathom.Training.Schedules;
 
 namespace Fathom.Cli.Verbs;
 
@@ -30,15 +32,16 @@ internal sealed class MendedFiles
 
     /// <summary>Writes the cure of a report.</summary>
     /// <exception cref="ModelFormatException">A file cannot be written.</exception>
-    public static MendedFiles Write(DoctorReport report, LoadedModel loaded, string path)
+    public static MendedFiles Write(DoctorReport report, LoadedModel loaded, DataSet rows, string path)
     {
         bool wantsYaml = Path.GetExtension(path).ToLowerInvariant() is ".yaml" or ".yml";
         if (!wantsYaml && KerasWriter.SourceOf(loaded.Path) is { } source)
         {
             try
             {
-                KerasWriteResult written = KerasWriter.Write(loaded.Path, source, report.Mended!);
-                return Write(path, written.Text, UnifiedDiff.Of(loaded.Path, written.Before, path, written.Text), written.Notes);
+                (ModelDefinition mended, string? note) = InSteps(report.Mended!, rows);
+                KerasWriteResult written = KerasWriter.Write(loaded.Path, source, mended);
+                return Write(path, written.Text, UnifiedDiff.Of(loaded.Path, written.Before, path, written.Text), note is null ? written.Notes : [.. written.Notes, note]);
             }
             catch (ModelFormatException refused)
             {
@@ -74,6 +77,15 @@ internal sealed class MendedFiles
         {
             terminal.Line($"… {lines.Length - MostLines} more lines in {Diff}", Tone.Dim);
         }
+    }
+
+    /// <summary>The model with a schedule that counts steps, as Keras has them, and what to know about it; both as they were if Keras has none.</summary>
+    private static (ModelDefinition Model, string? Note) InSteps(ModelDefinition model, DataSet rows)
+    {
+        int batch = Math.Min(model.Plan.BatchSize, rows.Count), steps = new BatchOrder(rows.Count, batch, model.Plan.Seed).StepsPerEpoch;
+        Schedule schedule = KerasSchedules.Of(model.Plan.Schedule, steps, (long)steps * model.Plan.Epochs);
+        return schedule.Equals(model.Plan.Schedule) ? (model, null)
+            : (model with { Plan = model.Plan with { Schedule = schedule } }, $"the learning rate follows a schedule that counts steps: it suits {model.Plan.Epochs} epochs of {steps} batches of {batch}");
     }
 
     private static bool IsKeras(string model)

@@ -61,6 +61,9 @@ public sealed class TrainingMonitor
     /// <summary>Steps for which an error must stand without interruption before <see cref="Stood"/> is raised: 3 % of the run, five inspections at least, and 20 steps in a short run, up to 5 % of it.</summary>
     public long StepsToStand => Standing.StepsNeeded(session.TotalSteps, interval);
 
+    /// <summary>Step since which some rule has spoken of an error at each inspection; −1 if none did at the last one.</summary>
+    public long InErrorSince => standing.Since;
+
     /// <summary>Whether a rule's error stands now, and <see cref="Stood"/> has said so.</summary>
     /// <param name="rule">The rule's identifier.</param>
     public bool HasStood(string rule) => Array.FindIndex(rules, one => one.Id == rule) is >= 0 and int index && standing.IsTold(index);

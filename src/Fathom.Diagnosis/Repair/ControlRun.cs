@@ -1,3 +1,4 @@
+using Fathom.Diagnosis.Monitoring;
 using Fathom.Diagnosis.Repair.Journal;
 using Fathom.Runs;
 using Fathom.Training;
@@ -16,6 +17,9 @@ internal sealed class ControlRun : IDisposable
 
     /// <summary>Loss over that of a constant prediction below which a network learns.</summary>
     private const double Learnt = 0.8;
+
+    /// <summary>Share of the way from guessing to perfection from which on it knows most rows.</summary>
+    private const double Known = 0.6;
 
     private readonly MeteredRun run;
     private readonly DataSet choosing;
@@ -65,8 +69,13 @@ internal sealed class ControlRun : IDisposable
         return outcome;
     }
 
-    /// <summary>Its loss has come well down from that of a constant prediction.</summary>
-    private static bool Learns(WatchedRun live) => live.Monitor.Observation is var seen && seen.Loss < Learnt * seen.ReferenceLoss;
+    /// <summary>Its loss has come well down from that of a constant prediction, or, where single rows make it large, it knows most rows all the same.</summary>
+    private bool Learns(WatchedRun live)
+    {
+        Observation seen = live.Monitor.Observation;
+        double ignorance = Tolerance.Ignorance(choosing);
+        return seen.Loss < Learnt * seen.ReferenceLoss || live.Session.Evaluate(choosing).Metric > ignorance + Known * (1 - ignorance);
+    }
 
     private static bool Sick(WatchedRun live) => live.Findings.Any(finding => finding.Severity == Severity.Error);
 

@@ -159,10 +159,11 @@ public sealed class Doctor
         using TrialRuns runs = new(candidates, choosing, fullRun, cost);
         // Where no rule has spoken less is spent: there may be nothing to cure.
         bool doubtful = shortfall.Length > 0 && !options.Thorough;
-        TrialRace race = new(candidates, choosing, doubtful ? options with { TrialBudget = options.TrialBudget / 2, Finalists = 1 } : options, workers, runs, Report);
+        DoctorOptions modest = doubtful ? options with { TrialBudget = options.TrialBudget / 2, Finalists = 1, ProofLimit = Late } : options;
+        TrialRace race = new(candidates, choosing, modest, workers, runs, Report);
         for (int proofs = 0; report.Cure is null && (proofs == 0 || (proofs < MostProofs && !doubtful && (options.Thorough || cost.Sum.Total < Late))) && race.Run(rung => control.At(rung, cancellation), cancellation) is { } best; proofs++)
         {
-            report = Prove(report, race, runs, candidates, best, control, fullRun, cost, cancellation);
+            report = Prove(report, modest, race, runs, candidates, best, control, fullRun, cost, cancellation);
         }
         race.Close();
         return report with
@@ -174,10 +175,10 @@ public sealed class Doctor
         };
     }
 
-    private DoctorReport Prove(DoctorReport report, TrialRace race, TrialRuns runs, Candidates candidates, Trial best, ControlRun control, double fullRun, CostBook cost, CancellationToken cancellation)
+    private DoctorReport Prove(DoctorReport report, DoctorOptions modest, TrialRace race, TrialRuns runs, Candidates candidates, Trial best, ControlRun control, double fullRun, CostBook cost, CancellationToken cancellation)
     {
         ModelDefinition mended = candidates.Apply(best.Remedies);
-        using Proof proof = new(report.Model, mended, proving, options, workers, fullRun, cost, Report);
+        using Proof proof = new(report.Model, mended, proving, modest, workers, fullRun, cost, Report);
         ProofResult result = proof.Run(race.DecidedAt(best), () => control.End(proving.Validation, cancellation).Metric, cancellation);
         report = report with { Pairs = result.Pairs };
         if (!result.Accepted)
@@ -186,8 +187,8 @@ public sealed class Doctor
             return report with { Verdict = NotProven(report, best, result) };
         }
         best.Fate = TrialRace.Accepted;
-        // A cure that leaves the steps of an unstable network as long as they were may only put off its end.
-        bool unstable = best.Remedies.All(part => part.Remedy.Safety > Safety.TrainingPlan) && report.Findings.Any(finding => finding.Severity == Severity.Error && finding.Cause is Causes.LearningRateTooLarge or Causes.Exploding or Causes.Numerical);
+        // A cure that leaves steps that are too long as long as they were may only put off the end.
+        bool unstable = best.Remedies.All(part => part.Remedy.Safety > Safety.TrainingPlan) && report.Findings.Any(finding => finding.Severity == Severity.Error && finding.Cause == Causes.LearningRateTooLarge);
         race.CarryOn(best, cost.Sum.Total, unstable, cancellation);
         if (!race.Holds(best))
         {
@@ -195,6 +196,7 @@ public sealed class Doctor
             return report with { Verdict = $"No cure is proven: the best candidate ({best.Name}) did well at first, but lost it again before its end. Nothing was changed." };
         }
         Improvement improvement = new(race, candidates, runs, choosing.Validation, options);
+        string before = "";
         if (improvement.Of(best, result.Rung, cost.Sum.Total, cancellation) is { } better)
         {
             ModelDefinition improved = candidates.Apply(better.Remedies);
@@ -202,6 +204,7 @@ public sealed class Doctor
             ProofResult second = again.Run(Math.Max(result.Rung, race.DecidedAt(better)), () => control.End(proving.Validation, cancellation).Metric, cancellation);
             if (second.Accepted)
             {
+                before = $" It took the place of {best.Name}, which was proven first: with the control's seed {Number(better.Metric)} at the end, in place of {Number(best.Metric)}.";
                 race.Replace(best, better);
                 (best, mended, result) = (better, improved, second);
             }
@@ -216,7 +219,7 @@ public sealed class Doctor
             Mended = mended,
             MendedOutcome = runs.Outcome(best, data.Validation, cancellation),
             Pairs = result.Pairs,
-            Verdict = Proven(report, best, result),
+            Verdict = Proven(report, best, result) + before,
         };
     }
 

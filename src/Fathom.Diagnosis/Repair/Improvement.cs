@@ -54,7 +54,7 @@ internal sealed class Improvement(TrialRace race, Candidates candidates, TrialRu
         Measurement end = runs.Of(candidate, Last), before = runs.Of(cure, Last);
         // By more than chance explains; or by both measures, of which the loss also tells what the metric's few rows cannot.
         bool better = end.Metric > before.Metric + Tolerance.Of(before.Metric, validation) || (end.Metric > before.Metric && end.Loss < before.Loss);
-        return better && !end.Sick ? candidate : null;
+        return better && (before.Sick || !end.Sick) ? candidate : null;
     }
 
     /// <summary>The two learning rates as far as they are compared, the candidate's full run, the rest of the cure's, and a proof.</summary>

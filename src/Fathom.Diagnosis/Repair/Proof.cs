@@ -57,7 +57,7 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         {
             Advance(at, cancellation);
             ProofResult result = Judge(at, rung, controlEnd);
-            if (result.Accepted || result.Diverged || result.Hopeless || result.Failure is not null || at == TrialRace.Rungs.Length - 1)
+            if (result.Accepted || result.Diverged || result.Hopeless || result.Failure is not null || at == TrialRace.Rungs.Length - 1 || cost.Sum.Total > options.ProofLimit)
             {
                 return result;
             }

@@ -1,4 +1,5 @@
 using Fathom.Compute;
+using Fathom.Diagnosis.Repair.Journal;
 using Fathom.Diagnosis.Preflight;
 using Fathom.Training;
 using Fathom.Training.Data;
@@ -27,19 +28,29 @@ internal sealed class RangeTests(DataSplit data, WorkerPool pool, double fullRun
         {
             return Unknown;
         }
-        int steps = (int)Math.Min(Most, total / Share);
+        TestedRange tested = cost.Memo.Find<TestedRange>(Piece.RangeTest) ?? Run(model, (int)Math.Min(Most, total / Share));
+        cost.Add(DoctorStage.Trials, tested.Steps * StepWork.Of(model, data.Training.Count) / fullRun);
+        return new LearningRateRange([], tested.Low, tested.High, double.NaN, "completed");
+    }
+
+    private TestedRange Run(ModelDefinition model, int steps)
+    {
+        TestedRange tested;
         try
         {
             LearningRateRange range = LearningRateRange.Test(model, data, pool, steps, Least, Largest, progress: null, cancellation);
             cancellation.ThrowIfCancellationRequested();
-            double portion = range.Steps.Length * StepWork.Of(model, data.Training.Count) / fullRun;
-            cost.Add(DoctorStage.Trials, portion);
-            cost.Compute(portion, again: false);
-            return range;
+            tested = new TestedRange(range.Low, range.High, range.Steps.Length);
         }
         catch (TrainingException)
         {
-            return Unknown;
+            tested = new TestedRange(double.NaN, double.NaN, 0);
         }
+        cost.Compute(tested.Steps * StepWork.Of(model, data.Training.Count) / fullRun, again: false);
+        cost.Memo.Keep(Piece.RangeTest, tested);
+        return tested;
     }
+
+    /// <summary>What a test came to, as a journal keeps it.</summary>
+    private sealed record TestedRange(double Low, double High, int Steps);
 }

@@ -60,7 +60,7 @@ public sealed class DeadRelu : Rule
                 .Add("dead_share", new Evidence(share, 0))
                 .Add("samples", new Evidence(worst.Samples, double.NaN))
                 .Add("dead_layers", new Evidence(dead.Length, 0)),
-            Explanation = $"{worst.Dead} of {worst.Units} units of {worst.Layer.Name} give 0 for each of {worst.Samples} samples, where half of a layer is the limit (SageMaker Debugger); {(behind > 0 ? $"the {Count(behind, "layer", "layers")} behind it get nothing but zeros" : $"{Count(dead.Length, "layer is", "layers are")} beyond it")}.",
+            Explanation = $"{worst.Dead} of {worst.Units} units of {worst.Layer.Name} give 0 for each of {worst.Samples} samples, where half of a layer is the limit (SageMaker Debugger); {(behind > 0 ? $"{(behind == 1 ? "the layer behind it gets" : $"the {behind} layers behind it get")} nothing but zeros" : $"{Count(dead.Length, "layer is", "layers are")} beyond it")}.",
             Action = "Use a leaky activation, a smaller learning rate, or He initialisation with zero biases.",
             Details = "A ReLU that gives 0 passes no gradient on: a unit that gives 0 for every sample gets none, and stays dead.",
             Remedies = ["activation", "initialization", "bias", "batch_norm", "learning_rate", "maxout"],

@@ -17,6 +17,12 @@ public sealed class NotLearning : Rule
     /// <summary>Steps that a short run may take for it, six times what the smoothed loss remembers, up to a larger share of the run.</summary>
     private const int PatientSteps = 60;
 
+    /// <summary>Steps after which a high loss is more than a spike, three times what the smoothed loss remembers, up to a share of a short run; as in FTH051.</summary>
+    private const int SpikeSteps = 30;
+
+    /// <inheritdoc cref="SpikeSteps"/>
+    private const double ShortSpike = 0.15;
+
     /// <summary>
     /// Unlearnt share, 1 for a constant prediction's loss, above which nothing of use has been learnt; less is asked of a run
     /// that is well on. On the tuning half of bench/corpus healthy networks end below 0.40, sick ones, but for one in
@@ -78,7 +84,7 @@ public sealed class NotLearning : Rule
         // Once said, it stays said while another rule speaks of the same thing: the chain of causes puts it behind that one.
         bool explained = observation.Open.Any(finding => finding.Severity == Severity.Error && finding.Rule != Id) && observation.Open.All(finding => finding.Rule != Id);
         bool tooEarly = !early && observation.Step.Step + 1 < Math.Max(Patience * observation.TotalSteps, Math.Min(PatientSteps, ShortPatience * observation.TotalSteps));
-        if (observation.Layers.Count == 0 || tooEarly || !(stands || behind) || explained || trend < FallingFreely && !ends && !observation.HasOddStart)
+        if (observation.Layers.Count == 0 || tooEarly || !(stands || behind) || explained || WasBelow(observation, level) || trend < FallingFreely && !ends && !observation.HasOddStart)
         {
             return null;
         }
@@ -128,6 +134,13 @@ public sealed class NotLearning : Rule
         }
         level = Math.Min(level, (odd ? BehindOdd : Behind) + observation.LeftByNeighbours);
         return now > level && observation.Unlearnt(observation.Losses.Least) > (odd ? ReachedNear : Reached) * level;
+    }
+
+    /// <summary>Whether the loss has been below the level in the last <see cref="SpikeSteps"/>, so that it may only have jumped: in a long run one or two inspections.</summary>
+    private static bool WasBelow(Observation observation, double level)
+    {
+        double steps = Math.Min(SpikeSteps, ShortSpike * observation.TotalSteps), interval = Math.Max(1, observation.TotalSteps / 200);
+        return observation.Unlearnt(observation.Losses.Newest((int)Math.Ceiling(steps / interval)).Min()) <= level;
     }
 
     private static bool IsBlown(Observation observation) => observation.Layers.Count(layer => layer.IsBlown) * 2 >= observation.Layers.Count;

@@ -53,6 +53,10 @@ internal static class KerasCompilation
         {
             config["learning_rate"] = schedule.DeepClone();
         }
+        else
+        {
+            config["learning_rate"] = KerasSchedules.Rate(after.Optimizer.LearningRate, after.Schedule, isVersion3);
+        }
         foreach (string key in (ReadOnlySpan<string>)["clipnorm", "global_clipnorm", "clipvalue"])
         {
             if (config.ContainsKey(key))

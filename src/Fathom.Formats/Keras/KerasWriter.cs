@@ -68,7 +68,7 @@ public static class KerasWriter
         string? difference = Difference(model.Graph, again.Graph) ?? (again.Plan.Loss.Equals(plan.Loss) ? null : "the loss")
             ?? (again.Plan.Optimizer.Equals(plan.Optimizer) ? null : $"the optimizer {plan.Optimizer.Kind}")
             ?? (Equals(again.Plan.Clipping, plan.Clipping) ? null : "the clipping")
-            ?? (again.Plan.Schedule.Equals(plan.Schedule) ? null : "the schedule")
+            ?? (KerasSchedules.Same(again.Plan.Schedule, plan.Schedule) ? null : "the schedule")
             ?? (again.Plan.Regularization.SequenceEqual(plan.Regularization) ? null : "the penalties");
         if (difference is not null)
         {

@@ -8,6 +8,7 @@ using Fathom.Training;
 using Fathom.Training.Clipping;
 using Fathom.Training.Losses;
 using Fathom.Training.Optimizers;
+using Fathom.Training.Schedules;
 
 namespace Fathom.Formats.Tests.Keras;
 
@@ -93,6 +94,28 @@ public sealed class KerasWriterTests
         Assert.Contains("\"class_name\": \"Adam\"", written.Text);
         Assert.Contains("\"global_clipnorm\": 2", written.Text);
         Assert.Equal("a Keras file does not hold the batch size: train with model.fit(…, batch_size=16)", Assert.Single(written.Notes));
+    }
+
+    public static TheoryData<Schedule> Schedules() => new(new CosineSchedule(), new CosineSchedule(Floor: 0.1), new WarmupSchedule(30, 0.01), new StepSchedule(2, 0.5), new ExponentialSchedule(0.9));
+
+    /// <summary>Keras counts steps; for a run of known length they are the same factors.</summary>
+    [Xunit.Theory]
+    [MemberData(nameof(Schedules))]
+    public void AScheduleIsWrittenInStepsAndIsTheSameInEachStep(Schedule schedule)
+    {
+        const int perEpoch = 45, epochs = 8;
+        Schedule steps = KerasSchedules.Of(schedule, perEpoch, perEpoch * epochs);
+        foreach (string text in (string[])[Sequential3, Sequential3.Replace("\"module\":\"keras\",", "")])
+        {
+            ModelDefinition model = KerasReader.Read("k.json", text).Model;
+            KerasWriteResult written = KerasWriter.Write("k.json", text, model with { Plan = model.Plan with { Schedule = steps, Optimizer = model.Plan.Optimizer with { LearningRate = 0.003 } } });
+            TrainingPlan again = KerasReader.Read("k.json", written.Text).Model.Plan;
+            Assert.Equal(0.003, again.Optimizer.LearningRate, 15);
+            for (int step = 0; step < perEpoch * epochs; step++)
+            {
+                Assert.Equal(schedule.Factor(step, perEpoch, perEpoch * epochs), again.Schedule.Factor(step, perEpoch, perEpoch * epochs), 12);
+            }
+        }
     }
 
     [Fact]

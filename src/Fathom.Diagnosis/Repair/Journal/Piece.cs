@@ -9,6 +9,9 @@ internal static class Piece
     /// <summary>The control, up to where its finding is certain.</summary>
     public const string Control = "control";
 
+    /// <summary>The learning-rate range test of the network as given.</summary>
+    public const string RangeTest = "range test";
+
     public const string Trial = "trial ";
     public const string Proof = "proof ";
     private const string Place = " @ ";
