@@ -26,7 +26,7 @@ internal static class RepairTable
         if (healthy.Length > 0)
         {
             output.WriteLine($"healthy, left alone        {Count(healthy, result => !result.Changed)}");
-            output.WriteLine($"healthy, without a search  {Count(healthy, result => !result.Called)}");
+            output.WriteLine($"healthy, without a search  {Count(healthy, result => result.Trials == 0)}");
             WriteCost(healthy, "healthy", output);
         }
     }

@@ -18,7 +18,7 @@ public sealed class SignalTests : IDisposable
     [InlineData("-TERM")]
     public async Task ASignalEndsTheRunInGoodOrder(string signal)
     {
-        if (OperatingSystem.IsWindows())
+        if (OperatingSystem.IsWindows() || signal == "-INT" && IgnoresInterrupts())
         {
             return;
         }
@@ -74,6 +74,11 @@ public sealed class SignalTests : IDisposable
         Assert.True((rest.Status, whole.Status) == (0, 0), rest.Error + whole.Error);
         Assert.Equal(File.ReadAllBytes(folder.File("whole.safetensors")), File.ReadAllBytes(folder.File("rest.safetensors")));
     }
+
+    /// <summary>What a shell starts in the background is to ignore SIGINT, and so are the programs that it starts: then there is nothing to send.</summary>
+    private static bool IgnoresInterrupts() => File.Exists("/proc/self/status")
+        && File.ReadLines("/proc/self/status").FirstOrDefault(line => line.StartsWith("SigIgn:", StringComparison.Ordinal)) is { } ignored
+        && (ulong.Parse(ignored.AsSpan("SigIgn:".Length).Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture) & 0b10) != 0;
 
     private static async Task WaitFor(Process process, string start)
     {

@@ -144,7 +144,7 @@ public sealed class RuleTests
     public void SunkenBiasesKillRelus()
     {
         ModelDefinition model = SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 0.01, bias: new ConstantInitializer(-8));
-        Finding finding = Assert.Single(SickNetworks.Run(model).Findings, finding => finding.Rule == "FTH004");
+        Finding finding = Assert.Single(SickNetworks.Run(model).Findings.Flat(), finding => finding.Rule == "FTH004");
 
         Assert.Equal(Causes.DeadRelu, finding.Cause);
         Assert.Equal("relu_1 relu_2 relu_3", string.Join(" ", finding.Layers));

@@ -28,9 +28,6 @@ internal static class Suspects
     /// <summary>log10 ‖Δw‖/‖w‖ at which steps are too long whatever else is seen: what they leave behind, such as saturation, is theirs.</summary>
     private const double FarTooLong = -1.6;
 
-    /// <summary>‖Δw‖/‖w‖ of a single step that leaves little of how the weights were drawn.</summary>
-    private const double Replaced = 0.2;
-
     public static IEnumerable<Suspicion> Of(Observation observation)
     {
         Suspicion tooLong = TooLong(observation), tooShort = TooShort(observation);
@@ -188,7 +185,7 @@ internal static class Suspects
         return new(Causes.LearningRateTooLarge, thrown,
             thrown ? $"single steps have changed the weights by up to {Percent(largest)}, where 0.1 % is healthy" : $"a start that threw the weights away: single steps have changed them by up to {Percent(largest)}",
             [], ["learning_rate", "warmup", "optimizer"])
-        { Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)}), or warm it up.", IsWeak = largest <= Replaced };
+        { Action = $"Lower the learning rate ({Number(observation.Step.LearningRate)}), or warm it up.", IsWeak = true };
     }
 
     private static Suspicion TooShort(Observation observation)

@@ -178,7 +178,7 @@ public sealed class Doctor
     private DoctorReport Prove(DoctorReport report, DoctorOptions modest, TrialRace race, TrialRuns runs, Candidates candidates, Trial best, ControlRun control, double fullRun, CostBook cost, CancellationToken cancellation)
     {
         ModelDefinition mended = candidates.Apply(best.Remedies);
-        using Proof proof = new(report.Model, mended, proving, modest, workers, fullRun, cost, Report);
+        using Proof proof = new(report.Model, mended, proving, modest, workers, fullRun, cost, Report, isSick: report.Sick);
         ProofResult result = proof.Run(race.DecidedAt(best), () => control.End(proving.Validation, cancellation).Metric, cancellation);
         report = report with { Pairs = result.Pairs };
         if (!result.Accepted)
@@ -200,7 +200,7 @@ public sealed class Doctor
         if (improvement.Of(best, result.Rung, cost.Sum.Total, cancellation) is { } better)
         {
             ModelDefinition improved = candidates.Apply(better.Remedies);
-            using Proof again = new(report.Model, improved, proving, options, workers, fullRun, cost, Report, proof);
+            using Proof again = new(report.Model, improved, proving, options, workers, fullRun, cost, Report, proof, report.Sick);
             ProofResult second = again.Run(Math.Max(result.Rung, race.DecidedAt(better)), () => control.End(proving.Validation, cancellation).Metric, cancellation);
             if (second.Accepted)
             {

@@ -33,7 +33,8 @@ internal sealed record ProofResult(ImmutableArray<Pair> Pairs, bool Diverged, bo
 /// <param name="cost">Takes what it costs.</param>
 /// <param name="report">Told how far it is.</param>
 /// <param name="before">A proof of another cure of the same network: its controls serve again.</param>
-internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataSplit data, DoctorOptions options, SideBySide workers, double fullRun, CostBook cost, Action<DoctorProgress> report, Proof? before = null) : IDisposable
+/// <param name="isSick">Whether an error was found in the network. Only then is a control that has learnt nothing by its first stop taken for one that never will; any network knows little that early.</param>
+internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataSplit data, DoctorOptions options, SideBySide workers, double fullRun, CostBook cost, Action<DoctorProgress> report, Proof? before = null, bool isSick = true) : IDisposable
 {
     /// <summary>A quarter of the budget: from there on a cure that does not show with a seed ends the proof.</summary>
     private const int FirstDoubt = 2;
@@ -57,7 +58,7 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         {
             Advance(at, cancellation);
             ProofResult result = Judge(at, rung, controlEnd);
-            if (result.Accepted || result.Diverged || result.Hopeless || result.Failure is not null || at == TrialRace.Rungs.Length - 1 || cost.Sum.Total > options.ProofLimit)
+            if (result.Accepted || result.Diverged || result.Hopeless || result.Failure is not null || at == TrialRace.Rungs.Length - 1 || (!options.Thorough && cost.Sum.Total > options.ProofLimit))
             {
                 return result;
             }
@@ -115,7 +116,7 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         return new ProofResult(pairs, diverged, accepted, hopeless, gain, spread, rung, end) { Failure = failure };
     }
 
-    private bool Dead(Measurement control) => control.Dead(Tolerance.Ignorance(data.Validation), Tolerance.Of(control.Metric, data.Validation));
+    private bool Dead(Measurement control) => (isSick || control.Diverged) && control.Dead(Tolerance.Ignorance(data.Validation), Tolerance.Of(control.Metric, data.Validation));
 
     private sealed class Side(bool mended, ulong seed)
     {

@@ -99,11 +99,11 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     }
 
     /// <summary>
-    /// Next to nothing is left to gain, or will be at the end if the error goes on to fall as it did. At half the budget little is
-    /// enough: the rest of the run would cost more than it could show.
+    /// Next to nothing is left to gain, or will be at the end if the error goes on to fall as it did. At half the budget a little
+    /// less is enough: the rest of the run would cost more than it could show.
     /// </summary>
     public bool Suffices(Trial trial, int rung) =>
-        runs.Of(trial, rung) is { Diverged: false } at && (1 - at.Metric <= Little || (rung >= 2 && Forecast(trial, rung) <= (rung >= HalfWay ? 2 : 0.7) * Little));
+        runs.Of(trial, rung) is { Diverged: false } at && (1 - at.Metric <= Little || (rung >= 2 && Forecast(trial, rung) <= (rung >= HalfWay ? 1.4 : 0.7) * Little));
 
     /// <summary>Whether what a cure had reached at some stop is still there at its last.</summary>
     public bool Holds(Trial cure)

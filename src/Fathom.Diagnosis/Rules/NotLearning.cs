@@ -55,6 +55,9 @@ public sealed class NotLearning : Rule
     /// <summary>Trend of the loss below which a network without any measured fault, or with a weak suspicion only, is slow and no more.</summary>
     private const double Falling = 0.9, FallingFast = 0.8;
 
+    /// <summary>The same where long steps have thrown the weights away: the loss falls at first for having been thrown up.</summary>
+    private const double FallingBack = 0.7;
+
     /// <summary>Share of what there is to learn that the nearest rows must tell for the data to be cleared.</summary>
     private const double Learnable = 0.3;
 
@@ -91,7 +94,7 @@ public sealed class NotLearning : Rule
         Suspicion[] suspects = [.. Suspects.Of(observation), .. Rivals.Of(observation)];
         Suspicion first = suspects.FirstOrDefault(suspect => suspect.Supported) ?? Unknown;
         bool other = first.Cause == Causes.Other;
-        if ((other || first.IsWeak) && !observation.HasOddStart && !(observation.DropsMuch && observation.Unlearnt(observation.Losses.Least) > Standing) && trend < (other ? Falling : FallingFast))
+        if ((other || first.IsWeak) && !observation.HasOddStart && !(observation.DropsMuch && observation.Unlearnt(observation.Losses.Least) > Standing) && trend < (other ? Falling : observation.WasThrown ? FallingBack : FallingFast))
         {
             return null; // slow, and FTH064 has the word
         }

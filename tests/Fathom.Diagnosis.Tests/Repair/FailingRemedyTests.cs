@@ -7,6 +7,7 @@ using Fathom.Diagnosis.Repair.Journal;
 using Fathom.Graphs;
 using Fathom.Graphs.Initializers;
 using Fathom.Training;
+using Fathom.Training.Optimizers;
 using Fathom.Training.Pretraining;
 
 namespace Fathom.Diagnosis.Tests.Repair;
@@ -52,6 +53,19 @@ public sealed class FailingRemedyTests
         ProofResult result = Prove(control ? fails : Sick, control ? cure : fails);
         Assert.False(result.Accepted);
         Assert.Equal($"{(control ? "the network as it is" : "it")} cannot be trained with seed 3: InvalidOperationException: the set-up failed", result.Failure);
+    }
+
+    /// <summary>After a sixteenth of a short run a sound network guesses too; it must be given as many steps as the cure.</summary>
+    [Fact]
+    public void AControlThatIsNotSickIsComparedAfterAsManyStepsAsTheCure()
+    {
+        static ModelDefinition At(double rate) => SickNetworks.HealthyRelu() with { Plan = SickNetworks.HealthyRelu().Plan with { Epochs = 1, Optimizer = new Sgd(rate) } };
+        ModelDefinition sound = At(0.005);
+        CostBook cost = new(NoMemo.Instance);
+        using Proof proof = new(sound, At(0.1), SickNetworks.Digits, new DoctorOptions { Seeds = 2 }, new SideBySide(1), StepWork.FullRun(sound, SickNetworks.Digits.Training.Count), cost, _ => { }, isSick: false);
+        ProofResult result = proof.Run(3, () => 0, default);
+        Assert.True(result is { Accepted: true, Rung: 3 });
+        Assert.All(result.Pairs, pair => Assert.Equal(pair.MendedSteps, pair.ControlSteps));
     }
 
     [Fact]
