@@ -9,7 +9,7 @@ internal sealed class Standing
 {
     /// <summary>
     /// Share of the run, and inspections at least: on the tuning part of bench/corpus most errors that are withdrawn from healthy networks have gone by
-    /// then, while half of the sick ones, which are called within 3 %, are acted on within 6.5 %.
+    /// then, while half of the sick ones are acted on within 7 %.
     /// </summary>
     public const double Share = 0.03;
 

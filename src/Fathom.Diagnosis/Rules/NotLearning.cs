@@ -23,6 +23,9 @@ public sealed class NotLearning : Rule
     /// <inheritdoc cref="SpikeSteps"/>
     private const double ShortSpike = 0.15;
 
+    /// <summary>Share of the level below which the loss counts as having been below: the smoothed loss is noisy by as much.</summary>
+    private const double NearLevel = 0.9;
+
     /// <summary>
     /// Unlearnt share, 1 for a constant prediction's loss, above which nothing of use has been learnt; less is asked of a run
     /// that is well on. On the tuning half of bench/corpus healthy networks end below 0.40, sick ones, but for one in
@@ -140,7 +143,7 @@ public sealed class NotLearning : Rule
     private static bool WasBelow(Observation observation, double level)
     {
         double steps = Math.Min(SpikeSteps, ShortSpike * observation.TotalSteps), interval = Math.Max(1, observation.TotalSteps / 200);
-        return observation.Unlearnt(observation.Losses.Newest((int)Math.Ceiling(steps / interval)).Min()) <= level;
+        return observation.Unlearnt(observation.Losses.Newest((int)Math.Ceiling(steps / interval)).Min()) <= NearLevel * level;
     }
 
     private static bool IsBlown(Observation observation) => observation.Layers.Count(layer => layer.IsBlown) * 2 >= observation.Layers.Count;
