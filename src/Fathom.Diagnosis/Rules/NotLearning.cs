@@ -44,7 +44,7 @@ public sealed class NotLearning : Rule
     private const double BehindOdd = 0.15, Behind = 0.35;
 
     /// <summary>Share of the run that is its end: a network with an odd start that is behind then need not stand.</summary>
-    private const double End = 0.97;
+    private const double End = 0.95;
 
     /// <summary>Share of that level which the loss must not have been below before: then it can fall, and something else has come.</summary>
     private const double Reached = 0.7, ReachedEarly = 0.85, ReachedNear = 0.6;
@@ -87,7 +87,7 @@ public sealed class NotLearning : Rule
         // Once said, it stays said while another rule speaks of the same thing: the chain of causes puts it behind that one.
         bool explained = observation.Open.Any(finding => finding.Severity == Severity.Error && finding.Rule != Id) && observation.Open.All(finding => finding.Rule != Id);
         bool tooEarly = !early && observation.Step.Step + 1 < Math.Max(Patience * observation.TotalSteps, Math.Min(PatientSteps, ShortPatience * observation.TotalSteps));
-        if (observation.Layers.Count == 0 || tooEarly || !(stands || behind) || explained || WasBelow(observation, level) || trend < FallingFreely && !ends && !observation.HasOddStart)
+        if (observation.Layers.Count == 0 || tooEarly || !(stands || behind) || explained || stands && WasBelow(observation, level) || trend < FallingFreely && !ends && !observation.HasOddStart)
         {
             return null;
         }
