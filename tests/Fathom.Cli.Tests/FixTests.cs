@@ -77,10 +77,11 @@ public sealed class FixTests : IDisposable
     [Fact]
     public void AHealthyNetworkIsLeftAlone()
     {
-        CliRun run = CliRun.Of("fix", folder.Model("well.yaml", "relu", epochs: 2), "--seeds", "1");
+        CliRun run = CliRun.Of("fix", folder.Model("well.yaml", "relu", optimizer: "{sgd: {learning_rate: 0.02, momentum: 0.9}}", epochs: 8), "--seeds", "1");
 
         Assert.True(run.Status == ExitStatus.Clean, run.Output + run.Error);
         Assert.Contains("healthy", run.Output);
+        Assert.Contains("cost: 1.00 full training runs", run.Output);
         Assert.Equal(["well.yaml"], folder.Names);
     }
 
