@@ -15,6 +15,9 @@ public sealed class SlowConvergence : Rule
     /// <summary>Loss over what it was at three quarters of the run.</summary>
     private const double Falling = 0.85;
 
+    /// <summary>A loss this far above its least has jumped and is coming back, which says nothing of the run's length.</summary>
+    private const double Jumped = 2;
+
     /// <summary>Share of a constant prediction's loss that the last quarter of the run has still gained, and that is left.</summary>
     private const double Gain = 0.06, Left = 0.25;
 
@@ -28,7 +31,7 @@ public sealed class SlowConvergence : Rule
     {
         double since = observation.Losses.Since(0.75), gain = observation.Loss / since - observation.Loss;
         if (observation.Progress < End || observation.Losses.Count < 20 || !(since < Falling) || gain < Gain * observation.ReferenceLoss || observation.Loss < Left * observation.ReferenceLoss
-            || observation.Open.Any(finding => finding.Severity == Severity.Error))
+            || observation.Loss > Jumped * observation.Losses.Least || observation.Open.Any(finding => finding.Severity == Severity.Error))
         {
             return null;
         }
