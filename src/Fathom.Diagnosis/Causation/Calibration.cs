@@ -22,9 +22,10 @@ internal static class Calibration
     private static readonly FrozenDictionary<(string Rule, string Cause), (int Right, int Of)> Counts = new Dictionary<(string Rule, string Cause), (int Right, int Of)>
     {
         [("FTH001", Causes.LearningRateTooLarge)] = (4, 4),
+        [("FTH001", Causes.Saturation)] = (1, 1),
         [("FTH001", Causes.Vanishing)] = (6, 6),
         [("FTH003", Causes.LearningRateTooLarge)] = (11, 12),
-        [("FTH003", Causes.Saturation)] = (2, 3),
+        [("FTH003", Causes.Saturation)] = (1, 2),
         [("FTH004", Causes.DeadRelu)] = (2, 2),
         [("FTH005", Causes.LearningRateTooLarge)] = (3, 3),
         [("FTH006", Causes.LearningRateTooSmall)] = (46, 46),
