@@ -10,7 +10,7 @@ namespace Fathom.Corpus;
 internal sealed record CorpusCase(int Number, Recipe Recipe, Fault? Fault, ulong Seed)
 {
     /// <summary>From here on networks are for judging.</summary>
-    private const int FirstOfTest = 590;
+    private const int FirstOfTest = 1000;
 
     /// <summary>
     /// From here on each network has one bad layer, since too few of the others have one to say how well a layer is located. They are
@@ -19,7 +19,7 @@ internal sealed record CorpusCase(int Number, Recipe Recipe, Fault? Fault, ulong
     public const int FirstWithBadLayer = 10_000;
 
     /// <summary>
-    /// Thresholds may be chosen on the first networks only. Among these the odd ones were a test half once; they have been looked at
+    /// Thresholds may be chosen on the first networks only. Among these are former test parts; they have been looked at
     /// since, so that nothing is proven on them any more. Of the networks with one bad layer the odd ones are for judging.
     /// </summary>
     public bool IsTest => HasBadLayer ? Number % 2 == 1 : Number >= FirstOfTest;
