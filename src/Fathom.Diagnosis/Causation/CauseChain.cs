@@ -111,7 +111,7 @@ public static class CauseChain
     private static bool SaysWhatFails(Finding early) => early.Step < 0 && (KindOf(early) == Dropped || early.Rule is InitialWeights.RuleId or InitialBiases.RuleId);
 
     /// <summary>That a network does not learn follows from whatever else is wrong with it; what that rule suspects counts only where no other speaks.</summary>
-    private static bool IsSuspicion(Finding finding) => finding.Rule == NotLearning.RuleId;
+    private static bool IsSuspicion(Finding finding) => finding.Rule is NotLearning.RuleId or FallsShort.RuleId;
 
     private static string KindOf(Finding finding) => finding.Rule switch
     {

@@ -21,6 +21,7 @@ public sealed class Observation
         Optimizer = OptimizerView.Of(session.Model.Plan.Optimizer);
         States = StateTrace.Of(session.Probes);
         Interior = new Interior(session, layers);
+        RowLooks = new RowLooks(this);
         HasMaxout = Network.Nodes.Any(node => node.Op is Graphs.Ops.Maxout);
         Ranges = new RangeTrace(session.Probes);
         ConstantLoss = Monitoring.ConstantLoss.Of(session.Model.Plan.Loss, session.Data.Training, session.ClassWeights);
@@ -119,13 +120,13 @@ public sealed class Observation
     /// What will be unlearnt at the run's end if the loss goes on falling by the same factor in the same time as since half
     /// of the steps so far; what is unlearnt now if it rises.
     /// </summary>
-    public double UnlearntAtTheEnd
+    public double UnlearntAtTheEnd => UnlearntAtTheEndFrom(Losses.Now);
+
+    /// <summary>The same, with another loss taken for the present one.</summary>
+    internal double UnlearntAtTheEndFrom(double loss)
     {
-        get
-        {
-            double now = Unlearnt(Losses.Now), half = Unlearnt(Losses.Half);
-            return !(now > 0) || !(half > now) ? now : now * Math.Pow(now / half, 2 * (1 - Progress) / Progress);
-        }
+        double now = Unlearnt(loss), half = Unlearnt(Losses.Half);
+        return !(now > 0) || !(half > now) ? now : now * Math.Pow(now / half, 2 * (1 - Progress) / Progress);
     }
 
     /// <summary>log10 of ‖Δw‖/‖w‖ of the layer in the middle; NaN if no layer is measured.</summary>
@@ -297,6 +298,9 @@ public sealed class Observation
         return sum;
     }
 
+    /// <summary>What the network leaves of its rows, beside what the nearest ones leave.</summary>
+    internal RowLooks RowLooks { get; }
+
     /// <summary>How sure the network was of its training rows when a rule last looked.</summary>
     internal RowCertainty? Certainty { get; set; }
 
@@ -312,15 +316,30 @@ public sealed class Observation
     /// <summary>Rows that a step sees, and rows there are.</summary>
     internal (int Batch, int All) Rows => (Math.Min(Model.Plan.BatchSize, session.Data.Training.Count), session.Data.Training.Count);
 
+    /// <summary>How often each row has been seen so far.</summary>
+    internal double Passes => (Step.Step + 1.0) * Rows.Batch / Math.Max(1, Rows.All);
+
     /// <summary>Training rows of each class; empty for real targets.</summary>
     internal IReadOnlyList<int> ClassCounts => session.Data.Training.Statistics.ClassCounts;
+
+    /// <summary>The rows that it trains on.</summary>
+    internal Fathom.Training.Data.DataSet TrainingData => session.Data.Training;
+
+    /// <summary>The rows that it is evaluated on.</summary>
+    internal Fathom.Training.Data.DataSet ValidationData => session.Data.Validation;
+
+    /// <summary>Whether rows have a distance: inputs that are indices have none.</summary>
+    internal bool HasDistance => Input.Type.Kind != ElementKind.Index;
+
+    /// <summary>What the network says of each row of a data set, in evaluation mode.</summary>
+    internal float[] PredictAll(Fathom.Training.Data.DataSet data) => session.Predict(data, data.Count);
 
     /// <summary>Predictions for the first training rows, and the rows.</summary>
     internal (float[] Predictions, Fathom.Training.Data.DataSet Data) Predict(int rows) => (session.Predict(session.Data.Training, rows), session.Data.Training);
 
     /// <summary>What is kept of the run as a whole, as numbers, for <see cref="RestoreRun"/>.</summary>
     internal IEnumerable<(string Name, IEnumerable<double> Numbers)> CaptureRun() =>
-        [("spikes", Spikes.Capture()), ("clipping", Clipping.Capture()), ("epochs", Epochs.Capture()), ("curvature", Curvature.Capture()), ("noise", Noise.Capture()), ("certainty", Certainty?.Capture() ?? [])];
+        [("spikes", Spikes.Capture()), ("clipping", Clipping.Capture()), ("epochs", Epochs.Capture()), ("curvature", Curvature.Capture()), ("noise", Noise.Capture()), ("certainty", Certainty?.Capture() ?? []), ("rows", RowLooks.Capture())];
 
     /// <summary>Takes a part of it over; false if it is none.</summary>
     internal bool RestoreRun(string name, double[] state) => name switch
@@ -331,6 +350,7 @@ public sealed class Observation
         "curvature" => Curvature.Restore(state),
         "noise" => Noise.Restore(state),
         "certainty" => state.Length == 0 || (Certainty = RowCertainty.Restore(state)) is not null,
+        "rows" => RowLooks.Restore(state),
         _ => true, // of a later version
     };
 

@@ -73,7 +73,7 @@ public sealed class LearningRateTooSmall : Rule
         }
         if (IsTooSlow(observation))
         {
-            return DescribeSlow(observation, layers);
+            return observation.RowLooks.HasLearnt ? null : DescribeSlow(observation, layers);
         }
         if (!(observation.Loss > Standing * observation.FirstLoss && observation.Loss < observation.FirstLoss / Standing) || !IsCarriedThrough(observation, layers))
         {
