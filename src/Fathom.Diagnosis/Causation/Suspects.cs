@@ -215,6 +215,17 @@ internal static class Suspects
 
     private static Suspicion TooShort(Observation observation)
     {
+        Suspicion byLength = TooShortByLength(observation);
+        return !byLength.Supported || !observation.IsRateSpent ? byLength : byLength with
+        {
+            Because = $"the schedule has left {Percent(observation.RateLeft)} of the learning rate, and {byLength.Because}",
+            Action = $"Let the schedule lower the rate later or less: it is at {Number(observation.Step.LearningRate)} after {Percent(observation.Progress)} of the run.",
+            Remedies = ["rate_decay", .. byLength.Remedies],
+        };
+    }
+
+    private static Suspicion TooShortByLength(Observation observation)
+    {
         double step = Math.Pow(10, Typical(observation)), reach = step * observation.TotalSteps;
         bool isShort = (reach < Reach || step < Math.Pow(10, Short)) && !observation.IsNearlyLongEnough && !observation.WasThrown;
         // The steps' own batches say so, if noise does not make every third of them go uphill.

@@ -11,6 +11,7 @@ public sealed class Observation
 {
     private readonly TrainingSession session;
     private double? neighbourSkill;
+    private double largestRate;
 
     internal Observation(TrainingSession session, PropagationPrediction? prediction, IReadOnlyList<LayerTrace> layers)
     {
@@ -97,6 +98,12 @@ public sealed class Observation
 
     /// <summary>Whether single steps have changed half of the layers by a tenth of their weights or more: what came before short steps were long ones.</summary>
     internal bool WasThrown => TypicalLogLargestUpdate > -1;
+
+    /// <summary>The learning rate over the largest that it has been: what a schedule has left of it.</summary>
+    internal double RateLeft => largestRate > 0 ? Step.LearningRate / largestRate : 1;
+
+    /// <summary>Whether a schedule has made the steps short: it has left less than a tenth of the rate.</summary>
+    internal bool IsRateSpent => RateLeft < 0.1;
 
     /// <summary>Share of recent steps that raised the loss of their own batch; NaN if not measured.</summary>
     public double RaisedShare => Curvature.RaisedShare;
@@ -240,6 +247,7 @@ public sealed class Observation
     /// <summary>Takes <see cref="Step"/> into what is kept of the run as a whole.</summary>
     internal void TakeStep()
     {
+        largestRate = Math.Max(largestRate, Step.LearningRate);
         Spikes.Add(Step, ReferenceLoss);
         Clipping.Add(Step);
         Epochs.Add(Step);
@@ -339,7 +347,7 @@ public sealed class Observation
 
     /// <summary>What is kept of the run as a whole, as numbers, for <see cref="RestoreRun"/>.</summary>
     internal IEnumerable<(string Name, IEnumerable<double> Numbers)> CaptureRun() =>
-        [("spikes", Spikes.Capture()), ("clipping", Clipping.Capture()), ("epochs", Epochs.Capture()), ("curvature", Curvature.Capture()), ("noise", Noise.Capture()), ("certainty", Certainty?.Capture() ?? []), ("rows", RowLooks.Capture())];
+        [("spikes", Spikes.Capture()), ("clipping", Clipping.Capture()), ("epochs", Epochs.Capture()), ("curvature", Curvature.Capture()), ("noise", Noise.Capture()), ("certainty", Certainty?.Capture() ?? []), ("rows", RowLooks.Capture()), ("rate", [largestRate])];
 
     /// <summary>Takes a part of it over; false if it is none.</summary>
     internal bool RestoreRun(string name, double[] state) => name switch
@@ -350,6 +358,7 @@ public sealed class Observation
         "curvature" => Curvature.Restore(state),
         "noise" => Noise.Restore(state),
         "certainty" => state.Length == 0 || (Certainty = RowCertainty.Restore(state)) is not null,
+        "rate" => state.Length == 1 && (largestRate = state[0]) >= 0,
         "rows" => RowLooks.Restore(state),
         _ => true, // of a later version
     };

@@ -45,7 +45,7 @@ public sealed class FallsShort : Rule
         bool falls = observation.Losses.Since(0.75) < Falling;
         if (observation.Progress < End || observation.Losses.Count < LeastInspections || observation.Layers.Count == 0 || falls && observation.Passes < Passes
             || !(observation.Unlearnt(observation.Losses.Now) > Open) || observation.Losses.Now > Jumped * observation.Losses.Least
-            || observation.Open.Any(finding => finding.Severity == Severity.Error && finding.Rule != Id))
+            || observation.Open.Any(finding => finding.Severity == Severity.Error && finding.Rule is not (RuleId or NotLearning.RuleId)))
         {
             return null;
         }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Fathom.Diagnosis.Causation;
 using Fathom.Diagnosis.Monitoring;
+using Fathom.Graphs.Ops;
 using static Fathom.Diagnosis.Figures;
 
 namespace Fathom.Diagnosis.Rules;
@@ -103,6 +104,10 @@ public sealed class NotLearning : Rule
         if ((other || first.IsWeak) && !observation.HasOddStart && !(observation.DropsMuch && observation.Unlearnt(observation.Losses.Least) > Standing) && trend < (other ? Falling : observation.WasThrown ? FallingBack : FallingFast))
         {
             return null; // slow, and FTH064 has the word
+        }
+        if (first.Cause == Causes.Vanishing && !late && observation.Network.Nodes.Any(node => node.Op is Lstm or Gru))
+        {
+            return null; // gates have to open before anything is remembered: such a loss stands for long, and then falls at once
         }
         if (observation.RowLooks.HasLearnt)
         {
