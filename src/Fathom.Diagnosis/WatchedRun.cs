@@ -105,6 +105,7 @@ public sealed class WatchedRun : IDisposable
     private string? ended;
     private bool audited;
     private double seconds;
+    private bool unlinked = true;
     private Finding? nonFinite;
     private readonly Queue<Finding> alarms = new();
     private ImmutableArray<Finding> held;
@@ -127,11 +128,20 @@ public sealed class WatchedRun : IDisposable
         Monitor.Found += finding =>
         {
             Recorder?.Finding(finding);
+            unlinked = true;
             nonFinite ??= finding.Rule == NonFiniteValue.Identifier ? finding : null;
         };
-        Monitor.Changed += (finding, step) => Recorder?.Changed(finding, step);
+        Monitor.Changed += (finding, step) =>
+        {
+            Recorder?.Changed(finding, step);
+            unlinked = true;
+        };
         Monitor.Stood += (finding, _) => alarms.Enqueue(finding);
-        Monitor.Withdrawn += (finding, step) => Recorder?.Event(step, "withdrawn", $"{finding.Rule} {finding.Problem} no longer holds");
+        Monitor.Withdrawn += (finding, step) =>
+        {
+            Recorder?.Event(step, "withdrawn", $"{finding.Rule} {finding.Problem} no longer holds");
+            unlinked = true;
+        };
     }
 
     public TrainingSession Session { get; }
@@ -218,6 +228,7 @@ public sealed class WatchedRun : IDisposable
         if (!Ended && until > 0 && Session.NextStep == 0 && !audited)
         {
             audited = true;
+            Recorder?.Diagnosis(-1, Foreseen);
             foreach (Finding certain in Foreseen.Where(finding => finding.Severity == Severity.Error))
             {
                 alarms.Enqueue(certain);
@@ -238,6 +249,7 @@ public sealed class WatchedRun : IDisposable
             Monitor.Observe(step);
             GradientNorms.Add(step.GradientNorm);
             Stepped?.Invoke(step);
+            RecordDiagnosis(step.Step);
             Replay(step.Step);
             if (Hopeless(step) is { } reason)
             {
@@ -251,7 +263,22 @@ public sealed class WatchedRun : IDisposable
                 Snapshots?.Observe(step.Step);
             }
         }
+        if (Ended)
+        {
+            unlinked = true; // with the newest figures
+            RecordDiagnosis(Session.NextStep - 1);
+        }
         seconds += Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    /// <summary>Causes before symptoms in the run file too.</summary>
+    private void RecordDiagnosis(long step)
+    {
+        if (unlinked && Recorder is not null)
+        {
+            unlinked = false;
+            Recorder.Diagnosis(step, Findings);
+        }
     }
 
     /// <summary>
@@ -266,6 +293,7 @@ public sealed class WatchedRun : IDisposable
             return false;
         }
         alarms.Clear();
+        unlinked = true;
         (ended, nonFinite, held, Taken) = (null, null, default, null);
         return true;
     }
