@@ -158,6 +158,9 @@ public sealed class WatchedRun : IDisposable
     /// <summary>What has been found up to now, causes first, each with what it has brought about.</summary>
     public ImmutableArray<Finding> Findings => held.IsDefault ? CauseChain.Link(Audit, Monitor.Findings) : held;
 
+    /// <summary>The finding that has brought another one about; null if that stands for itself.</summary>
+    public Finding? CauseOf(Finding effect) => Findings.FirstOrDefault(root => root.Consequences.Any(consequence => consequence.Rule == effect.Rule));
+
     public TrainingMonitor Monitor { get; }
 
     /// <summary>The norms of the gradients so far, before clipping.</summary>

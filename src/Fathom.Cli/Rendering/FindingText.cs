@@ -52,7 +52,7 @@ internal static class FindingText
 
         public void Tell(Finding finding, long step, bool changed)
         {
-            Finding? cause = run.Findings.FirstOrDefault(root => root.Consequences.Any(effect => effect.Rule == finding.Rule));
+            Finding? cause = run.CauseOf(finding);
             bool first = told.Add((finding.Rule, finding.Severity, finding.Cause));
             if (cause is not null && told.Add((cause.Rule, cause.Severity, cause.Cause)) && cause.Severity >= finding.Severity && (cause.Step >= 0 || finding.Severity == Severity.Error))
             {
@@ -141,6 +141,9 @@ internal static class FindingText
             terminal.Line($"{indent}  {BringsAbout(finding)}", Tone.Dim);
         }
     }
+
+    /// <summary>« (brought about by FTH013 unscaled inputs)», or nothing for a finding that stands for itself.</summary>
+    public static string BroughtAboutBy(WatchedRun run, Finding finding) => run.CauseOf(finding) is { } cause ? $" (brought about by {cause.Rule} {cause.Problem})" : "";
 
     private static string Noun(Severity severity) => severity switch { Severity.Error => "an error", Severity.Warning => "a warning", _ => "a note" };
 
