@@ -100,7 +100,7 @@ internal sealed record Cure(Remedy Remedy, string Variant, string Cause, ModelDe
 
     public Prescription Prescription => Remedy.Propose(Sick, History).First(prescription => prescription.Name.Contains(Variant, StringComparison.Ordinal));
 
-    public override string ToString() => $"{Remedy.Kind}: {Variant}, {Cause}";
+    public override string ToString() => $"{Remedy.GetType().Name}: {Variant}, {Cause}";
 
     public static Finding FindingOf(string cause, params ImmutableArray<string> remedies) => new()
     {
