@@ -138,7 +138,8 @@ public unsafe struct StatisticsPass<T> where T : unmanaged, IFloatingPointIeee75
             part.Zeros += zeros;
             if (bounded)
             {
-                part.Saturated += FloatStatistics.Saturated((float*)x, length, float.CreateTruncating(below), float.CreateTruncating(above), inclusive);
+                double largest = double.IsFinite(moments.SumOfSquares) ? moments.MaxAbs : double.NaN;
+                part.Saturated += FloatStatistics.Saturated((float*)x, length, largest, float.CreateTruncating(below), float.CreateTruncating(above), inclusive);
             }
             return moments;
         }
