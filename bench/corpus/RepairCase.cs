@@ -75,12 +75,13 @@ internal static class RepairRun
 {
     private static readonly ulong[] Seeds = [101, 202, 303];
 
-    public static RepairCase Of(CorpusCase network, Label label, bool baseline, CancellationToken cancellation)
+    public static RepairCase Of(CorpusCase network, Label label, bool baseline, Action<DoctorReport> examined, CancellationToken cancellation)
     {
         using WorkerPool pool = new(1);
         ModelDefinition model = RecipeBuilder.Model(network.Recipe, network.Name, network.Seed);
         DataSplit data = RecipeBuilder.Data(network.Recipe);
         DoctorReport report = new Doctor(data, pool).Examine(model, cancellation);
+        examined(report);
         int trials = report.Trials.Count(trial => trial.Steps > 0);
         ImmutableArray<double> scores = report.Mended is { } mended ? Scores(mended, data, pool, cancellation) : label.Scores;
         ImmutableArray<double> random = baseline && trials > 0 ? Scores(Randomly(model, data, report.Findings, trials, network.Number, pool, cancellation), data, pool, cancellation) : [];

@@ -9,6 +9,9 @@ public static class FindingJson
 {
     public static string Write(Finding finding) => ToNode(finding).ToJsonString();
 
+    /// <summary>An array of findings.</summary>
+    public static string Write(IEnumerable<Finding> findings) => new JsonArray([.. findings.Select(ToNode)]).ToJsonString();
+
     public static JsonObject ToNode(Finding finding)
     {
         JsonObject evidence = [];

@@ -51,7 +51,8 @@ public sealed class RescuedRun
         run.Raised = finding =>
         {
             others?.Invoke(finding);
-            run.OnFinding = Answers(finding) || Answers(RootOf(finding)) ? FindingAction.Rollback : FindingAction.Report;
+            // Steps that were too long may have left dead units behind, and are what smaller ones answer.
+            run.OnFinding = Answers(finding) || (run.CauseOf(finding) is { } cause && Answers(cause)) ? FindingAction.Rollback : FindingAction.Report;
         };
     }
 
@@ -81,9 +82,6 @@ public sealed class RescuedRun
             }
         }
     }
-
-    /// <summary>What has brought a finding about: steps that were too long may have left dead units behind, and are what smaller ones answer.</summary>
-    private Finding RootOf(Finding finding) => run.Findings.FirstOrDefault(root => root.Consequences.Any(effect => effect.Rule == finding.Rule)) ?? finding;
 
     private bool Answers(Finding finding) => finding.Step >= 0 && (Answered.Contains(finding.Cause) || finding.Rule == NonFiniteValue.Identifier) && (slowed < Rates.Length || Unread(finding));
 

@@ -14,85 +14,6 @@ using Fathom.Training.Initialization;
 
 namespace Fathom.Diagnosis;
 
-/// <summary>Gradient norm at one layer, for tables and sparklines.</summary>
-/// <param name="Layer">The layer with weights.</param>
-/// <param name="Depth">Its depth.</param>
-/// <param name="LogGradient">log10 of the gradient's norm by its output, mean over the steps.</param>
-/// <param name="LogExpected">log10 of what theory expects at the start, relative to the last layer; NaN if not asked.</param>
-public sealed record LayerGradient(string Layer, int Depth, double LogGradient, double LogExpected);
-
-/// <summary>Gradient norm at each time step of a recurrent layer, for tables and sparklines.</summary>
-/// <param name="Layer">The layer.</param>
-/// <param name="LogGradients">log10 of the norm of the total gradient by its state after each time step, mean over the training steps.</param>
-/// <param name="Reverse">Whether the layer reads the sequence from its end, so that time step 1 comes last.</param>
-public sealed record StateGradient(string Layer, ImmutableArray<double> LogGradients, bool Reverse)
-{
-    /// <summary>
-    /// Norm at the step that is read first over that at <see cref="LastReached"/>; 0 if none arrives there. Where the loss
-    /// reads one step alone, such as the last of a layer that reads from the end, no gradient arrives at those read later.
-    /// </summary>
-    public double Ratio
-    {
-        get
-        {
-            double first = LogGradients[Reverse ? ^1 : 0];
-            return LastReached < 0 || !Arrives(first) ? 0 : Math.Pow(10, first - LogGradients[LastReached]);
-        }
-    }
-
-    /// <summary>Index of the step that is read last of all those at which a gradient arrives; −1 if it arrives at none.</summary>
-    public int LastReached
-    {
-        get
-        {
-            int[] reached = [.. Enumerable.Range(0, LogGradients.Length).Where(step => Arrives(LogGradients[step]))];
-            return reached.Length == 0 ? -1 : reached[Reverse ? 0 : ^1];
-        }
-    }
-
-    private static bool Arrives(double logGradient) => logGradient > LayerTrace.Floor + 0.5;
-}
-
-/// <summary>What came out of a run.</summary>
-public sealed record RunOutcome
-{
-    /// <summary>One of <see cref="RunStatus"/>.</summary>
-    public required string Status { get; init; }
-
-    public required long Steps { get; init; }
-
-    public required int Epochs { get; init; }
-
-    public required Evaluation Training { get; init; }
-
-    public required Evaluation Validation { get; init; }
-
-    /// <summary>Loss of the first batch; NaN before any step.</summary>
-    public double FirstLoss { get; init; } = double.NaN;
-
-    /// <summary>Findings that hold at the end.</summary>
-    public required ImmutableArray<Finding> Findings { get; init; }
-
-    public required ImmutableArray<LayerGradient> Gradients { get; init; }
-
-    /// <summary>How the gradient changes over time in each recurrent layer.</summary>
-    public ImmutableArray<StateGradient> StateGradients { get; init; } = [];
-
-    /// <summary>Gradient factor per layer over the last steps.</summary>
-    public required DepthFit Fit { get; init; }
-
-    public required double Seconds { get; init; }
-
-    /// <summary>What was done at an error finding; null if nothing was.</summary>
-    public ActionTaken? Taken { get; init; }
-
-    /// <summary>The norms of the run's gradients, before clipping.</summary>
-    public GradientNorms GradientNorms { get; init; } = new();
-
-    /// <summary>First over last layer's gradient norm; 0 if no gradient arrives at all.</summary>
-    public double GradientRatio => Gradients.Length < 2 ? 1 : Gradients[0].LogGradient <= LayerTrace.Floor + 0.5 ? 0 : Math.Pow(10, Gradients[0].LogGradient - Gradients[^1].LogGradient);
-}
-
 /// <summary>
 /// A session with monitor and, on request, a run file. It can be carried on in portions: the doctor runs candidates a
 /// little at a time.
@@ -105,6 +26,7 @@ public sealed class WatchedRun : IDisposable
     private string? ended;
     private bool audited;
     private double seconds;
+    private bool unlinked = true;
     private Finding? nonFinite;
     private readonly Queue<Finding> alarms = new();
     private ImmutableArray<Finding> held;
@@ -127,11 +49,20 @@ public sealed class WatchedRun : IDisposable
         Monitor.Found += finding =>
         {
             Recorder?.Finding(finding);
+            unlinked = true;
             nonFinite ??= finding.Rule == NonFiniteValue.Identifier ? finding : null;
         };
-        Monitor.Changed += (finding, step) => Recorder?.Changed(finding, step);
+        Monitor.Changed += (finding, step) =>
+        {
+            Recorder?.Changed(finding, step);
+            unlinked = true;
+        };
         Monitor.Stood += (finding, _) => alarms.Enqueue(finding);
-        Monitor.Withdrawn += (finding, step) => Recorder?.Event(step, "withdrawn", $"{finding.Rule} {finding.Problem} no longer holds");
+        Monitor.Withdrawn += (finding, step) =>
+        {
+            Recorder?.Event(step, "withdrawn", $"{finding.Rule} {finding.Problem} no longer holds");
+            unlinked = true;
+        };
     }
 
     public TrainingSession Session { get; }
@@ -147,6 +78,9 @@ public sealed class WatchedRun : IDisposable
 
     /// <summary>What has been found up to now, causes first, each with what it has brought about.</summary>
     public ImmutableArray<Finding> Findings => held.IsDefault ? CauseChain.Link(Audit, Monitor.Findings) : held;
+
+    /// <summary>The finding that has brought another one about; null if that stands for itself.</summary>
+    public Finding? CauseOf(Finding effect) => Findings.FirstOrDefault(root => root.Consequences.Any(consequence => consequence.Rule == effect.Rule));
 
     public TrainingMonitor Monitor { get; }
 
@@ -218,6 +152,7 @@ public sealed class WatchedRun : IDisposable
         if (!Ended && until > 0 && Session.NextStep == 0 && !audited)
         {
             audited = true;
+            Recorder?.Diagnosis(-1, Foreseen);
             foreach (Finding certain in Foreseen.Where(finding => finding.Severity == Severity.Error))
             {
                 alarms.Enqueue(certain);
@@ -238,6 +173,7 @@ public sealed class WatchedRun : IDisposable
             Monitor.Observe(step);
             GradientNorms.Add(step.GradientNorm);
             Stepped?.Invoke(step);
+            RecordDiagnosis(step.Step);
             Replay(step.Step);
             if (Hopeless(step) is { } reason)
             {
@@ -251,7 +187,22 @@ public sealed class WatchedRun : IDisposable
                 Snapshots?.Observe(step.Step);
             }
         }
+        if (Ended)
+        {
+            unlinked = true; // with the newest figures
+            RecordDiagnosis(Session.NextStep - 1);
+        }
         seconds += Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    /// <summary>Causes before symptoms in the run file too.</summary>
+    private void RecordDiagnosis(long step)
+    {
+        if (unlinked && Recorder is not null)
+        {
+            unlinked = false;
+            Recorder.Diagnosis(step, Findings);
+        }
     }
 
     /// <summary>
@@ -266,6 +217,7 @@ public sealed class WatchedRun : IDisposable
             return false;
         }
         alarms.Clear();
+        unlinked = true;
         (ended, nonFinite, held, Taken) = (null, null, default, null);
         return true;
     }

@@ -41,11 +41,19 @@ public static class RunFile
             id INTEGER PRIMARY KEY,
             step INTEGER NOT NULL, rule TEXT NOT NULL, severity TEXT NOT NULL,
             cause TEXT NOT NULL, confidence REAL, json TEXT NOT NULL);
+        """ + CreateDiagnosis + """
         CREATE TABLE event(
             id INTEGER PRIMARY KEY,
             step INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, utc TEXT NOT NULL);
         CREATE TABLE pin(
             first INTEGER NOT NULL, last INTEGER NOT NULL);
+        """;
+
+    // Files of earlier versions lack it; a run that is continued gets it then.
+    internal const string CreateDiagnosis = """
+        CREATE TABLE IF NOT EXISTS diagnosis(
+            id INTEGER PRIMARY KEY,
+            step INTEGER NOT NULL, json TEXT NOT NULL);
         """;
 
     internal static string FormatUtc(DateTimeOffset time) =>

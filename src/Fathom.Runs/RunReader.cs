@@ -184,6 +184,11 @@ public sealed class RunReader : IDisposable
             "SELECT step, epoch, split, loss, metric, metric_name FROM evaluation ORDER BY id",
             r => new EvaluationRow(r.Long(0), (int)r.Long(1), r.Text(2), r.Double(3), r.Double(4), r.Text(5)));
 
+    /// <summary>The findings that hold at the end or now, as a JSON array, causes first, each with its consequences; null if the run says nothing of it, as those of earlier versions do.</summary>
+    public string? Diagnosis() =>
+        _database.QueryLong("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'diagnosis'") == 0 ? null
+            : _database.QueryText("SELECT ifnull((SELECT json FROM diagnosis ORDER BY id DESC LIMIT 1), '')") is { Length: > 0 } json ? json : null;
+
     /// <summary>All findings, in the order in which they were recorded.</summary>
     public IReadOnlyList<FindingRow> Findings() =>
         All(

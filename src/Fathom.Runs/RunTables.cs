@@ -104,7 +104,8 @@ internal static class RunTables
             }
 
             long removed = database.QueryLong($"SELECT count(*) FROM step WHERE step > {step}");
-            foreach (string table in (string[])["step", "detail", "histogram", "evaluation", "finding"])
+            database.Execute(RunFile.CreateDiagnosis);
+            foreach (string table in (string[])["step", "detail", "histogram", "evaluation", "finding", "diagnosis"])
             {
                 database.Execute($"DELETE FROM {table} WHERE step > {step}");
             }

@@ -203,6 +203,12 @@ public sealed class RunWriter : IDisposable
             "INSERT INTO finding(step, rule, severity, cause, confidence, json) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             s => s.Bind(1, step).Bind(2, rule).Bind(3, severity).Bind(4, cause).Bind(5, confidence).Bind(6, json));
 
+    /// <summary>Records how the findings hang together from a step on.</summary>
+    /// <param name="step">The step; −1 for before training.</param>
+    /// <param name="json">An array of findings, causes first, each with its consequences.</param>
+    public void AppendDiagnosis(long step, string json) =>
+        Insert("INSERT INTO diagnosis(step, json) VALUES (?1, ?2)", s => s.Bind(1, step).Bind(2, json));
+
     public void AppendEvent(long step, string kind, string text) =>
         Insert(
             RunTables.InsertEvent,

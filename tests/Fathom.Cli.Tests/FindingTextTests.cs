@@ -95,6 +95,35 @@ public sealed class FindingTextTests : IDisposable
         Assert.Matches(@"(?m)^  FTH013 unscaled inputs, which brings about: ", output);
     }
 
+    /// <summary>While it trains, in the run file and on the page the inputs are what is wrong, and saturation and vanishing what they bring about.</summary>
+    [Theory]
+    [InlineData("train")]
+    [InlineData("fix")]
+    public void CauseOverSymptomHoldsEverywhere(string verb)
+    {
+        string run = folder.File("a.run"), page = folder.File("a.html");
+        string output = CliRun.Of(verb, SaturatedByBytes(), "--run", run).Output;
+
+        Assert.Matches(@"(?m)^error FTH013 unscaled inputs  \(step \d+", output);
+        Assert.Matches(@"(?m)^1 finding: FTH013 unscaled inputs\r?$", output);
+        Assert.Matches(@"(?m)^  which brings about: .*\(FTH00[13]\)", output);
+        Assert.DoesNotMatch(@"(?m)^(error|warning) FTH00[13]", output);
+        Assert.Single(System.Text.RegularExpressions.Regex.Matches(output, "have a root mean square of"));
+
+        Assert.Equal(ExitStatus.Clean, CliRun.Of("report", run, "--out", page).Status);
+        string html = File.ReadAllText(page);
+        Assert.Single(System.Text.RegularExpressions.Regex.Matches(html, "<article class=\"finding error"));
+        Assert.Contains("Unscaled inputs", html);
+        Assert.Matches("Which brings about[^/]*(/[^/]+)*FTH001 vanishing gradient", html);
+    }
+
+    private string SaturatedByBytes()
+    {
+        string rows = string.Join('\n', Enumerable.Range(0, 400).Select(i => FormattableString.Invariant($"{i * 37 % 251},{i * 91 % 239},{i * 53 % 227},{(i * 37 % 251 > 125 ? 1 : 0)}")));
+        folder.Write("bytes.csv", "a,b,c,y\n" + rows + "\n");
+        return folder.Model("bytes.yaml", "sigmoid", depth: 6, data: "data: csv:bytes.csv", input: "3", outputs: 2, optimizer: "{sgd: {learning_rate: 0.1}}", epochs: 10);
+    }
+
     private string Sick() => folder.Model("sick.yaml", "sigmoid", depth: 10, width: 32, epochs: 3);
 
     private string Unscaled(string layer)

@@ -1,6 +1,8 @@
 using Fathom.Diagnosis.Remedies;
 using Fathom.Diagnosis.Tests;
 using Fathom.Formats.ModelFile;
+using Fathom.Graphs;
+using Fathom.Graphs.Ops;
 using Fathom.Training;
 
 namespace Fathom.Cli.Tests;
@@ -24,5 +26,29 @@ public sealed class RemedyFileTests
             Assert.Equal(mended.Graph.Parameters.Select(node => (node.Name, node.Op)), read.Graph.Parameters.Select(node => (node.Name, node.Op)));
             Assert.Equal(mended.Plan, read.Plan);
         }
+    }
+
+    /// <summary>A network that is written as a repetition stays one, so that the change is a line.</summary>
+    [Xunit.Theory]
+    [InlineData("batch norm before", "batch_norm")]
+    [InlineData("residual connection around each block", "{add: {}, from: [-3, -1]}")]
+    public void ARepetitionStaysOne(string name, string line)
+    {
+        ModelDefinition model = SickNetworks.Vanishing() with { Graph = Repeated() };
+        Prescription prescription = ((Remedy[])[new BatchNormalization(), new ResidualConnections()])
+            .SelectMany(remedy => remedy.Propose(model, new CaseHistory([]))).First(one => one.Name.StartsWith(name, StringComparison.Ordinal));
+        string[] before = ModelFileWriter.Write(model).Split('\n'), after = ModelFileWriter.Write(prescription.Rewrite(model)).Split('\n');
+        Assert.Contains($"      - {line}", after);
+        Assert.InRange(after.Length, before.Length + 1, before.Length + 3); // the first block stands alone where nothing goes around it
+    }
+
+    private static Graph Repeated()
+    {
+        NetworkCursor net = Network.Input(32);
+        for (int i = 0; i < 12; i++)
+        {
+            net = net.Dense(32).Sigmoid();
+        }
+        return net.Dense(10).Build();
     }
 }

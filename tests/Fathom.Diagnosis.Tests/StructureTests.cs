@@ -64,7 +64,7 @@ public sealed class StructureTests
         Prescription[] prescriptions = [.. new BatchNormalization().Propose(model, [Vanishing])];
         Assert.Equal(2, prescriptions.Length); // before the activation, and behind it
         Assert.Equal(Shape.Of(16), prescriptions[0].Rewrite(model).Graph["d_norm.running_mean"].Outputs[0].Shape);
-        Assert.Equal(Shape.Of(16), prescriptions[1].Rewrite(model).Graph["sigmoid_1_norm.running_mean"].Outputs[0].Shape);
+        Assert.Equal(Shape.Of(16), prescriptions[1].Rewrite(model).Graph["batch_norm_1.running_mean"].Outputs[0].Shape);
     }
 
     [Fact]

@@ -15,6 +15,7 @@ public sealed class ResumeTests : IDisposable
             writer.AppendStep(SampleRun.Step(step), new TensorRow[2]);
             writer.AppendEvaluation(step, 0, "validation", step, step, "accuracy");
             writer.AppendFinding(step, "rule", "info", "none", 1, "{}");
+            writer.AppendDiagnosis(step, $"[{step}]");
         }
 
         writer.AppendEvent(9, "interrupted", "by the user");
@@ -39,12 +40,36 @@ public sealed class ResumeTests : IDisposable
         Assert.Equal([0, 1, 2, 3, 4, 5, 6], reader.DetailSteps());
         Assert.Equal([0L, 1, 2, 3, 4, 5, 6], reader.Evaluations().Select(e => e.Step));
         Assert.Equal([0L, 1, 2, 3, 4, 5, 6], reader.Findings().Select(f => f.Step));
+        Assert.Equal("[6]", reader.Diagnosis());
         Assert.NotNull(reader.ReadHistogram(6, 0));
         Assert.Null(reader.ReadHistogram(7, 0));
         Assert.Equal(["interrupted", "resumed"], reader.Events().Select(e => e.Kind));
         Assert.Contains("3 later steps removed", reader.Events()[1].Text);
         Assert.Equal("unfinished", reader.Status);
         Assert.Null(reader.EndedUtc);
+    }
+
+    /// <summary>Files of the first versions have no such table; continued, they get it.</summary>
+    [Fact]
+    public void ARunWithoutDiagnosesIsReadAndContinued()
+    {
+        using (var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={_folder.File()};Pooling=False"))
+        {
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = "DROP TABLE diagnosis";
+            command.ExecuteNonQuery();
+        }
+        using (RunReader reader = RunReader.Open(_folder.File()))
+        {
+            Assert.Null(reader.Diagnosis());
+        }
+        using (RunWriter writer = RunWriter.Append(_folder.File(), 6, SampleRun.Columns(2)))
+        {
+            writer.AppendDiagnosis(6, "[]");
+        }
+        using RunReader after = RunReader.Open(_folder.File());
+        Assert.Equal("[]", after.Diagnosis());
     }
 
     [Fact]

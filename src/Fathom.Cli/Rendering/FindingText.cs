@@ -15,42 +15,20 @@ internal static class FindingText
     /// <summary>Prints what model and data show, and each finding of training at the step at which it becomes certain, changes or no longer holds.</summary>
     public static void Follow(Terminal terminal, WatchedRun run)
     {
+        Teller teller = new(terminal, run);
         foreach (Finding finding in run.Foreseen.Where(finding => finding.Severity > Severity.Info || terminal.Verbose))
         {
-            Write(terminal, finding);
+            teller.TellBefore(finding);
         }
         TrainingMonitor monitor = run.Monitor;
-        // A finding that comes and goes is told in full once, and in a line after that.
-        HashSet<(string Rule, Severity Severity, string Cause)> told = [];
         monitor.Found += finding =>
         {
-            if (!IsShown(terminal, finding))
+            if (IsShown(terminal, finding))
             {
-                return;
+                teller.Tell(finding, finding.Step, changed: false);
             }
-            if (told.Add((finding.Rule, finding.Severity, finding.Cause)))
-            {
-                Write(terminal, finding);
-            }
-            else
-            {
-                terminal.Line($"step {finding.Step}: {finding.Rule} {finding.Problem} holds again", ToneOf(finding.Severity));
-            }
-            Announce(terminal, run, finding, finding.Step);
         };
-        monitor.Changed += (finding, step) =>
-        {
-            if (told.Add((finding.Rule, finding.Severity, finding.Cause)))
-            {
-                terminal.Line();
-                Write(terminal, finding, "", step);
-            }
-            else
-            {
-                terminal.Line($"step {step}: {finding.Rule} {finding.Problem} is {Noun(finding.Severity)} now, cause {finding.Cause}", ToneOf(finding.Severity));
-            }
-            Announce(terminal, run, finding, step);
-        };
+        monitor.Changed += (finding, step) => teller.Tell(finding, step, changed: true);
         monitor.Withdrawn += (finding, step) =>
         {
             if (IsShown(terminal, finding))
@@ -58,6 +36,53 @@ internal static class FindingText
                 terminal.Line($"step {step}: {finding.Rule} {finding.Problem} no longer holds", Tone.Dim);
             }
         };
+    }
+
+    /// <summary>Tells a finding in full once, and in a line after that; one that another has brought about is told as that.</summary>
+    private sealed class Teller(Terminal terminal, WatchedRun run)
+    {
+        private readonly HashSet<(string Rule, Severity Severity, string Cause)> told = [];
+        private readonly HashSet<string> explained = [];
+
+        public void TellBefore(Finding finding)
+        {
+            Write(terminal, finding);
+            explained.Add(finding.Explanation);
+        }
+
+        public void Tell(Finding finding, long step, bool changed)
+        {
+            Finding? cause = run.CauseOf(finding);
+            bool first = told.Add((finding.Rule, finding.Severity, finding.Cause));
+            if (cause is not null && told.Add((cause.Rule, cause.Severity, cause.Cause)) && cause.Severity >= finding.Severity && (cause.Step >= 0 || finding.Severity == Severity.Error))
+            {
+                terminal.Line();
+                Header(terminal, cause, "", step);
+                if (explained.Add(cause.Explanation) || terminal.Verbose)
+                {
+                    Body(terminal, cause, "");
+                }
+                else
+                {
+                    terminal.Line($"  {BringsAbout(cause)}", Tone.Dim);
+                }
+            }
+            else if (first && cause is not null && cause.Severity >= finding.Severity)
+            {
+                terminal.Line($"step {step}: {finding.Severity.ToString().ToLowerInvariant()} {finding.Rule} {finding.Problem}{(finding.Layers.IsEmpty ? "" : $" ({Layers(finding)})")}, which {cause.Rule} {cause.Problem} has brought about", ToneOf(finding.Severity));
+            }
+            else if (first)
+            {
+                terminal.Line();
+                Write(terminal, finding, "", changed ? step : -1);
+            }
+            else
+            {
+                terminal.Line(changed ? $"step {step}: {finding.Rule} {finding.Problem} is {Noun(finding.Severity)} now, cause {finding.Cause}"
+                    : $"step {step}: {finding.Rule} {finding.Problem} holds again", ToneOf(finding.Severity));
+            }
+            Announce(terminal, run, finding, step);
+        }
     }
 
     /// <summary>Whether a finding is for every reader: that fp16 would lose something is not for one who has not asked for it.</summary>
@@ -84,14 +109,24 @@ internal static class FindingText
     /// <param name="changed">The step at which it became what it says now; −1 for that at which it was found.</param>
     private static void Write(Terminal terminal, Finding finding, string indent, long changed = -1)
     {
+        Header(terminal, finding, indent, changed);
+        Body(terminal, finding, indent);
+    }
+
+    private static void Header(Terminal terminal, Finding finding, string indent, long changed)
+    {
         string found = finding.Step < 0 ? "before training" : $"step {finding.Step}";
         string step = changed > finding.Step ? $"step {changed}, first seen {(finding.Step < 0 ? found : $"at {found}")}" : found;
         string layers = finding.Layers.IsEmpty ? "" : $", {Layers(finding)}";
         terminal.Line([
             ($"{indent}{finding.Severity.ToString().ToLowerInvariant()} {finding.Rule}", ToneOf(finding.Severity)),
             ($" {finding.Problem}", Tone.Heading),
-            ($"  ({step}{layers}, cause {finding.Cause}, confidence {Percent(finding.Confidence)})", Tone.Dim),
+            ($"  ({step}{layers}, cause {finding.Cause}, confidence {Percent(Math.Round(finding.Confidence, 2))})", Tone.Dim),
         ]);
+    }
+
+    private static void Body(Terminal terminal, Finding finding, string indent)
+    {
         terminal.Line($"{indent}  {finding.Explanation}");
         if (finding.Action.Length > 0)
         {
@@ -106,6 +141,9 @@ internal static class FindingText
             terminal.Line($"{indent}  {BringsAbout(finding)}", Tone.Dim);
         }
     }
+
+    /// <summary>« (brought about by FTH013 unscaled inputs)», or nothing for a finding that stands for itself.</summary>
+    public static string BroughtAboutBy(WatchedRun run, Finding finding) => run.CauseOf(finding) is { } cause ? $" (brought about by {cause.Rule} {cause.Problem})" : "";
 
     private static string Noun(Severity severity) => severity switch { Severity.Error => "an error", Severity.Warning => "a warning", _ => "a note" };
 

@@ -48,6 +48,12 @@ internal static class OutcomeText
         }
         table.Write(terminal);
         WriteGradient(terminal, outcome);
+        Diagnosis(terminal, outcome);
+    }
+
+    /// <summary>What is wrong, causes with what they bring about, and where to read more.</summary>
+    public static void Diagnosis(Terminal terminal, RunOutcome outcome)
+    {
         Finding[] findings = [.. outcome.Findings.Where(finding => FindingText.IsShown(terminal, finding))];
         terminal.Line(findings.Length == 0 ? "no findings" : $"{findings.Length} finding{(findings.Length == 1 ? "" : "s")}: " +
             string.Join(", ", findings.Select(finding => $"{finding.Rule} {finding.Problem}")), findings.Length == 0 ? Tone.Good : FindingText.ToneOf(findings.Max(finding => finding.Severity)));

@@ -38,6 +38,10 @@ internal static class RepairText
     /// <summary>The control was not carried to its end.</summary>
     public static void Stopped(Terminal terminal, RunOutcome control)
     {
+        if (control.Findings.Any(finding => !finding.Consequences.IsEmpty))
+        {
+            OutcomeText.Diagnosis(terminal, control);
+        }
         if (control.Status == RunStatus.Unfinished)
         {
             terminal.Line($"control stopped after {control.Steps} steps: the network is sick for certain, and more would decide nothing", Tone.Dim);

@@ -158,8 +158,8 @@ internal sealed class TrainingJob : IDisposable
         };
     }
 
-    private static string WarningOf(Finding finding) =>
-        $"{(finding.Step < 0 ? "before training" : $"step {finding.Step}")}: {finding.Rule} {finding.Problem} (cause {finding.Cause}){(finding.Layers.IsEmpty ? "" : $" in {finding.Layers[0]}")}";
+    private string WarningOf(Finding finding) =>
+        $"{(finding.Step < 0 ? "before training" : $"step {finding.Step}")}: {finding.Rule} {finding.Problem} (cause {finding.Cause}){(finding.Layers.IsEmpty ? "" : $" in {finding.Layers[0]}")}{FindingText.BroughtAboutBy(run, finding)}";
 
     /// <summary>The session stands before the step with the first non-finite value.</summary>
     private bool SaveReplay(Finding finding, bool replays)
@@ -286,7 +286,7 @@ internal sealed class TrainingJob : IDisposable
     private string TextOf(ActionTaken taken)
     {
         string since = taken.Finding.Step >= 0 && taken.Finding.Step < taken.Step ? $", which has held since step {taken.Finding.Step}" : "";
-        string finding = $"{taken.Finding.Rule} {taken.Finding.Problem}{since}";
+        string finding = $"{taken.Finding.Rule} {taken.Finding.Problem}{FindingText.BroughtAboutBy(run, taken.Finding)}{since}";
         if (!taken.RolledBack)
         {
             string reason = Session.Model.Plan.OnFinding == FindingAction.Rollback && taken.Step >= 0 ? "; there was no healthy state to go back to" : "";

@@ -41,7 +41,7 @@ internal static class FindingsSection
         Trait(page, "Cause", finding.Cause);
         Trait(page, "Layers", finding.LayerText);
         Trait(page, "Certain at", finding.StepText);
-        Trait(page, "Confidence", Percent(finding.Confidence));
+        Trait(page, "Confidence", Percent(Math.Round(finding.Confidence, 2)));
         page.Close();
         if (finding.WithdrawnAt is { } step)
         {

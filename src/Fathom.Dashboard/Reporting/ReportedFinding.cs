@@ -60,8 +60,11 @@ internal sealed record ReportedFinding
         _ => $"{Layers[0]} to {Layers[^1]} ({Layers.Count} layers)",
     };
 
-    /// <summary>Those that still hold first, then the severest, then the earliest.</summary>
-    public static IReadOnlyList<ReportedFinding> ReadAll(IReadOnlyList<FindingRow> rows, IReadOnlyList<EventRow> events)
+    /// <summary>Those that still hold first, causes before what they bring about; then those that were withdrawn, the severest first.</summary>
+    /// <param name="rows">Findings as they came.</param>
+    /// <param name="events">Say which were withdrawn.</param>
+    /// <param name="diagnosis">How those that hold hang together; null in runs of earlier versions, where each stands for itself.</param>
+    public static IReadOnlyList<ReportedFinding> ReadAll(IReadOnlyList<FindingRow> rows, IReadOnlyList<EventRow> events, string? diagnosis)
     {
         ReportedFinding[] findings = [.. rows.Select(Read)];
         foreach (EventRow withdrawal in events.Where(one => one.Kind == "withdrawn"))
@@ -73,7 +76,29 @@ internal sealed record ReportedFinding
             }
         }
 
-        return [.. findings.OrderBy(one => one.WithdrawnAt is null ? 0 : 1).ThenByDescending(one => one.Weight).ThenBy(one => one.Step)];
+        IEnumerable<ReportedFinding> ordered = findings.OrderBy(one => one.WithdrawnAt is null ? 0 : 1).ThenByDescending(one => one.Weight).ThenBy(one => one.Step);
+        return ReadLinked(diagnosis) is { } linked ? [.. linked, .. ordered.Where(one => one.WithdrawnAt is not null)] : [.. ordered];
+    }
+
+    private static IReadOnlyList<ReportedFinding>? ReadLinked(string? diagnosis)
+    {
+        if (diagnosis is null)
+        {
+            return null;
+        }
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(diagnosis);
+            return document.RootElement.ValueKind != JsonValueKind.Array ? null
+                : [.. document.RootElement.EnumerateArray().Where(one => one.ValueKind == JsonValueKind.Object).Select(one => Fill(new ReportedFinding
+                {
+                    Rule = Text(one, "rule"), Severity = Text(one, "severity"), Cause = Text(one, "cause"), Step = (long)Number(one, "step"), Confidence = Number(one, "confidence"),
+                }, one))];
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
     }
 
     /// <summary>What the JSON lacks or has in another shape stays empty: other programs write run files too.</summary>
@@ -87,24 +112,26 @@ internal sealed record ReportedFinding
         {
             using JsonDocument document = JsonDocument.Parse(row.Json);
             JsonElement root = document.RootElement;
-            return root.ValueKind != JsonValueKind.Object ? finding : finding with
-            {
-                Problem = Text(root, "problem"),
-                Explanation = Text(root, "explanation"),
-                Action = Text(root, "action"),
-                Details = Text(root, "details"),
-                Consequences = ReadConsequences(root),
-                Layers = Texts(root, "layers"),
-                RuledOut = Texts(root, "ruled_out"),
-                Remedies = Texts(root, "remedies"),
-                Evidence = ReadEvidence(root),
-            };
+            return root.ValueKind != JsonValueKind.Object ? finding : Fill(finding, root);
         }
         catch (JsonException)
         {
             return finding;
         }
     }
+
+    private static ReportedFinding Fill(ReportedFinding finding, JsonElement root) => finding with
+    {
+        Problem = Text(root, "problem"),
+        Explanation = Text(root, "explanation"),
+        Action = Text(root, "action"),
+        Details = Text(root, "details"),
+        Consequences = ReadConsequences(root),
+        Layers = Texts(root, "layers"),
+        RuledOut = Texts(root, "ruled_out"),
+        Remedies = Texts(root, "remedies"),
+        Evidence = ReadEvidence(root),
+    };
 
     private static IReadOnlyList<ReportedEvidence> ReadEvidence(JsonElement root)
     {

@@ -61,7 +61,7 @@ internal sealed class RunData
             DetailStride = reader.DetailStride,
             Steps = reader.Steps(),
             Evaluations = reader.Evaluations(),
-            Findings = ReportedFinding.ReadAll(reader.Findings(), events),
+            Findings = ReportedFinding.ReadAll(reader.Findings(), events, reader.Diagnosis()),
             Events = events,
             DetailSteps = steps,
             Layers = layers,

@@ -9,7 +9,7 @@ namespace Fathom.Diagnosis.Audit;
 public sealed class HeavyDropout : AuditRule
 {
     /// <summary>Rate above which hardly any layer keeps enough: Srivastava et al. 2014, section 7.3, find the error rising where less than 0.4 is kept; half of that is left to wide layers.</summary>
-    private const double Heavy = 0.8;
+    internal const double Heavy = 0.8;
 
     /// <summary>Deviation of added noise over that of what it is added to: as much noise, measured by power, as dropout of 0.8 brings, √(p/(1 − p)).</summary>
     private const double Loud = 2;
@@ -31,7 +31,7 @@ public sealed class HeavyDropout : AuditRule
         {
             double rate = ((DropoutOp)last.Op).Rate;
             return Found(Severity.Warning, $"{last.Name} drops {Percent(rate)} of the network's own answers in training: it stands behind the last layer with weights, where no dropout (limit 0) belongs (Srivastava et al. 2014).",
-                $"Leave {last.Name} out, or move it before the last layer.", [("rate", rate, 0)], [last.Name], [], 0.9, "The loss punishes answers that were set to 0 by chance, which no weights can mend.");
+                $"Leave {last.Name} out, or move it before the last layer.", [("rate", rate, 0)], [last.Name], ["dropout"], 0.9, "The loss punishes answers that were set to 0 by chance, which no weights can mend.");
         }
         Node[] heavy = [.. graph.Nodes.Where(node => node.Op is DropoutOp { Rate: >= Heavy })];
         if (heavy.Length == 0)
@@ -42,7 +42,7 @@ public sealed class HeavyDropout : AuditRule
         double most = ((DropoutOp)worst.Op).Rate;
         long width = worst.Output.Shape.ElementsPerSample;
         return Found(Severity.Warning, $"{worst.Name} drops {Percent(most)} (limit {Percent(Heavy)}; Srivastava et al. 2014 keep 40 % or more) and leaves about {Number((1 - most) * width)} of {width} values per sample{(heavy.Length == 1 ? "" : $", and {Count(heavy.Length - 1, "other layer drops", "other layers drop")} as much")}.",
-            "Lower the rate to 0.2 to 0.5.", [("rate", most, Heavy), ("values_kept", (1 - most) * width, double.NaN)], [.. heavy.Select(node => node.Name)], [], 0.9,
+            "Lower the rate to 0.2 to 0.5.", [("rate", most, Heavy), ("values_kept", (1 - most) * width, double.NaN)], [.. heavy.Select(node => node.Name)], ["dropout"], 0.9,
             "What is left of the signal is multiplied by the inverse of its share: its noise grows with it, and drowns what the loss tells the weights.");
     }
 
@@ -62,7 +62,7 @@ public sealed class HeavyDropout : AuditRule
     }
 
     /// <summary>A dropout that only views and the like separate from the output, behind the last layer with weights; null if there is none.</summary>
-    private static Node? OnOutput(Graph graph)
+    internal static Node? OnOutput(Graph graph)
     {
         for (Node node = graph.Output.Node; !HiddenLayers.IsWeighted(node) && node.DataInputs.Count() == 1; node = node.DataInputs.First().Node)
         {

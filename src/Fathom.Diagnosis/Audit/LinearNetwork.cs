@@ -29,12 +29,11 @@ public sealed class LinearNetwork : AuditRule
 
     public override Finding? Inspect(AuditScope scope)
     {
-        Node[] layers = [.. TrainingMonitor.WeightLayers(scope.Model.Graph)];
-        if (layers.Length < 2 || !IsAffine(scope.Model.Graph, layers[^1]))
+        Node[] hidden = Hidden(scope.Model.Graph);
+        if (hidden.Length == 0)
         {
             return null;
         }
-        Node[] hidden = layers[..^1];
         ImmutableArray<string> names = [.. hidden.Select(layer => layer.Name)];
         string span = hidden.Length == 1 ? hidden[0].Name : $"{hidden[0].Name} to {hidden[^1].Name} ({hidden.Length} layers)";
         const string Action = "Give each hidden layer an activation, such as relu.";
@@ -44,14 +43,21 @@ public sealed class LinearNetwork : AuditRule
         double missed = nearest - linear;
         if (double.IsNaN(missed))
         {
-            return Found(Severity.Warning, $"No activation follows {span}: the network has 0 functions between its {layers.Length} layers with weights, where a hidden layer needs 1 (Goodfellow et al. 2016, section 6.1).",
-                Action, [("activations", 0, hidden.Length)], names, [], 0.9, Details);
+            return Found(Severity.Warning, $"No activation follows {span}: the network has 0 functions between its {hidden.Length + 1} layers with weights, where a hidden layer needs 1 (Goodfellow et al. 2016, section 6.1).",
+                Action, [("activations", 0, hidden.Length)], names, ["added_activation"], 0.9, Details);
         }
         Severity severity = missed >= Missed ? Severity.Error : missed >= Short ? Severity.Warning : Severity.Info;
         return Found(severity,
             $"No activation follows {span}, so that the network is linear: the best linear model learns {Percent(Math.Max(0, linear))} of these data, where the five nearest rows tell {Percent(nearest)} ({(severity == Severity.Error ? $"limit {Percent(Missed)}" : $"an error from {Percent(Missed)}")} apart).",
             severity == Severity.Info ? "Leave the hidden layers out, or give each an activation, such as relu." : Action,
-            [("linear_skill", linear, nearest), ("activations", 0, hidden.Length)], names, [], 0.95, Details);
+            [("linear_skill", linear, nearest), ("activations", 0, hidden.Length)], names, ["added_activation"], 0.95, Details);
+    }
+
+    /// <summary>The layers with weights before the last one, if no function but linear ones stands between input and that one; else none.</summary>
+    internal static Node[] Hidden(Graph graph)
+    {
+        Node[] layers = [.. TrainingMonitor.WeightLayers(graph)];
+        return layers.Length >= 2 && IsAffine(graph, layers[^1]) ? layers[..^1] : [];
     }
 
     /// <summary>Whether all that lies before the last layer with weights is linear in the input, but for an offset.</summary>

@@ -14,6 +14,7 @@ public sealed class RunRecorder : IDisposable
     private readonly TrainingSession session;
     private readonly RunWriter writer;
     private readonly RowThread rows;
+    private string? diagnosis;
     private readonly uint[] bins = new uint[ExponentHistogram.Length];
 
     private RunRecorder(TrainingSession session, RunWriter writer)
@@ -93,6 +94,20 @@ public sealed class RunRecorder : IDisposable
     {
         Event(step - 1, "withdrawn", $"{finding.Rule} {finding.Problem} goes on with the severity {finding.Severity.ToString().ToLowerInvariant()} and the cause {finding.Cause}");
         Finding(finding with { Step = step });
+    }
+
+    /// <summary>Records how the findings hang together, unless the file has that already.</summary>
+    /// <param name="step">The step from which on it is so; −1 for before training.</param>
+    /// <param name="findings">What holds, causes first, each with its consequences.</param>
+    public void Diagnosis(long step, IEnumerable<Finding> findings)
+    {
+        string json = FindingJson.Write(findings);
+        if (json != diagnosis)
+        {
+            Wait();
+            writer.AppendDiagnosis(step, json);
+            diagnosis = json;
+        }
     }
 
     public void Event(long step, string kind, string text)

@@ -52,9 +52,13 @@ internal static class HiddenLayers
         return name;
     }
 
+    /// <summary>Whether a node has the name that a layer gets which is given none, such as <c>dense_3</c>.</summary>
+    public static bool IsNamedAutomatically(Node node) =>
+        node.Name.StartsWith(node.Op.Kind + "_", StringComparison.Ordinal) && int.TryParse(node.Name.AsSpan(node.Op.Kind.Length + 1), out _);
+
     /// <summary>An automatic name such as sigmoid_3 would lie after a swap; one that the user chose stays.</summary>
     public static string RenamedAfter(Node node, Op op) =>
-        node.Name.StartsWith(node.Op.Kind + "_", StringComparison.Ordinal) && int.TryParse(node.Name.AsSpan(node.Op.Kind.Length + 1), out _)
+        IsNamedAutomatically(node)
             ? op.Kind + node.Name[node.Op.Kind.Length..]
             : node.Name;
 

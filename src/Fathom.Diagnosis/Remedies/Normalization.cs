@@ -27,11 +27,13 @@ internal static class Normalization
         {
             targets[behindFunction ? readers.Of(layer.Output)[0] : layer] = layer;
         }
-        return model with
+        InsertedNames names = new(model.Graph);
+        return model with { Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => targets.TryGetValue(node, out Node? layer) ? Behind(rewriter, node, op(layer)) : null) };
+
+        Value Behind(GraphRewriter rewriter, Node node, Op norm)
         {
-            Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => targets.TryGetValue(node, out Node? layer)
-                ? rewriter.Builder.Layer(op(layer), HiddenLayers.FreeName(rewriter, model.Graph, node.Name + "_norm"), [rewriter.Copy(node)])
-                : null),
-        };
+            string name = names.Next(rewriter, norm, node, "_norm");
+            return rewriter.Builder.Layer(norm, name, [rewriter.Copy(node)]);
+        }
     }
 }

@@ -17,6 +17,7 @@ public static class RemedyCatalog
         new InputScaling(),
 
         // Functions and structure.
+        new AddedActivations(),
         new ActivationSwap(),
         new MaxoutUnits(),
         new FewerLayers(),
@@ -29,6 +30,7 @@ public static class RemedyCatalog
         new NormBeforeBranch(),
         new DeepNormScaling(),
         new RecurrentCellChange(),
+        new DropoutReduction(),
 
         // Weights at the start.
         new SymmetryBreaking(),

@@ -50,12 +50,15 @@ public sealed class ResidualConnections : Remedy
     private static ModelDefinition Plain(ModelDefinition model)
     {
         Dictionary<Node, Value> starts = HiddenBlock.Of(model.Graph).Where(block => block.KeepsShape).ToDictionary(block => block.End, block => block.Start);
-        return model with
+        InsertedNames names = new(model.Graph);
+        return model with { Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => starts.TryGetValue(node, out Value start) ? Sum(rewriter, start, node) : null) };
+
+        Value Sum(GraphRewriter rewriter, Value start, Node node)
         {
-            Graph = GraphRewriter.Rewrite(model.Graph, (rewriter, node) => starts.TryGetValue(node, out Value start)
-                ? rewriter.Builder.Layer(new Add(), HiddenLayers.FreeName(rewriter, model.Graph, node.Name + "_skip"), [rewriter.Mapped(start), rewriter.Copy(node)])
-                : null),
-        };
+            Add add = new();
+            string name = names.Next(rewriter, add, node, "_skip");
+            return rewriter.Builder.Layer(add, name, [rewriter.Mapped(start), rewriter.Copy(node)]);
+        }
     }
 
     /// <param name="model">The model.</param>

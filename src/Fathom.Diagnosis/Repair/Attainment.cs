@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Fathom.Diagnosis.Repair.References;
+using Fathom.Diagnosis.Rules;
 using Fathom.Runs;
 using Fathom.Training.Data;
 using static Fathom.Diagnosis.Figures;
@@ -14,6 +15,9 @@ internal static class Attainment
 {
     /// <summary>How far a network may stay behind what needs no network: twice what the corpus counts as the difference of two healthy networks.</summary>
     private const double Gap = 0.1;
+
+    /// <summary>What the corpus counts as the difference of two healthy networks.</summary>
+    private const double Close = 0.05;
 
     /// <summary>
     /// Where no error was found, each cause is possible: what is commonest first, by the tuning half of bench/corpus.
@@ -30,11 +34,15 @@ internal static class Attainment
         }),
     ];
 
-    /// <summary>It has run to its end, and next to nothing is left to gain, however many of the rows are of one class.</summary>
-    public static bool IsReached(RunOutcome control, DataSet validation)
+    /// <summary>
+    /// It has run to its end, and next to nothing is left to gain, however many of the rows are of one class; or little is, and
+    /// its training rows give hardly more without a network.
+    /// </summary>
+    public static bool IsReached(RunOutcome control, DataSplit data)
     {
-        double error = 1 - control.Validation.Metric, guessing = 1 - Tolerance.Ignorance(validation);
-        return control.Status == RunStatus.Completed && error <= Math.Min(TrialRace.Little, 0.1 * guessing);
+        double reached = control.Validation.Metric, error = 1 - reached, guessing = 1 - Tolerance.Ignorance(data.Validation);
+        return control.Status == RunStatus.Completed && error <= 0.1 * guessing
+            && (error <= TrialRace.Little || (error <= Gap && Untrained.Metric(data) <= reached + Close));
     }
 
     /// <summary>
@@ -48,7 +56,7 @@ internal static class Attainment
             return $"No fault of the gradient was found, but the network does not learn: its training loss is {Number(control.Training.Loss)}, after {Number(control.FirstLoss)} at the start. Look at data, labels, output and loss. ";
         }
         double reached = control.Validation.Metric;
-        if (reached >= 1 - Gap)
+        if (reached >= 1 - Gap || IsShort(control))
         {
             return null;
         }
@@ -57,4 +65,11 @@ internal static class Attainment
             ? $"No fault of the gradient was found, but the network ends at {Number(reached)} on the validation rows, where its training rows give {Number(attainable)} without a network. Look at its size and at the length of the run. "
             : null;
     }
+
+    /// <summary>Nothing but the run's length is to blame: its loss was falling to the end, and no rule has a doubt about the network.</summary>
+    public static bool IsShort(RunOutcome control) =>
+        control.Findings.Any(SaysTooShort) && control.Findings.All(finding => finding.Severity == Severity.Info);
+
+    /// <summary>Whether a finding says that the run ends too early.</summary>
+    public static bool SaysTooShort(Finding finding) => finding.Rule == SlowConvergence.RuleId;
 }

@@ -22,9 +22,6 @@ internal sealed class Candidates
 
     private const string Initialization = "initialization";
 
-    /// <summary>Half a decade each way.</summary>
-    private static readonly double[] RateFactors = [3, 1.0 / 3];
-
     private static readonly Remedy Rate = RemedyCatalog.All.First(remedy => remedy is LearningRateChange);
 
     private static readonly Remedy Decay = RemedyCatalog.All.First(remedy => remedy is RateDecay);
@@ -89,19 +86,6 @@ internal sealed class Candidates
     /// <summary>The best pairs with a third remedy.</summary>
     public List<Trial> Triples(IEnumerable<Trial> best, int most) =>
         Diverse(Ranked([.. best.SelectMany(pair => Extended(pair.Remedies))]), most);
-
-    /// <summary>Close to a candidate that does well: its learning rate by a factor, other variants of what it consists of, other ways to train it.</summary>
-    public List<Trial> Near(Trial trial, int most)
-    {
-        ImmutableArray<Prescription> rest = [.. trial.Remedies.Where(part => part.Remedy.Kind != Rate.Kind)];
-        double rate = Apply(trial.Remedies).Plan.Optimizer.LearningRate;
-        IEnumerable<ImmutableArray<Prescription>> rates = RateFactors.Select(factor => rest.Add(AtRate(Round(rate * factor))));
-        IEnumerable<ImmutableArray<Prescription>> siblings = trial.Remedies.SelectMany(part => RemedyCatalog.All.Where(remedy => remedy.Kind == part.Remedy.Kind)
-            .SelectMany(remedy => remedy.Propose(model, history)).Where(other => other != part).Select(other => trial.Remedies.Replace(part, other)));
-        IEnumerable<ImmutableArray<Prescription>> further = Extended(trial.Remedies).Where(set => set[^1].Remedy.Safety == Safety.TrainingPlan).OrderBy(set => Prior(set[^1]));
-        List<Trial> near = Ranked([.. rates]);
-        return [.. near, .. Ranked([.. siblings.Take(most), .. further.Take(most)]).Where(other => near.All(known => known.Name != other.Name)).Take(most - near.Count)];
-    }
 
     /// <summary>The same cure with its learning rate times a factor.</summary>
     public ImmutableArray<Prescription> AtPace(ImmutableArray<Prescription> cure, double factor) => WithRate(cure, AtRate(Round(Apply(cure).Plan.Optimizer.LearningRate * factor)));

@@ -154,6 +154,7 @@ internal sealed class ControlRun : IDisposable
             return;
         }
         closed = true;
+        recorder.Diagnosis(live.Session.NextStep - 1, live.Findings);
         if (live.Status == RunStatus.Unfinished)
         {
             recorder.Event(live.Session.NextStep - 1, "stopped", "the network is sick for certain: more steps of the control would decide nothing");

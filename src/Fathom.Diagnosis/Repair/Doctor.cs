@@ -26,7 +26,7 @@ public sealed class Doctor
     private const int MostProofs = 2;
 
     /// <summary>What may have been spent at most, in full runs, when a second candidate is put to the proof.</summary>
-    private const double Late = 3.5;
+    private const double Late = 3;
 
     private readonly object gate = new();
     private readonly DataSplit data;
@@ -103,9 +103,9 @@ public sealed class Doctor
         ImmutableArray<Finding> findings = [.. outcome.Findings.OrderByDescending(finding => finding.Severity).ThenBy(finding => finding.Step)];
         DoctorReport report = new() { Model = model, Control = outcome, Findings = findings, Verdict = "" };
         report = report.Sick
-            ? Attainment.IsReached(outcome, data.Validation) ? report with { Verdict = LeftAlone(report) } : Treat(report, "", control, fullRun, cost, cancellation)
+            ? Attainment.IsReached(outcome, data) ? report with { Verdict = LeftAlone(report) } : Treat(report, "", control, fullRun, cost, cancellation)
             : Attainment.Shortfall(outcome, data) is { } shortfall ? Treat(report, shortfall, control, fullRun, cost, cancellation)
-            : report with { Verdict = "The network is healthy; nothing was changed." };
+            : report with { Verdict = Attainment.IsShort(outcome) ? TooShort(outcome) : "The network is healthy; nothing was changed." };
         control.Close();
         return report;
     }
@@ -161,9 +161,10 @@ public sealed class Doctor
         bool doubtful = shortfall.Length > 0 && !options.Thorough;
         DoctorOptions modest = doubtful ? options with { TrialBudget = options.TrialBudget / 2, Finalists = 1, ProofLimit = Late } : options;
         TrialRace race = new(candidates, choosing, modest, workers, runs, Report);
-        for (int proofs = 0; report.Cure is null && (proofs == 0 || (proofs < MostProofs && !doubtful && (options.Thorough || cost.Sum.Total < Late))) && race.Run(rung => control.At(rung, cancellation), cancellation) is { } best; proofs++)
+        using Proofs proofs = new();
+        while (report.Cure is null && (proofs.Count == 0 || (proofs.Count < MostProofs && !doubtful && (options.Thorough || cost.Sum.Total < Late))) && race.Run(rung => control.At(rung, cancellation), cancellation) is { } best)
         {
-            report = Prove(report, modest, race, runs, candidates, best, control, fullRun, cost, cancellation);
+            report = Prove(report, modest, race, runs, candidates, best, proofs, control, fullRun, cost, cancellation);
         }
         race.Close();
         return report with
@@ -175,52 +176,47 @@ public sealed class Doctor
         };
     }
 
-    private DoctorReport Prove(DoctorReport report, DoctorOptions modest, TrialRace race, TrialRuns runs, Candidates candidates, Trial best, ControlRun control, double fullRun, CostBook cost, CancellationToken cancellation)
+    private DoctorReport Prove(DoctorReport report, DoctorOptions modest, TrialRace race, TrialRuns runs, Candidates candidates, Trial best, Proofs proofs, ControlRun control, double fullRun, CostBook cost, CancellationToken cancellation)
     {
-        ModelDefinition mended = candidates.Apply(best.Remedies);
-        using Proof proof = new(report.Model, mended, proving, modest, workers, fullRun, cost, Report, isSick: report.Sick);
-        ProofResult result = proof.Run(race.DecidedAt(best), () => control.End(proving.Validation, cancellation).Metric, cancellation);
+        // A cure that leaves steps that are too long as long as they were may only put off the end.
+        bool unstable = best.Remedies.All(part => part.Remedy.Safety > Safety.TrainingPlan) && report.Findings.Any(finding => finding.Severity == Severity.Error && finding.Cause == Causes.LearningRateTooLarge);
+        CureRecord record = new(race, runs, choosing.Validation, options);
+        Trial cure = race.WellPaced(best, cancellation);
+        int decided = record.ShowsAt(best, cure, cancellation);
+        ModelDefinition mended = candidates.Apply(cure.Remedies);
+        Proof proof = proofs.Add(before => new Proof(report.Model, mended, proving, modest, workers, fullRun, cost, Report, before, report.Sick));
+        ProofResult result = proof.Run(decided, () => control.End(proving.Validation, cancellation).Metric, cancellation);
         report = report with { Pairs = result.Pairs };
         if (!result.Accepted)
         {
-            race.Reject(best);
-            return report with { Verdict = NotProven(report, best, result) };
+            race.Reject(best, cure);
+            return report with { Verdict = NotProven(report, cure, result) };
         }
-        best.Fate = TrialRace.Accepted;
-        // A cure that leaves steps that are too long as long as they were may only put off the end.
-        bool unstable = best.Remedies.All(part => part.Remedy.Safety > Safety.TrainingPlan) && report.Findings.Any(finding => finding.Severity == Severity.Error && finding.Cause == Causes.LearningRateTooLarge);
-        race.CarryOn(best, cost.Sum.Total, unstable, cancellation);
-        if (!race.Holds(best))
+        if (!ReferenceEquals(cure, best))
         {
-            race.Reject(best);
-            return report with { Verdict = $"No cure is proven: the best candidate ({best.Name}) did well at first, but lost it again before its end. Nothing was changed." };
+            race.Replace(best, cure);
         }
-        Improvement improvement = new(race, candidates, runs, choosing.Validation, options);
-        string before = "";
-        if (improvement.Of(best, result.Rung, cost.Sum.Total, cancellation) is { } better)
+        cure.Fate = TrialRace.Accepted;
+        record.CarryOn(cure, cost.Sum.Total, unstable, cancellation);
+        if (!record.Holds(cure))
         {
-            ModelDefinition improved = candidates.Apply(better.Remedies);
-            using Proof again = new(report.Model, improved, proving, options, workers, fullRun, cost, Report, proof, report.Sick);
-            ProofResult second = again.Run(Math.Max(result.Rung, race.DecidedAt(better)), () => control.End(proving.Validation, cancellation).Metric, cancellation);
-            if (second.Accepted)
-            {
-                before = $" It took the place of {best.Name}, which was proven first: with the control's seed {Number(better.Metric)} at the end, in place of {Number(best.Metric)}.";
-                race.Replace(best, better);
-                (best, mended, result) = (better, improved, second);
-            }
-            else
-            {
-                race.Reject(better);
-            }
+            race.Reject(best, cure);
+            return report with { Verdict = $"No cure is proven: the best candidate ({cure.Name}) did well at first, but lost it again before its end. Nothing was changed." };
         }
         return report with
         {
-            Cure = best,
+            Cure = cure,
             Mended = mended,
-            MendedOutcome = runs.Outcome(best, data.Validation, cancellation),
+            MendedOutcome = runs.Outcome(cure, data.Validation, cancellation),
             Pairs = result.Pairs,
-            Verdict = Proven(report, best, result) + before,
+            Verdict = Proven(report, cure, result) + Rehearsed(report, cure, record),
         };
+    }
+
+    private static string TooShort(RunOutcome outcome)
+    {
+        Finding length = outcome.Findings.First(Attainment.SaysTooShort);
+        return $"No fault of the gradient was found, but the run is short. {length.Explanation} {length.Action} Nothing was changed.";
     }
 
     private string LeftAlone(DoctorReport report) =>
@@ -233,6 +229,9 @@ public sealed class Doctor
         string rise = $"from {Figure(report, result.Pairs.Average(pair => pair.Control))} to {Figure(report, result.Pairs.Average(pair => pair.Mended))}";
         return $"Mended by {best.Name}: {What(report)} rises {rise} on average (spread {Number(result.Spread)}) over {Where(result)}, each time against an untouched control with the same seed and data order.{when}{end}";
     }
+
+    private static string Rehearsed(DoctorReport report, Trial cure, CureRecord record) =>
+        record.IsRehearsed(cure) ? $" A rehearsal of {Percent(cure.Share)} of its run, with the learning rate let down over it, came to {Figure(report, cure.Metric)}." : "";
 
     private string NotProven(DoctorReport report, Trial best, ProofResult result) => result.Failure is { } why
         ? $"No cure is proven: the best candidate was {best.Name}, but {why.TrimEnd('.')}. Nothing was changed."
@@ -256,5 +255,21 @@ public sealed class Doctor
         {
             Progress?.Invoke(progress);
         }
+    }
+
+    /// <summary>The proofs of one examination: the controls of one serve the next.</summary>
+    private sealed class Proofs : IDisposable
+    {
+        private readonly List<Proof> made = [];
+
+        public int Count => made.Count;
+
+        public Proof Add(Func<Proof?, Proof> make)
+        {
+            made.Add(make(made.LastOrDefault()));
+            return made[^1];
+        }
+
+        public void Dispose() => made.ForEach(proof => proof.Dispose());
     }
 }

@@ -28,8 +28,8 @@ public sealed record DoctorOptions
     /// <summary>What trials may cost, in full runs of the network as given; after that the best so far is taken.</summary>
     public double TrialBudget { get; init; } = 2;
 
-    /// <summary>The cost of an examination, in full runs, beyond which an undecided proof is not carried further; a thorough one goes to its end.</summary>
-    internal double ProofLimit { get; init; } = 6;
+    /// <summary>The cost of an examination, in full runs, beyond which no stage of a proof is begun; a thorough one goes to its end.</summary>
+    internal double ProofLimit { get; init; } = 4;
 }
 
 /// <summary>What the doctor is doing.</summary>

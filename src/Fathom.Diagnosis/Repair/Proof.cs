@@ -39,11 +39,15 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
     /// <summary>A quarter of the budget: from there on a cure that does not show with a seed ends the proof.</summary>
     private const int FirstDoubt = 2;
 
+    private const int HalfWay = 3;
+
     private readonly Side[] sides =
     [
         .. Enumerable.Range(1, Math.Max(1, options.Seeds)).Select(i => model.Plan.Seed + (ulong)i)
-            .SelectMany(seed => new[] { before?.sides.First(side => !side.Mended && side.Seed == seed) ?? new Side(false, seed), new Side(true, seed) }),
+            .SelectMany(seed => new[] { before?.sides.First(side => !side.Mended && side.Seed == seed) ?? new Side(false, seed, 1), new Side(true, seed, StepWork.FullRun(mended, data.Training.Count) / fullRun) }),
     ];
+
+    private int reached;
 
     /// <summary>
     /// Accepted only if the cure is better with each seed, by more than the seeds differ among themselves and than chance
@@ -54,16 +58,33 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
     /// <param name="cancellation">Ends it.</param>
     public ProofResult Run(int rung, Func<double> controlEnd, CancellationToken cancellation)
     {
-        for (int at = options.Thorough ? TrialRace.Rungs.Length - 1 : rung; ; at++)
+        int at = options.Thorough ? TrialRace.Rungs.Length - 1 : Math.Max(rung, before?.reached ?? 0);
+        while (at > 0 && !Affordable(at))
         {
-            Advance(at, cancellation);
-            ProofResult result = Judge(at, rung, controlEnd);
-            if (result.Accepted || result.Diverged || result.Hopeless || result.Failure is not null || at == TrialRace.Rungs.Length - 1 || (!options.Thorough && cost.Sum.Total > options.ProofLimit))
+            at--;
+        }
+        for (int first = at; ; at++)
+        {
+            // From half the budget on seed by seed: one that speaks against the cure spares the others.
+            foreach (Side[] part in options.Thorough || at < HalfWay ? [sides] : sides.Chunk(2))
+            {
+                Advance(part, at, cancellation);
+                if (part.Length < sides.Length && at >= Math.Max(FirstDoubt, first) && !(part[1].Now!.Metric > part[0].Now!.Metric))
+                {
+                    break;
+                }
+            }
+            reached = at;
+            ProofResult result = Judge(at, first, controlEnd);
+            if (result.Accepted || result.Diverged || result.Hopeless || result.Failure is not null || at == TrialRace.Rungs.Length - 1 || !Affordable(at + 1))
             {
                 return result;
             }
         }
     }
+
+    /// <summary>Whether all seeds can be carried on to a rung within what an examination may cost, should no control be left out.</summary>
+    private bool Affordable(int rung) => options.Thorough || cost.Sum.Total + sides.Sum(side => Math.Max(0, TrialRace.Rungs[rung] - (side.Now?.Share ?? 0)) * side.Work) <= options.ProofLimit;
 
     public void Dispose()
     {
@@ -74,10 +95,10 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         }
     }
 
-    private void Advance(int rung, CancellationToken cancellation)
+    private void Advance(Side[] part, int rung, CancellationToken cancellation)
     {
         int done = 0;
-        workers.Run(sides, cancellation, side =>
+        workers.Run(part, cancellation, side =>
         {
             // A control that has learnt nothing up to the first stop is not asked again before the last.
             if (side.Mended || side.Now is null || rung == TrialRace.Rungs.Length - 1 || !Dead(side.Now))
@@ -90,7 +111,7 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
                     side.Now = side.Run.Attempt(TrialRace.Rungs[rung], data.Validation, cancellation);
                 }
             }
-            report(new DoctorProgress(DoctorStage.Confirmation, $"seed {side.Seed}", (double)Interlocked.Increment(ref done) / sides.Length));
+            report(new DoctorProgress(DoctorStage.Confirmation, $"seed {side.Seed}", (double)Interlocked.Increment(ref done) / part.Length));
         });
     }
 
@@ -102,13 +123,14 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
 
     private ProofResult Judge(int rung, int first, Func<double> controlEnd)
     {
-        Measurement[] controls = [.. sides.Where(side => !side.Mended).Select(side => side.Now!)], cures = [.. sides.Where(side => side.Mended).Select(side => side.Now!)];
-        ImmutableArray<Pair> pairs = [.. sides.Where(side => !side.Mended).Select((side, i) => new Pair(side.Seed, controls[i].Metric, cures[i].Metric, controls[i].Diverged) { ControlSteps = controls[i].Steps, MendedSteps = cures[i].Steps })];
+        Side[] compared = [.. sides.Where(side => side.Now is not null)];
+        Measurement[] controls = [.. compared.Where(side => !side.Mended).Select(side => side.Now!)], cures = [.. compared.Where(side => side.Mended).Select(side => side.Now!)];
+        ImmutableArray<Pair> pairs = [.. compared.Where(side => !side.Mended).Select((side, i) => new Pair(side.Seed, controls[i].Metric, cures[i].Metric, controls[i].Diverged) { ControlSteps = controls[i].Steps, MendedSteps = cures[i].Steps })];
         double gain = pairs.Average(pair => pair.Mended - pair.Control);
         double spread = Math.Max(Tolerance.Spread([.. pairs.Select(pair => pair.Control)]), Tolerance.Spread([.. pairs.Select(pair => pair.Mended)]));
         double least = Math.Max(spread, Tolerance.Of(cures.Average(cure => cure.Metric), data.Validation));
         bool diverged = cures.Any(cure => cure.Diverged);
-        string? failure = sides.Select(side => side.Now!.Failure is { } why ? $"{(side.Mended ? "it" : "the network as it is")} cannot be trained with seed {side.Seed}: {why}" : null).FirstOrDefault(why => why is not null);
+        string? failure = compared.Select(side => side.Now!.Failure is { } why ? $"{(side.Mended ? "it" : "the network as it is")} cannot be trained with seed {side.Seed}: {why}" : null).FirstOrDefault(why => why is not null);
         bool better = !diverged && failure is null && pairs.All(pair => pair.Mended > pair.Control) && gain > least;
         double? end = better && rung < TrialRace.Rungs.Length - 1 && !controls.All(Dead) ? controlEnd() : null;
         bool accepted = better && (end is not { } reached || cures.Average(cure => cure.Metric) > reached + least);
@@ -118,8 +140,11 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
 
     private bool Dead(Measurement control) => (isSick || control.Diverged) && control.Dead(Tolerance.Ignorance(data.Validation), Tolerance.Of(control.Metric, data.Validation));
 
-    private sealed class Side(bool mended, ulong seed)
+    private sealed class Side(bool mended, ulong seed, double work)
     {
+        /// <summary>Its full run, in those of the network as given.</summary>
+        public double Work => work;
+
         public bool Mended => mended;
 
         public ulong Seed => seed;

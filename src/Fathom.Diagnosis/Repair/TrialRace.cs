@@ -16,6 +16,9 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
 
     private const string Finished = "finished";
 
+    /// <summary>It was trained in short, its rate falling as it would over the whole run.</summary>
+    private const string Rehearsed = "rehearsed";
+
     /// <summary>Candidates that get their first steps together.</summary>
     private const int Wave = 4;
 
@@ -23,22 +26,16 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     public static ImmutableArray<double> Rungs { get; } = [1.0 / 16, 1.0 / 8, 1.0 / 4, 1.0 / 2, 1];
 
     /// <summary>What is spent on better candidates when a fair one is in hand, in full runs.</summary>
-    private const double Improvement = 0.8;
+    private const double Improvement = 0.5;
 
-    /// <summary>What an examination may cost in all, in full runs, for the record's sake.</summary>
-    private const double Cheap = 1.4;
+    /// <summary>What a search may cost, in full runs: no candidate is begun or carried on that would take it beyond.</summary>
+    private const double Longest = 2.6;
 
-    /// <summary>The same where the record as it stands does not show yet that the network learns well.</summary>
-    private const double Bearable = 2.2;
-
-    /// <summary>The same where the network was unstable, and its cure may be.</summary>
-    private const double Stable = 4;
-
-    /// <summary>The error from which on it does not.</summary>
-    private const double Unclear = 0.05;
+    /// <summary>Share of a guess's error that is left when most has been learnt; chosen on the tuning part of bench/corpus.</summary>
+    private const double Most = 0.25;
 
     /// <summary>The rung of half the budget.</summary>
-    private const int HalfWay = 3;
+    public const int HalfWay = 3;
 
     /// <summary>An error (1 − accuracy, 1 − R²) at which there is next to nothing left to gain.</summary>
     public const double Little = 0.03;
@@ -48,7 +45,12 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     private readonly HashSet<Trial> failed = new(ReferenceEqualityComparer.Instance);
     private IEnumerator<List<Trial>>? waves;
     private double budget;
+    private Pace? pace;
+    private Trial? again;
     private Func<int, Measurement> control = _ => throw new InvalidOperationException("the race has not begun");
+
+    /// <summary>The pace at which a candidate is trained best.</summary>
+    public Pace Pace => pace ??= new Pace(this, candidates, runs, data.Validation);
 
     /// <summary>Everything that was tried, or could not be.</summary>
     public List<Trial> Trials { get; } = [];
@@ -64,38 +66,21 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         control = controlAt;
         waves ??= Waves().GetEnumerator();
         budget = options.TrialBudget;
+        if (again is { } candidate && WillDo(Pace.Of(candidate, cancellation)))
+        {
+            again = null;
+            return candidate;
+        }
         Trial? best = options.Thorough ? null : Climb(cancellation);
         while (best is null && runs.Spent <= budget && waves.MoveNext())
         {
-            Trials.AddRange(waves.Current);
-            Advance(waves.Current, 0, DoctorStage.Trials, cancellation);
+            List<Trial> wave = Affordable(waves.Current, 0);
+            Trials.AddRange(wave);
+            Advance(wave, 0, DoctorStage.Trials, cancellation);
             best = options.Thorough ? null : Climb(cancellation);
         }
         best ??= Final(cancellation);
-        return best is null ? null : Mildest(best, cancellation);
-    }
-
-    /// <summary>
-    /// Carries the cure on, so that the record shows what it comes to, as long as all of it stays cheap. Of a network that was
-    /// unstable the cure is carried to its end: what blows up late looks well before.
-    /// </summary>
-    /// <param name="cure">The cure.</param>
-    /// <param name="spent">What control, search and proof have cost so far.</param>
-    /// <param name="unstable">Whether the network was unstable.</param>
-    /// <param name="cancellation">Interrupts it.</param>
-    public void CarryOn(Trial cure, double spent, bool unstable, CancellationToken cancellation)
-    {
-        for (int rung = runs.Rung(cure) + 1; rung < Rungs.Length && (unstable || !Suffices(cure, rung - 1)) && !runs.Of(cure, rung - 1).Diverged; rung++)
-        {
-            double step = (Rungs[rung] - Rungs[rung - 1]) * runs.RelativeWork(cure);
-            if ((spent += step) > (unstable ? Stable : 1 - cure.Metric > Unclear ? Bearable : Cheap))
-            {
-                return;
-            }
-            string fate = cure.Fate;
-            Advance([cure], rung, DoctorStage.Finals, cancellation);
-            cure.Fate = fate;
-        }
+        return best is null ? null : new Ablation(this, runs, data.Validation, options, control).Mildest(best, cancellation);
     }
 
     /// <summary>
@@ -105,31 +90,35 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     public bool Suffices(Trial trial, int rung) =>
         runs.Of(trial, rung) is { Diverged: false } at && (1 - at.Metric <= Little || (rung >= 2 && Forecast(trial, rung) <= (rung >= HalfWay ? 1.4 : 0.7) * Little));
 
-    /// <summary>Whether what a cure had reached at some stop is still there at its last.</summary>
-    public bool Holds(Trial cure)
-    {
-        int last = runs.Rung(cure);
-        double most = Enumerable.Range(0, last + 1).Max(rung => runs.Of(cure, rung).Metric);
-        return !runs.Of(cure, last).Diverged && runs.Of(cure, last).Metric > most - Math.Max(0.2, 4 * Tolerance.Of(most, data.Validation));
-    }
+    /// <summary>Whether a cure has yet to show that it learns most of what there is to learn.</summary>
+    public bool IsPoor(Trial cure) => 1 - cure.Metric > Most * (1 - ignorance);
 
-    /// <summary>A candidate that does better than an accepted cure takes its place: what it adds to the cure is what it contributes.</summary>
+    /// <summary>Half of what there is to learn.</summary>
+    public bool HasLearnt(Measurement at) => !at.Diverged && at.Metric >= (1 + ignorance) / 2;
+
+    /// <summary>A candidate at its best pace; itself if next to nothing is left to gain.</summary>
+    public Trial WellPaced(Trial cure, CancellationToken cancellation) => Suffices(cure, runs.Rung(cure)) || failed.Contains(cure) ? cure : Pace.Of(cure, cancellation);
+
+    /// <summary>A cure is trained at a better pace: what that adds is what it contributes, in a rehearsal against as many steps at the old one.</summary>
     public void Replace(Trial cure, Trial better)
     {
-        int last = runs.Rung(better);
-        (cure.Fate, better.Fate) = (Finished, Accepted);
         Contributions.RemoveAll(part => part.Kept && !better.Remedies.Contains(part.Remedy));
         foreach (Prescription added in better.Remedies.Where(part => !cure.Remedies.Contains(part)))
         {
-            Contributions.Add(new Contribution(added, runs.Of(better, last).Metric, runs.Of(cure, last).Metric, Kept: true) { Steps = runs.Of(better, last).Steps });
+            Contributions.Add(new Contribution(added, runs.Rehearsed(better)!.Metric, runs.Of(cure, Pace.Rung).Metric, Kept: true) { Steps = runs.Rehearsed(better)!.Steps });
         }
     }
 
-    /// <summary>A candidate did not stand the proof: it is not to be chosen again.</summary>
-    public void Reject(Trial trial)
+    /// <summary>A candidate did not stand the proof at a pace: it is not to be chosen again, or at another pace.</summary>
+    public void Reject(Trial trial, Trial pace)
     {
-        trial.Fate = "not proven";
-        failed.Add(trial);
+        pace.Fate = "not proven";
+        failed.Add(pace);
+        if (!ReferenceEquals(trial, pace))
+        {
+            Pace.Reject(trial, pace);
+            again = trial;
+        }
     }
 
     /// <summary>Says of each candidate what became of it.</summary>
@@ -180,36 +169,76 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
 
     private bool Untried(Trial trial) => Trials.All(known => known.Name != trial.Name);
 
-    /// <summary>Carries the two most promising candidates on as long as they hold what they promise; gives one that is clearly good.</summary>
+    /// <summary>
+    /// Carries the most promising candidates on, and rehearses the best of them; gives one that is clearly good, at its own pace
+    /// or another.
+    /// </summary>
     private Trial? Climb(CancellationToken cancellation)
     {
-        while (runs.Spent <= budget && Ranked(Open.Where(trial => !stalled.Contains(trial) && Promising(trial)), 0).Take(2).ToList() is { Count: > 0 } leaders)
+        while (Affordable(Ranked(Open.Where(trial => !stalled.Contains(trial) && Promising(trial) && KeepsUp(trial)), 0).Take(2), Pace.Rung) is { Count: > 0 } leaders)
         {
-            Advance(leaders, 1, DoctorStage.Trials, cancellation);
-            Trial leader = Ranked(leaders, 1).FirstOrDefault() ?? leaders[0];
-            for (int rung = 1; rung < Rungs.Length; rung++)
+            Advance(leaders, Pace.Rung, DoctorStage.Trials, cancellation);
+            Trial leader = Ranked(leaders, Pace.Rung).FirstOrDefault() ?? leaders[0];
+            stalled.Add(leader);
+            if (Good(leader, Pace.Rung))
             {
-                Advance([leader], rung, DoctorStage.Finals, cancellation);
-                if (Good(leader, rung))
+                return leader;
+            }
+            // At the rate at which its error falls it may need no other pace: a quarter of the run will tell.
+            if (!runs.Of(leader, Pace.Rung).Diverged && Forecast(leader, Pace.Rung) <= 0.7 * Little && Affordable([leader], Pace.Rung + 1).Count > 0)
+            {
+                Advance([leader], Pace.Rung + 1, DoctorStage.Trials, cancellation);
+                if (Good(leader, Pace.Rung + 1))
                 {
                     return leader;
                 }
-                if (runs.Of(leader, rung).Diverged || (rung >= 2 && !OnItsWay(leader, rung)))
-                {
-                    break;
-                }
             }
-            stalled.Add(leader);
+            if (!Leads(leader))
+            {
+                continue;
+            }
+            Trial best = Pace.Of(leader, cancellation);
+            if (WillDo(best))
+            {
+                return leader;
+            }
             if (Fair(leader))
             {
                 // What is attainable is not known. Something is in hand already: little more is spent on better.
                 budget = Math.Min(budget, runs.Spent + Improvement);
-                List<Trial> near = [.. candidates.Near(leader, Wave).Where(Untried)];
-                Trials.AddRange(near);
-                Advance(near, 0, DoctorStage.Trials, cancellation);
             }
         }
         return null;
+    }
+
+    /// <summary>Where a fair one is in hand, one that was no better at its first stop is not carried on.</summary>
+    private bool KeepsUp(Trial trial) => Trials.Where(other => !double.IsNaN(Pace.Reached(other)) && Fair(other))
+        .All(other => runs.Of(trial, 0).Metric > runs.Of(other, 0).Metric - 2 * Tolerance.Of(runs.Of(other, 0).Metric, data.Validation));
+
+    /// <summary>It has learnt something by its second stop, and as much as any that has been rehearsed, but for chance.</summary>
+    private bool Leads(Trial trial)
+    {
+        Measurement at = runs.Of(trial, Pace.Rung);
+        return !at.Diverged && Trials.Where(other => !double.IsNaN(Pace.Reached(other))).All(other => at.Metric > runs.Of(other, Pace.Rung).Metric - Tolerance.Of(at.Metric, data.Validation));
+    }
+
+    /// <summary>
+    /// After a rehearsal of an eighth of the run most of what there is to learn has been learnt: all of the run will do the rest.
+    /// Rules have no say in it: they take a rate that falls within an eighth of the run for one that is too small.
+    /// </summary>
+    private bool WillDo(Trial trial) => runs.Rehearsed(trial) is { Diverged: false } at && 1 - at.Metric <= Most * (1 - ignorance) && at.Metric > Floor(Pace.Rung) + Tolerance.Of(at.Metric, data.Validation);
+
+    /// <summary>Trains candidates for an eighth of their run as if that were all.</summary>
+    public void Rehearse(IReadOnlyCollection<Trial> trials, CancellationToken cancellation)
+    {
+        int done = 0;
+        workers.Run(trials, cancellation, trial =>
+        {
+            Measurement at = runs.Rehearse(trial, Rungs[Pace.Rung], cancellation);
+            (trial.Steps, trial.Share, trial.Metric, trial.Loss) = (at.Steps, at.Share, at.Diverged ? double.NaN : at.Metric, at.Loss);
+            trial.Fate = at.Failure is { } why ? $"cannot be trained: {why}" : at.Diverged ? "diverged" : Rehearsed;
+            report(new DoctorProgress(DoctorStage.Trials, trial.Name, (double)Interlocked.Increment(ref done) / trials.Count));
+        });
     }
 
     /// <summary>
@@ -218,12 +247,9 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// </summary>
     private Trial? Final(CancellationToken cancellation)
     {
-        if (!options.Thorough && Open.Where(Fair).ToArray() is { Length: > 0 } fair)
+        if (!options.Thorough && Open.Where(trial => Fair(trial) && !double.IsNaN(Pace.Reached(trial))).MaxBy(Pace.Reached) is { } fair)
         {
-            // At a quarter of the budget they say too little about each other.
-            Trial[] last = [.. fair.OrderBy(trial => Math.Min(1 - trial.Metric, Forecast(trial, runs.Rung(trial)))).Take(2)];
-            Advance(last, HalfWay, DoctorStage.Finals, cancellation);
-            return Ranked(last, HalfWay).FirstOrDefault() ?? last[0];
+            return fair;
         }
         List<Trial> alive = [.. Open.Where(trial => runs.Find(trial, 0) is not null && !runs.Of(trial, runs.Rung(trial)).Diverged)
             .OrderByDescending(trial => Promising(trial)).ThenBy(trial => options.Thorough ? 0 : Forecast(trial, runs.Rung(trial)))
@@ -232,7 +258,11 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         for (int rung = 1; rung < Rungs.Length && alive.Count > 0; rung++)
         {
             int places = options.Thorough ? Math.Max(options.Finalists, alive.Count / 2) : Math.Max(1, options.Finalists >> (rung - 1));
-            alive = [.. alive.Take(places)];
+            if (Affordable(alive.Take(places), rung) is not { Count: > 0 } next)
+            {
+                break;
+            }
+            alive = next;
             Advance(alive, rung, rung == Rungs.Length - 1 ? DoctorStage.Finals : DoctorStage.Trials, cancellation);
             alive = Ranked(alive, reached = rung);
             if (!options.Thorough && alive.FirstOrDefault() is { } first && Good(first, rung))
@@ -243,11 +273,18 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         return alive.FirstOrDefault(trial => runs.Of(trial, reached).Metric > Floor(reached));
     }
 
-    /// <summary>Candidates that have not failed in a proof.</summary>
-    private IEnumerable<Trial> Open => Trials.Where(trial => !failed.Contains(trial));
+    /// <summary>The first of these that can be carried on to a rung within what a search may cost.</summary>
+    public List<Trial> Affordable(IEnumerable<Trial> trials, int rung)
+    {
+        double spent = runs.Spent;
+        return [.. trials.TakeWhile(trial => options.Thorough || (spent += (Rungs[rung] - (runs.Rung(trial) is >= 0 and int done ? Rungs[done] : 0)) * runs.RelativeWork(trial)) <= Longest)];
+    }
 
-    /// <summary>A quarter of the budget or more has been spent on it, and it does better than the control by far.</summary>
-    private bool Fair(Trial trial) => runs.Rung(trial) is >= 2 and int rung && runs.Of(trial, rung) is { Diverged: false, Sick: false } at
+    /// <summary>Candidates that have not failed in a proof.</summary>
+    public IEnumerable<Trial> Open => Trials.Where(trial => !failed.Contains(trial));
+
+    /// <summary>An eighth of the budget or more has been spent on it, and it does better than the control by far.</summary>
+    private bool Fair(Trial trial) => runs.Rung(trial) is >= Pace.Rung and int rung && runs.Of(trial, rung) is { Diverged: false } at && (!at.Sick || HasLearnt(at) || Pace.Reached(trial) >= (1 + ignorance) / 2)
         && at.Metric > Floor(rung) + Math.Max(0.1, 4 * Tolerance.Of(at.Metric, data.Validation));
 
     /// <summary>Carries candidates on to a rung.</summary>
@@ -300,46 +337,8 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         return before > 0 ? error * Math.Pow(error / before, Rungs.Length - 1 - rung) : error;
     }
 
-    /// <summary>
-    /// Among the candidates that came as far and are as good, the mildest; and of a combination only the remedies that are
-    /// missed when they are left out.
-    /// </summary>
-    private Trial Mildest(Trial best, CancellationToken cancellation)
-    {
-        int rung = runs.Rung(best);
-        double enough = best.Metric - Tolerance.Of(best.Metric, data.Validation);
-        Trial chosen = Open.Where(trial => runs.Find(trial, rung) is { Diverged: false } at && at.Metric >= enough)
-            .OrderBy(trial => trial.Invasiveness).ThenByDescending(trial => runs.Of(trial, rung).Metric).First();
-        if (!options.Thorough && rung > HalfWay)
-        {
-            // Half the budget shows which part is missed, and a run to the end for each would cost more than the search did.
-            rung = HalfWay;
-            enough = runs.Of(chosen, rung).Metric - Tolerance.Of(runs.Of(chosen, rung).Metric, data.Validation);
-        }
-        while (chosen.Remedies.Length > 1)
-        {
-            Trial[] without = [.. chosen.Remedies.Select(left => Of(chosen.Remedies.Remove(left)))];
-            Advance(without, 0, DoctorStage.Ablation, cancellation);
-            // What has learnt nothing without a part need not be carried on to see that the part matters.
-            Trial[] alive = [.. without.Where(trial => options.Thorough || !Dead(runs.Of(trial, 0)))];
-            Advance(alive, rung, DoctorStage.Ablation, cancellation);
-            double[] metrics = [.. without.Select(trial => runs.Of(trial, Math.Min(rung, runs.Rung(trial))) is { Diverged: false } at ? at.Metric : double.MinValue)];
-            int idle = Enumerable.Range(0, without.Length).MaxBy(i => metrics[i]);
-            double whole = runs.Of(chosen, rung).Metric;
-            long steps = runs.Of(chosen, rung).Steps;
-            if (metrics[idle] < enough)
-            {
-                Contributions.AddRange(chosen.Remedies.Select((remedy, i) => new Contribution(remedy, whole, runs.Of(without[i], Math.Min(rung, runs.Rung(without[i]))).Metric, Kept: true) { Steps = steps }));
-                return chosen;
-            }
-            Contributions.Add(new Contribution(chosen.Remedies[idle], whole, metrics[idle], Kept: false) { Steps = steps });
-            chosen = without[idle];
-        }
-        Contributions.Add(new Contribution(chosen.Remedies[0], runs.Of(chosen, rung).Metric, control(rung).Metric, Kept: true) { Steps = runs.Of(chosen, rung).Steps });
-        return chosen;
-    }
-
-    private bool Dead(Measurement at) => at.Dead(ignorance, Tolerance.Of(at.Metric, data.Validation));
+    /// <summary>Nothing has been learnt.</summary>
+    public bool Dead(Measurement at) => at.Dead(ignorance, Tolerance.Of(at.Metric, data.Validation));
 
     /// <summary>The trial of exactly these remedies, which may have been tried before.</summary>
     public Trial Of(ImmutableArray<Prescription> remedies)

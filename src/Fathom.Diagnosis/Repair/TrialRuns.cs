@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Fathom.Diagnosis.Repair.Journal;
 using Fathom.Training;
 using Fathom.Training.Data;
+using Fathom.Training.Schedules;
 
 namespace Fathom.Diagnosis.Repair;
 
@@ -10,6 +11,8 @@ internal sealed class TrialRuns(Candidates candidates, DataSplit data, double fu
 {
     private readonly ConcurrentDictionary<Trial, MeteredRun> runs = new(ReferenceEqualityComparer.Instance);
     private readonly ConcurrentDictionary<(Trial Trial, int Rung), Measurement> measured = new(TrialAndRung.Instance);
+    private readonly ConcurrentDictionary<Trial, MeteredRun> rehearsals = new(ReferenceEqualityComparer.Instance);
+    private readonly ConcurrentDictionary<Trial, Measurement> rehearsed = new(ReferenceEqualityComparer.Instance);
 
     /// <summary>What trials have cost so far, in full runs.</summary>
     public double Spent => cost.Sum.Trials;
@@ -31,13 +34,24 @@ internal sealed class TrialRuns(Candidates candidates, DataSplit data, double fu
         return Of(trial, rung);
     }
 
+    /// <summary>
+    /// Trains a candidate for a share of its plan as if that were all of it: a learning rate that falls over the whole run falls
+    /// over the share. What comes out stands for the end of the run better than a run that was cut off half way down.
+    /// </summary>
+    public Measurement Rehearse(Trial trial, double share, CancellationToken cancellation) => rehearsed.TryGetValue(trial, out Measurement? known)
+        ? known
+        : rehearsed[trial] = rehearsals.GetOrAdd(trial, _ => Start(trial, Shortened(candidates.Apply(trial.Remedies), share), DoctorStage.Trials)).Attempt(share, data.Validation, cancellation);
+
+    /// <summary>What a rehearsal came to; null if there was none.</summary>
+    public Measurement? Rehearsed(Trial trial) => rehearsed.GetValueOrDefault(trial);
+
     /// <summary>What was measured at a rung; null if the candidate has not come so far.</summary>
     public Measurement? Find(Trial trial, int rung) => measured.GetValueOrDefault((trial, rung));
 
     public Measurement Of(Trial trial, int rung) => measured[(trial, rung)];
 
-    /// <summary>The farthest rung that a candidate has reached.</summary>
-    public int Rung(Trial trial) => Enumerable.Range(0, TrialRace.Rungs.Length).Last(rung => Find(trial, rung) is not null);
+    /// <summary>The farthest rung that a candidate has reached; −1 if none.</summary>
+    public int Rung(Trial trial) => Enumerable.Range(0, TrialRace.Rungs.Length).LastOrDefault(rung => Find(trial, rung) is not null, -1);
 
     /// <summary>Work of its full run over that of the network as given.</summary>
     public double RelativeWork(Trial trial)
@@ -46,22 +60,34 @@ internal sealed class TrialRuns(Candidates candidates, DataSplit data, double fu
         return StepWork.FullRun(model, data.Training.Count) / fullRun;
     }
 
-    /// <summary>A candidate's run as it stands, with given rows as the validation's.</summary>
-    public RunOutcome Outcome(Trial trial, DataSet validation, CancellationToken cancellation) => runs[trial].Outcome(validation, cancellation);
+    /// <summary>A candidate's run as it stands, or else its rehearsal, with given rows as the validation's.</summary>
+    public RunOutcome Outcome(Trial trial, DataSet validation, CancellationToken cancellation) =>
+        (runs.GetValueOrDefault(trial) ?? rehearsals[trial]).Outcome(validation, cancellation);
 
     public void Dispose()
     {
-        foreach (MeteredRun run in runs.Values)
+        foreach (MeteredRun run in runs.Values.Concat(rehearsals.Values))
         {
             run.Dispose();
         }
     }
 
-    private MeteredRun Start(Trial trial, DoctorStage stage)
+    private MeteredRun Start(Trial trial, DoctorStage stage) => Start(trial, candidates.Apply(trial.Remedies), stage);
+
+    private MeteredRun Start(Trial trial, ModelDefinition model, DoctorStage stage) => new(Piece.OfTrial(trial.Name, model), model, data, null, fullRun, cost, stage);
+
+    private static ModelDefinition Shortened(ModelDefinition model, double share) => model with
     {
-        ModelDefinition model = candidates.Apply(trial.Remedies);
-        return new MeteredRun(Piece.OfTrial(trial.Name, model), model, data, null, fullRun, cost, stage);
-    }
+        Plan = model.Plan with
+        {
+            Schedule = model.Plan.Schedule switch
+            {
+                CosineSchedule { Epochs: 0 } fall => fall with { Epochs = share * model.Plan.Epochs },
+                WarmupSchedule { Then: CosineSchedule { Epochs: 0 } fall } rise => rise with { Steps = Math.Max(1, (long)(share * rise.Steps)), Then = fall with { Epochs = share * model.Plan.Epochs } },
+                { } other => other,
+            },
+        },
+    };
 
     /// <summary>Two trials of the same remedies are two trials.</summary>
     private sealed class TrialAndRung : IEqualityComparer<(Trial Trial, int Rung)>

@@ -21,7 +21,9 @@ public sealed class SlowConvergence : Rule
     /// <summary>Share of a constant prediction's loss that the last quarter of the run has still gained, and that is left.</summary>
     private const double Gain = 0.06, Left = 0.25;
 
-    public override string Id => "FTH064";
+    internal const string RuleId = "FTH064";
+
+    public override string Id => RuleId;
 
     public override string Problem => "the run ends too early";
 

@@ -34,6 +34,8 @@ internal sealed record Cure(Remedy Remedy, string Variant, string Cause, ModelDe
         new(new InputScaling(), "inputs ×", Causes.UnscaledInput, Digits(Body().Dense(10)), CureData.ScaledDigits(255, 0), 0.3, 0.85),
         new(new InputScaling(), "feature by feature", Causes.UnscaledInput, Digits(Body().Dense(10)), CureData.ScaledDigits(255, 300), 0.3, 0.85),
 
+        new(new AddedActivations(), "relu", Causes.Other, Plane(Network.Input(2).Dense(24).Dense(24).Dense(2)), CureData.Circles, 0.75, 0.95),
+        new(new AddedActivations(), "tanh", Causes.Other, Plane(Network.Input(2).Dense(24).BatchNorm().Dense(24).Linear().Dense(2)), CureData.Circles, 0.75, 0.95),
         new(new ActivationSwap(), "selu", Causes.Vanishing, Chain(12, net => net.Sigmoid(), VarianceScaling.XavierNormal, new Sgd(0.02, 0.5)), SickNetworks.Digits, 0.2, 0.8),
         new(new ActivationSwap(), "→ elu", Causes.Vanishing, Chain(6, net => net.Sigmoid(), VarianceScaling.XavierNormal), SickNetworks.Digits, 0.2, 0.8),
         new(new ActivationSwap(), "leaky_relu", Causes.DeadRelu, Chain(2, net => net.Relu(), VarianceScaling.HeNormal, new Adam(0.01), bias: -8), SickNetworks.Digits, 0.3, 0.7),
@@ -57,6 +59,8 @@ internal sealed record Cure(Remedy Remedy, string Variant, string Cause, ModelDe
         new(new RecurrentCellChange(), "lstm", Causes.Vanishing, Recurrence(RecurrentCell.Rnn, 30, Faint), CureData.Recall(30, 0), 0.7, 0.95),
         new(new RecurrentCellChange(), "gru", Causes.Vanishing, Recurrence(RecurrentCell.Rnn, 30, Faint), CureData.Recall(30, 0), 0.7, 0.95),
 
+        new(new DropoutReduction(), "0.2 at most", Causes.Other, Digits(Body().Dropout(0.95).Dense(32, VarianceScaling.HeNormal).Relu().Dropout(0.95).Dense(10)), SickNetworks.Digits, 0.7, 0.85),
+        new(new DropoutReduction(), "0.5 at most, none behind", Causes.Other, Digits(Body().Dropout(0.9).Dense(10).Dropout(0.9)), SickNetworks.Digits, 0.8, 0.85),
         new(new SymmetryBreaking(), "drawn", Causes.BadInitialization, Chain(2, net => net.Tanh(), new ConstantInitializer(0.1)), SickNetworks.Digits, 0.5, 0.85),
         new(new MatchedInitialization(), "matched", Causes.BadInitialization, Chain(6, net => net.Relu(), Small), SickNetworks.Digits, 0.3, 0.85),
         new(new OrthogonalInitialization(), "orthogonal", Causes.BadInitialization, Chain(6, net => net.Relu(), Small), SickNetworks.Digits, 0.3, 0.85),
@@ -96,7 +100,7 @@ internal sealed record Cure(Remedy Remedy, string Variant, string Cause, ModelDe
 
     public Prescription Prescription => Remedy.Propose(Sick, History).First(prescription => prescription.Name.Contains(Variant, StringComparison.Ordinal));
 
-    public override string ToString() => $"{Remedy.Kind}: {Variant}, {Cause}";
+    public override string ToString() => $"{Remedy.GetType().Name}: {Variant}, {Cause}";
 
     public static Finding FindingOf(string cause, params ImmutableArray<string> remedies) => new()
     {

@@ -12,6 +12,9 @@ internal static class CureData
     /// <summary>Digits as two classes: 0 to 4, and 5 to 9.</summary>
     public static readonly DataSplit TwoClasses = new(Halves(SickNetworks.Digits.Training), Halves(SickNetworks.Digits.Validation));
 
+    /// <summary>One class around the other: no line parts them.</summary>
+    public static readonly DataSplit Circles = DataSource.Open("circles?samples=600&noise=0.05");
+
     /// <summary>y = offset + size · (x₁ − 2x₂ + noise), 8 standard normal features.</summary>
     /// <param name="size">Standard deviation of the targets over about 2.2.</param>
     /// <param name="offset">Their mean.</param>

@@ -24,6 +24,10 @@ internal static class CureNetworks
     public static ModelDefinition Digits(NetworkCursor network, Optimizer? optimizer = null, Loss? loss = null, int batch = 32) =>
         new("digits", network.Build(), new TrainingPlan { Loss = loss ?? new CrossEntropy(), Optimizer = optimizer ?? new Sgd(0.1, 0.5), BatchSize = batch, Epochs = 5 });
 
+    /// <summary>Two features, two classes.</summary>
+    public static ModelDefinition Plane(NetworkCursor network) =>
+        new("plane", network.Build(), new TrainingPlan { Loss = new CrossEntropy(), Optimizer = new Adam(0.01), BatchSize = 32, Epochs = 20 });
+
     public static ModelDefinition Chain(int depth, Func<NetworkCursor, NetworkCursor> activation, Initializer weight, Optimizer? optimizer = null, double bias = 0, int epochs = 5) =>
         SickNetworks.Chain(depth, activation, weight, bias: new ConstantInitializer(bias), optimizer: optimizer ?? new Sgd(0.1, 0.5), epochs: epochs);
 

@@ -17,16 +17,18 @@ public sealed class AttainmentTests
 
     [Xunit.Theory]
     [InlineData(0.98, RunStatus.Completed, true)]
-    [InlineData(0.95, RunStatus.Completed, false)] // something is left to gain
+    [InlineData(0.9, RunStatus.Completed, false)] // something is left to gain
+    [InlineData(0.95, RunStatus.Completed, true)] // hardly more than the digits' nearest rows give
+    [InlineData(0.95, RunStatus.Unfinished, false)]
     [InlineData(0.98, RunStatus.Unfinished, false)] // stopped: its end is not known
     public void WhatEndsWellHasGotWhatThereIs(double metric, string status, bool reached) =>
-        Assert.Equal(reached, Attainment.IsReached(Ending(metric) with { Status = status }, SickNetworks.Digits.Validation));
+        Assert.Equal(reached, Attainment.IsReached(Ending(metric) with { Status = status }, SickNetworks.Digits));
 
     [Fact]
     public void NineHundredAndNinetyOfAThousandRowsOfOneClassAreNoSuccess()
     {
         DataSet lopsided = DataSet.OfLabels("lopsided", [1], new float[1000], [.. Enumerable.Range(0, 1000).Select(row => row < 10 ? 1 : 0)], 2);
-        Assert.False(Attainment.IsReached(Ending(0.99), lopsided));
+        Assert.False(Attainment.IsReached(Ending(0.99), new DataSplit(lopsided, lopsided)));
     }
 
     [Fact]
@@ -37,6 +39,25 @@ public sealed class AttainmentTests
         Assert.Contains("0.6", shortfall);
         Assert.Null(Attainment.Shortfall(Ending(0.93), SickNetworks.Digits));
         Assert.Null(Attainment.Shortfall(Healthy, SickNetworks.Digits));
+    }
+
+    /// <summary>Where nothing is wrong but the number of epochs, that is said, and no remedy is tried.</summary>
+    [Fact]
+    public void ARunThatIsTooShortIsCalledThatAndNotSearched()
+    {
+        ModelDefinition model = SickNetworks.HealthyRelu(2);
+        model = model with { Plan = model.Plan with { Epochs = 2, Optimizer = new Training.Optimizers.Sgd(0.07) } };
+        using WorkerPool pool = new(2);
+        DoctorReport report = new Doctor(SickNetworks.Digits, pool).Examine(model);
+
+        Assert.InRange(report.Control.Validation.Metric, 0.3, 0.89);
+        Assert.True(report.Findings.Any(Attainment.SaysTooShort), $"{report.Verdict} {report.Control.Training.Loss} {string.Join(" ", report.Findings.Select(finding => finding.Rule))}");
+        Assert.Equal(1, report.Cost.Total, 6);
+        Assert.Contains("the run is short", report.Verdict);
+        Assert.Contains("epochs", report.Verdict);
+        // With a doubt about the network itself it may be more than that.
+        Finding doubt = Cure.FindingOf(Causes.Saturation) with { Severity = Severity.Warning };
+        Assert.False(Attainment.IsShort(report.Control with { Findings = [.. report.Control.Findings, doubt] }));
     }
 
     [Fact]

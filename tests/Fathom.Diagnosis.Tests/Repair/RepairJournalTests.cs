@@ -35,7 +35,8 @@ public sealed class RepairJournalTests : IDisposable
 
     [Xunit.Theory]
     [InlineData(DoctorStage.Trials, 2)] // amid the first wave
-    [InlineData(DoctorStage.Finals, 2)] // a candidate must be carried further than recorded
+    [InlineData(DoctorStage.Trials, 6)] // a candidate must be carried further than recorded
+    [InlineData(DoctorStage.Trials, 8)] // amid the rehearsals
     [InlineData(DoctorStage.Confirmation, 2)] // amid the proof
     public void AnInterruptedExaminationEndsAsOneWithoutABreak(DoctorStage stage, int reports)
     {

@@ -9,26 +9,53 @@ using Fathom.Training.Schedules;
 
 namespace Fathom.Diagnosis.Tests.Repair;
 
-/// <summary>A cure that ends with much left to gain is made better, one that will do is left as it is, and one that does not hold is none.</summary>
-public sealed class ImprovementTests
+/// <summary>A cure with much left to gain is rehearsed at other paces, one that will do is left as it is, and one that does not hold is none.</summary>
+public sealed class PaceTests
 {
     [Fact]
     public void ACureThatComesTooSlowlyGetsLongerSteps()
     {
-        using Bench bench = new(SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 1e-6, epochs: 6));
-        Trial slow = bench.Cure(bench.AtRate(0.01));
-        bench.Race.Advance([slow], 2, DoctorStage.Finals, default);
+        using Bench bench = new(SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 0.1, epochs: 6));
+        Trial slow = bench.Cure(bench.AtRate(0.03));
+        bench.Race.Advance([slow], Pace.Rung, DoctorStage.Trials, default);
+        double metric = slow.Metric;
 
-        Trial? better = bench.Improvement.Of(slow, proven: 1, spent: 1, default);
+        Trial better = bench.Race.WellPaced(slow, default);
 
-        Assert.True(better is not null, bench.ToString());
-        Assert.True(better.Metric > slow.Metric, $"{better.Metric} after {slow.Metric}");
-        Assert.Equal(0.03, bench.Candidates.Apply(better.Remedies).Plan.Optimizer.LearningRate, 6);
-        Assert.Equal((1.0, 1.0), (slow.Share, better.Share)); // compared at the end, not on the way
+        Assert.NotSame(slow, better);
+        Assert.True(better.Metric > metric + 0.05, $"{better.Metric} after {metric}");
+        TrainingPlan plan = bench.Candidates.Apply(better.Remedies).Plan;
+        Assert.Equal(0.3, plan.Optimizer.LearningRate, 6); // three times was clearly better, and ten times clearly better than that
+        Assert.Equal(new CosineSchedule(), plan.Schedule); // over all of the run, whatever it was tried in
+        Assert.Equal(slow.Steps, better.Steps);
+        Assert.Same(better, bench.Race.WellPaced(slow, default)); // and no second rehearsal
         bench.Race.Replace(slow, better);
-        Assert.Equal(("finished", "accepted"), (slow.Fate, better.Fate));
         Contribution change = Assert.Single(bench.Race.Contributions);
-        Assert.Equal((better.Metric, slow.Metric), (change.MetricWith, change.MetricWithout));
+        Assert.Equal((better.Metric, metric, better.Steps), (change.MetricWith, change.MetricWithout, change.Steps));
+    }
+
+    [Fact]
+    public void ARehearsalCostsAsMuchAsItsShareOfTheRun()
+    {
+        using Bench bench = new(SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 0.1, epochs: 6));
+        Trial trial = bench.Cure(bench.AtRate(0.02));
+        bench.Race.Rehearse([trial], default);
+
+        // An eighth of 6 epochs of 45 steps.
+        Assert.Equal(34, trial.Steps);
+        Assert.Equal(34.0 / 270, bench.Cost.Sum.Trials, 6);
+    }
+
+    [Fact]
+    public void ARehearsalEndsWithShortSteps()
+    {
+        using Bench bench = new(SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 0.1, epochs: 6));
+        // A rate at which nothing settles: let down to 0, it does.
+        Trial jumpy = bench.Cure(bench.AtRate(0.7)), settled = bench.Race.Of(bench.Candidates.Falling(jumpy.Remedies, 1)!.Value);
+        bench.Race.Advance([jumpy], Pace.Rung, DoctorStage.Trials, default);
+        bench.Race.Rehearse([settled], default);
+        Assert.Equal(jumpy.Steps, settled.Steps);
+        Assert.True(settled.Loss < jumpy.Loss, $"{settled.Loss} after {jumpy.Loss}");
     }
 
     [Fact]
@@ -40,19 +67,7 @@ public sealed class ImprovementTests
         double spent = bench.Cost.Sum.Total;
 
         Assert.True(bench.Race.Suffices(good, 3), $"it ends at {good.Metric}");
-        Assert.Null(bench.Improvement.Of(good, proven: 1, spent: 1, default));
-        Assert.Equal(spent, bench.Cost.Sum.Total);
-    }
-
-    [Fact]
-    public void NothingIsBegunThatCostsTooMuch()
-    {
-        using Bench bench = new(SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 1e-6, epochs: 3));
-        Trial slow = bench.Cure(bench.AtRate(0.002));
-        bench.Race.Advance([slow], 1, DoctorStage.Finals, default);
-        double spent = bench.Cost.Sum.Total;
-
-        Assert.Null(bench.Improvement.Of(slow, proven: 1, spent: 3, default));
+        Assert.Same(good, bench.Race.WellPaced(good, default));
         Assert.Equal(spent, bench.Cost.Sum.Total);
     }
 
@@ -67,14 +82,14 @@ public sealed class ImprovementTests
         }));
         Trial steady = bench.Cure(bench.AtRate(0.05));
         bench.Race.Advance([late, steady], 1, DoctorStage.Finals, default);
-        Assert.True(bench.Race.Holds(late));
+        Assert.True(bench.Record.Holds(late));
         Assert.True(late.Metric > 0.4, $"{late.Metric} at first");
 
-        bench.Race.CarryOn(late, 1, unstable: true, default);
-        bench.Race.CarryOn(steady, 1, unstable: true, default);
+        bench.Record.CarryOn(late, 1, unstable: true, default);
+        bench.Record.CarryOn(steady, 1, unstable: true, default);
 
-        Assert.False(bench.Race.Holds(late));
-        Assert.True(bench.Race.Holds(steady));
+        Assert.False(bench.Record.Holds(late));
+        Assert.True(bench.Record.Holds(steady));
         Assert.Equal(1.0, steady.Share);
     }
 
@@ -106,7 +121,6 @@ public sealed class ImprovementTests
             Candidates = new Candidates(model, new CaseHistory([]) { Data = SickNetworks.Digits.Training }, SickNetworks.Digits.Training, workers);
             runs = new TrialRuns(Candidates, SickNetworks.Digits, fullRun, Cost);
             Race = new TrialRace(Candidates, SickNetworks.Digits, new DoctorOptions(), workers, runs, _ => { });
-            Improvement = new Improvement(Race, Candidates, runs, SickNetworks.Digits.Validation, new DoctorOptions());
         }
 
         public CostBook Cost { get; } = new(NoMemo.Instance);
@@ -115,7 +129,7 @@ public sealed class ImprovementTests
 
         public TrialRace Race { get; }
 
-        public Improvement Improvement { get; }
+        public CureRecord Record => new(Race, runs, SickNetworks.Digits.Validation, new DoctorOptions());
 
         public Prescription AtRate(double rate) => new(RemedyCatalog.All.First(remedy => remedy is LearningRateChange), $"learning rate {rate}", old => old with
         {
