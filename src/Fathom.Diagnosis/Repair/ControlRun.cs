@@ -72,11 +72,26 @@ internal sealed class ControlRun : IDisposable
         while (!live.Ended && !(!thorough && session.NextStep >= first && session.NextStep <= total / 2 && Sick(live) && !Learns(live)))
         {
             run.Train((session.NextStep / portion + 1) * portion, cancellation);
+            MeasurePassed(session, cancellation);
         }
         outcome = live.Outcome();
         outcome = outcome with { GradientNorms = outcome.GradientNorms.Copy() };
         kept.Keep(Piece.Control, outcome);
         return outcome;
+    }
+
+    /// <summary>At each rung that it has come past: candidates are compared with it after as many steps, and not with its end.</summary>
+    private void MeasurePassed(TrainingSession session, CancellationToken cancellation)
+    {
+        for (int rung = measured.Count; rung < TrialRace.Rungs.Length && session.NextStep >= TrialRace.Rungs[rung] * session.TotalSteps; rung++)
+        {
+            string piece = Piece.At(Piece.Control, TrialRace.Rungs[rung]);
+            if (kept.Find<Measurement>(piece) is not { } now)
+            {
+                kept.Keep(piece, now = run.Measure(choosing, cancellation));
+            }
+            measured[rung] = now;
+        }
     }
 
     /// <summary>Its loss has come well down from that of a constant prediction, or, where single rows make it large, it knows most rows all the same.</summary>
