@@ -138,6 +138,7 @@ internal unsafe struct ExponentCounter
             (twos, twosHigh, two, twoHigh) = (slices[4], slices[5], slices[6], slices[7]);
             (fours, foursHigh, four, fourHigh) = (slices[8], slices[9], slices[10], slices[11]);
         }
+        uint tiny = 0, strays = 0;
         for (int group = 0; group < groups; group += 2, pair++)
         {
             B exponents = B.Exponents(group + 1 < groups ? x : last, ref largest);
@@ -146,14 +147,19 @@ internal unsafe struct ExponentCounter
             ulong outside = B.Outside(place);
             if (outside != 0)
             {
-                exponents.Store(spread);
                 ulong zeros = B.Zeros(exponents);
-                table[0] += (uint)BitOperations.PopCount(zeros);
+                tiny += (uint)BitOperations.PopCount(zeros);
                 outside &= ~zeros;
-                table[Strays] += (uint)BitOperations.PopCount(outside);
-                for (; outside != 0; outside &= outside - 1)
+                if (outside != 0)
                 {
-                    table[spread[BitOperations.TrailingZeroCount(outside)]]++;
+                    exponents.Store(spread);
+                    strays += (uint)BitOperations.PopCount(outside);
+                    do
+                    {
+                        table[spread[BitOperations.TrailingZeroCount(outside)]]++;
+                        outside &= outside - 1;
+                    }
+                    while (outside != 0);
                 }
             }
             if (group + 1 < groups)
@@ -165,14 +171,19 @@ internal unsafe struct ExponentCounter
                 outside = B.Outside(place);
                 if (outside != 0)
                 {
-                    exponents.Store(spread);
                     ulong zeros = B.Zeros(exponents);
-                    table[0] += (uint)BitOperations.PopCount(zeros);
+                    tiny += (uint)BitOperations.PopCount(zeros);
                     outside &= ~zeros;
-                    table[Strays] += (uint)BitOperations.PopCount(outside);
-                    for (; outside != 0; outside &= outside - 1)
+                    if (outside != 0)
                     {
-                        table[spread[BitOperations.TrailingZeroCount(outside)]]++;
+                        exponents.Store(spread);
+                        strays += (uint)BitOperations.PopCount(outside);
+                        do
+                        {
+                            table[spread[BitOperations.TrailingZeroCount(outside)]]++;
+                            outside &= outside - 1;
+                        }
+                        while (outside != 0);
                     }
                 }
             }
@@ -210,6 +221,8 @@ internal unsafe struct ExponentCounter
         (slices[0], slices[1]) = (ones, onesHigh);
         (slices[4], slices[5], slices[6], slices[7]) = (twos, twosHigh, two, twoHigh);
         (slices[8], slices[9], slices[10], slices[11]) = (fours, foursHigh, four, fourHigh);
+        table[0] += tiny;
+        table[Strays] += strays;
         return largest.Largest();
     }
 }

@@ -14,6 +14,9 @@ internal static unsafe class FloatStatistics
     /// <summary>The most elements of a group.</summary>
     private const int MaxGroup = 64;
 
+    /// <summary>Elements that the sums take in at a time; groups are whole strides, but for the narrowest vectors, of which sums take 8.</summary>
+    private const int Stride = 32;
+
     /// <summary>Elements from which the first window is chosen.</summary>
     private const int Sample = 16;
 
@@ -70,12 +73,19 @@ internal static unsafe class FloatStatistics
         return Math.Clamp((int)largest + Above - (ExponentCounter.Width - 1), 1, 255 - ExponentCounter.Width);
     }
 
-    /// <summary>
-    /// How many elements lie in the saturation region. Counted in vectors, not by masks in general registers, of which
-    /// processors move one in two cycles.
-    /// </summary>
-    public static long Saturated(float* x, int length, float below, float above, bool inclusive)
+    /// <summary>How many elements lie in the saturation region.</summary>
+    /// <param name="x">The block.</param>
+    /// <param name="length">Its length.</param>
+    /// <param name="largest">Its largest magnitude; NaN if it is not known.</param>
+    /// <param name="below">The lower bound; NaN for none.</param>
+    /// <param name="above">The upper bound; NaN for none.</param>
+    /// <param name="inclusive">Whether the bounds themselves are saturated.</param>
+    public static long Saturated(float* x, int length, double largest, float below, float above, bool inclusive)
     {
+        if ((float.IsNaN(below) || largest < -below) && (float.IsNaN(above) || largest < above))
+        {
+            return 0; // the region begins beyond the largest magnitude
+        }
         long count = WholeSaturated(x, length, below, above, inclusive, out int i);
         for (; i < length; i++)
         {
@@ -88,8 +98,8 @@ internal static unsafe class FloatStatistics
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static double SumOfSquares(float* x, int length)
     {
-        float* padded = stackalloc float[16];
-        int whole = length & -16;
+        float* padded = stackalloc float[Stride];
+        int whole = length & -Stride;
         float* last = padded;
         for (int i = whole; i < length; i++)
         {
@@ -97,17 +107,22 @@ internal static unsafe class FloatStatistics
         }
         if (Vector256.IsHardwareAccelerated)
         {
-            Vector256<double> a = default, b = default, c = default, d = default;
-            for (int i = 0; i < length; i += 16)
+            Vector256<double> a = default, b = default, c = default, d = default, e = default, f = default, g = default, h = default;
+            for (int i = 0; i < length; i += Stride)
             {
                 float* next = i < whole ? x + i : last;
-                Vector256<double> e = Wide256(next), f = Wide256(next + 4), g = Wide256(next + 8), h = Wide256(next + 12);
-                a = Fma.MultiplyAdd(e, e, a);
-                b = Fma.MultiplyAdd(f, f, b);
-                c = Fma.MultiplyAdd(g, g, c);
-                d = Fma.MultiplyAdd(h, h, d);
+                Vector256<double> one = Wide256(next), two = Wide256(next + 4), three = Wide256(next + 8), four = Wide256(next + 12);
+                a = Fma.MultiplyAdd(one, one, a);
+                b = Fma.MultiplyAdd(two, two, b);
+                c = Fma.MultiplyAdd(three, three, c);
+                d = Fma.MultiplyAdd(four, four, d);
+                (one, two, three, four) = (Wide256(next + 16), Wide256(next + 20), Wide256(next + 24), Wide256(next + 28));
+                e = Fma.MultiplyAdd(one, one, e);
+                f = Fma.MultiplyAdd(two, two, f);
+                g = Fma.MultiplyAdd(three, three, g);
+                h = Fma.MultiplyAdd(four, four, h);
             }
-            return Vector256.Sum(a + b + (c + d));
+            return Vector256.Sum(a + b + (c + d) + (e + f + (g + h)));
         }
         else
         {
@@ -126,7 +141,11 @@ internal static unsafe class FloatStatistics
         }
     }
 
-    /// <summary>Σ x and Σ x² into <paramref name="sums"/>, over two stretches whose lengths are multiples of 16.</summary>
+    /// <summary>Σ x and Σ x² into <paramref name="sums"/>, over two stretches whose lengths are multiples of a stride.</summary>
+    /// <remarks>
+    /// A number is converted, added, and squared and added. Processors have two units for the first two and two others for the
+    /// third, so half of the additions are products with 1. Two strides of chains hide that such a one takes longer.
+    /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Sum(float* x, int length, float* last, int lastLength, float* ahead, double* sums)
     {
@@ -135,23 +154,41 @@ internal static unsafe class FloatStatistics
             Sum128(x, length, last, lastLength, sums);
             return;
         }
-        Vector256<double> sumA = default, sumB = default, sumC = default, sumD = default;
+        Vector256<double> unit = Vector256.Create(1.0);
+        Vector256<double> sumA = default, sumB = default, sumC = default, sumD = default, sumE = default, sumF = default;
         Vector256<double> squaresA = default, squaresB = default, squaresC = default, squaresD = default;
+        Vector256<double> squaresE = default, squaresF = default, squaresG = default, squaresH = default;
         while (true)
         {
-            for (int i = 0; i < length; i += 16)
+            for (int i = 0; i < length; i += Stride)
             {
                 Sse.Prefetch0(ahead + i); // here memory has the most time to answer
+                Sse.Prefetch0(ahead + i + 16);
                 // Converted as they are loaded, which needs no shuffle; wider vectors would be converted in more steps.
-                Vector256<double> a = Wide256(x + i), b = Wide256(x + i + 4), c = Wide256(x + i + 8), d = Wide256(x + i + 12);
-                sumA += a;
-                sumB += b;
-                sumC += c;
-                sumD += d;
-                squaresA = Fma.MultiplyAdd(a, a, squaresA);
-                squaresB = Fma.MultiplyAdd(b, b, squaresB);
-                squaresC = Fma.MultiplyAdd(c, c, squaresC);
-                squaresD = Fma.MultiplyAdd(d, d, squaresD);
+                Vector256<double> wide = Wide256(x + i);
+                sumA += wide;
+                squaresA = Fma.MultiplyAdd(wide, wide, squaresA);
+                wide = Wide256(x + i + 4);
+                sumB = Fma.MultiplyAdd(wide, unit, sumB);
+                squaresB = Fma.MultiplyAdd(wide, wide, squaresB);
+                wide = Wide256(x + i + 8);
+                sumC += wide;
+                squaresC = Fma.MultiplyAdd(wide, wide, squaresC);
+                wide = Wide256(x + i + 12);
+                sumD = Fma.MultiplyAdd(wide, unit, sumD);
+                squaresD = Fma.MultiplyAdd(wide, wide, squaresD);
+                wide = Wide256(x + i + 16);
+                sumA += wide;
+                squaresE = Fma.MultiplyAdd(wide, wide, squaresE);
+                wide = Wide256(x + i + 20);
+                sumE = Fma.MultiplyAdd(wide, unit, sumE);
+                squaresF = Fma.MultiplyAdd(wide, wide, squaresF);
+                wide = Wide256(x + i + 24);
+                sumC += wide;
+                squaresG = Fma.MultiplyAdd(wide, wide, squaresG);
+                wide = Wide256(x + i + 28);
+                sumF = Fma.MultiplyAdd(wide, unit, sumF);
+                squaresH = Fma.MultiplyAdd(wide, wide, squaresH);
             }
             if (lastLength == 0)
             {
@@ -161,8 +198,8 @@ internal static unsafe class FloatStatistics
             length = lastLength;
             lastLength = 0;
         }
-        sums[0] = Vector256.Sum(sumA + sumB + (sumC + sumD));
-        sums[1] = Vector256.Sum(squaresA + squaresB + (squaresC + squaresD));
+        sums[0] = Vector256.Sum(sumA + sumC + (sumB + sumD + (sumE + sumF)));
+        sums[1] = Vector256.Sum(squaresA + squaresB + (squaresC + squaresD) + (squaresE + squaresF + (squaresG + squaresH)));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -210,17 +247,20 @@ internal static unsafe class FloatStatistics
         return count;
     }
 
+    /// <summary>The others are counted, as the smaller of 1 and their bits without sign: cheaper than comparing, whose results are masks.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static long WholeZeros(float* x, int length, out int end)
     {
-        Vector<int> count = default;
+        Vector<uint> count = default, more = default;
         int i = 0;
-        for (; i <= length - Vector<float>.Count; i += Vector<float>.Count)
+        for (; i <= length - 2 * Vector<uint>.Count; i += 2 * Vector<uint>.Count)
         {
-            count -= Vector.Equals(Vector.Load(x + i), default); // a true lane is −1
+            Vector<uint> a = Vector.Load((uint*)x + i), b = Vector.Load((uint*)x + i + Vector<uint>.Count);
+            count += Vector.Min(a + a, Vector<uint>.One);
+            more += Vector.Min(b + b, Vector<uint>.One);
         }
         end = i;
-        return Vector.Sum(count);
+        return i - Vector.Sum(count + more);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

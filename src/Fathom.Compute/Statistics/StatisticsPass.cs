@@ -68,7 +68,7 @@ public unsafe struct StatisticsPass<T> where T : unmanaged, IFloatingPointIeee75
 
     /// <summary>Measures more elements.</summary>
     /// <returns>Their Σ x², NaN and infinities included.</returns>
-    public double Add(Buffer<T> x) => Add(x, x.Pointer);
+    public double Add(Buffer<T> x) => Add(x, x.Pointer + BlockLength);
 
     /// <summary>Measures more elements, and meanwhile asks for what comes next from memory.</summary>
     /// <param name="x">The elements.</param>
@@ -138,7 +138,8 @@ public unsafe struct StatisticsPass<T> where T : unmanaged, IFloatingPointIeee75
             part.Zeros += zeros;
             if (bounded)
             {
-                part.Saturated += FloatStatistics.Saturated((float*)x, length, float.CreateTruncating(below), float.CreateTruncating(above), inclusive);
+                double largest = double.IsFinite(moments.SumOfSquares) ? moments.MaxAbs : double.NaN;
+                part.Saturated += FloatStatistics.Saturated((float*)x, length, largest, float.CreateTruncating(below), float.CreateTruncating(above), inclusive);
             }
             return moments;
         }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Fathom.Compute;
 
@@ -39,6 +40,17 @@ public struct TensorStatistics
 
     /// <summary>Counts by binary exponent.</summary>
     public ExponentHistogram Exponents;
+
+    /// <summary>Asks memory for what a measurement is going to write first, as early as it is known that it will be made.</summary>
+    public readonly unsafe void Fetch()
+    {
+        if (Sse.IsSupported)
+        {
+            void* start = Unsafe.AsPointer(ref Unsafe.AsRef(in this)); // moved or not: it is an address to ask for, never read
+            Sse.Prefetch0(start);
+            Sse.Prefetch0((byte*)start + 64);
+        }
+    }
 
     /// <summary>Forgets what was measured; <paramref name="count"/> elements are going to be.</summary>
     public void Begin(long count)

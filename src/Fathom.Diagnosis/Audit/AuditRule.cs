@@ -72,6 +72,9 @@ public static class AuditCatalog
         new LinearNetwork(),
         new HeavyDropout(),
         new InitialBiases(),
+        new HiddenSoftmax(),
+        new TargetAmongInputs(),
+        new NarrowLayer(),
     ];
 }
 

@@ -16,8 +16,8 @@ public static class CauseChain
     /// <summary>Stands for settings that leave nothing of the gradient, whose cause has no word of its own either.</summary>
     private const string Starved = "starved";
 
-    /// <summary>Stand for <see cref="LinearNetwork"/> and <see cref="HeavyDropout"/>.</summary>
-    private const string NoFunction = "no function", Dropped = "dropped";
+    /// <summary>Stand for <see cref="LinearNetwork"/>, <see cref="HeavyDropout"/>, <see cref="HiddenSoftmax"/> and <see cref="NarrowLayer"/>.</summary>
+    private const string NoFunction = "no function", Dropped = "dropped", Squashed = "squashed", Narrow = "narrow";
 
     /// <summary>Stand for <see cref="InitialWeights"/>, whose effects depend on the direction.</summary>
     private const string LargeWeights = "large weights", SmallWeights = "small weights";
@@ -30,6 +30,8 @@ public static class CauseChain
         [Causes.UnscaledInput] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
         [NoFunction] = [Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Other],
         [Dropped] = [Causes.LearningRateTooSmall, Causes.DeadRelu, Causes.Vanishing, Causes.Numerical, Causes.Other],
+        [Squashed] = [Causes.Vanishing, Causes.Saturation, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Other],
+        [Narrow] = [Causes.DeadRelu, Causes.Vanishing, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Other],
         [LargeWeights] = [Causes.BadInitialization, Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.Numerical, Causes.Other],
         [SmallWeights] = [Causes.BadInitialization, Causes.DeadRelu, Causes.Vanishing, Causes.Other],
         [Causes.BadInitialization] = [Causes.Saturation, Causes.DeadRelu, Causes.Vanishing, Causes.Exploding, Causes.LearningRateTooLarge, Causes.LearningRateTooSmall, Causes.Numerical, Causes.Other],
@@ -58,7 +60,7 @@ public static class CauseChain
         {
             // What looked wrong beforehand is the cause once training shows that the network is sick of it, and no more than
             // a warning as long as the network learns in spite of it.
-            bool proven = sick is not null && (Roots.Contains(early.Cause) || KindOf(early) == Dropped) && Explains(early, sick);
+            bool proven = sick is not null && (Roots.Contains(early.Cause) || KindOf(early) is Dropped or Squashed or Narrow) && Explains(early, sick);
             open.Add(Calibration.Apply(IsCertain(early) ? early : early with { Severity = proven ? Severity.Error : Severity.Warning, Step = proven ? sick!.Step : early.Step }));
         }
         List<Finding> linked = [];
@@ -108,10 +110,10 @@ public static class CauseChain
         || early.Rule == TargetOutOfRange.RuleId && early.Evidence.TryGetValue(TargetOutOfRange.BestFit, out Evidence best) && best.Measured <= 0.85);
 
     /// <summary>What was odd about the start, though it was no more than a warning: where the network then does not learn, that is why. Each such network of bench/corpus that fell short was healed by another start.</summary>
-    private static bool SaysWhatFails(Finding early) => early.Step < 0 && (KindOf(early) == Dropped || early.Rule is InitialWeights.RuleId or InitialBiases.RuleId);
+    private static bool SaysWhatFails(Finding early) => early.Step < 0 && (KindOf(early) is Dropped or Squashed or Narrow || early.Rule is InitialWeights.RuleId or InitialBiases.RuleId);
 
     /// <summary>That a network does not learn follows from whatever else is wrong with it; what that rule suspects counts only where no other speaks.</summary>
-    private static bool IsSuspicion(Finding finding) => finding.Rule == NotLearning.RuleId;
+    private static bool IsSuspicion(Finding finding) => finding.Rule is NotLearning.RuleId or FallsShort.RuleId;
 
     private static string KindOf(Finding finding) => finding.Rule switch
     {
@@ -119,6 +121,8 @@ public static class CauseChain
         ClippingDominates.RuleId or EpsilonFloor.RuleId when finding.Cause == Causes.Other => Starved,
         LinearNetwork.RuleId => NoFunction,
         HeavyDropout.RuleId => Dropped,
+        HiddenSoftmax.RuleId => Squashed,
+        NarrowLayer.RuleId => Narrow,
         InitialWeights.RuleId => finding.Evidence[InitialWeights.Ratio].Measured > 1 ? LargeWeights : SmallWeights,
         _ => finding.Cause,
     };

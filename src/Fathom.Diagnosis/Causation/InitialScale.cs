@@ -31,6 +31,9 @@ internal sealed record InitialScale(ImmutableArray<ScaledLayer> TooLarge, Immuta
     /// <summary>log10 of a single layer's factor that is trouble by itself, whatever the others are like: 10 and 1/30.</summary>
     private const double LargeAlone = 1, SmallAlone = -1.5;
 
+    /// <summary>The same for weights with a mean, which theory does not know of: 4, since each sample then looks much the same to all units of a layer.</summary>
+    private const double LargeMean = 0.6;
+
     /// <summary>Decades of the gradient over depth that theory must expect, for weights that are too small or too large in a feed-forward network.</summary>
     private const double Decades = 1.5;
 
@@ -55,7 +58,7 @@ internal sealed record InitialScale(ImmutableArray<ScaledLayer> TooLarge, Immuta
         return scale with
         {
             AreTooLarge = scale.Affects(scale.TooLarge, layer => layer.LogRatio >= LargeAlone)
-                && (saturates || Math.Abs(decades) >= Decades || scale.TooLarge.Any(layer => layer.LogRatio >= LargeAlone || layer.Layer.Op is RecurrentLayer)),
+                && (saturates || Math.Abs(decades) >= Decades || scale.TooLarge.Any(layer => layer.LogRatio >= (HasMean(layer.Layer) ? LargeMean : LargeAlone) || layer.Layer.Op is RecurrentLayer)),
             AreTooSmall = scale.Affects(scale.TooSmall, layer => layer.LogRatio <= SmallAlone) && (Math.Abs(decades) >= Decades || scale.TooSmall.Any(layer => layer.LogRatio <= SmallAlone)),
         };
     }
@@ -65,6 +68,9 @@ internal sealed record InitialScale(ImmutableArray<ScaledLayer> TooLarge, Immuta
     /// <summary>Behind a normalization the weights' scale does not matter.</summary>
     private static bool IsNormalized(Node layer, LayerReaders readers) => readers.Of(layer.Output) is [{ Op: BatchNorm or LayerNorm or RmsNorm or GroupNorm }];
 
+    private static bool HasMean(Node layer) => layer.Parameters.Any(parameter => parameter.Outputs[0].Shape.Rank >= 2 && parameter.Op is Parameter { Initializer: var drawn } of
+        && drawn.Variance(of.Fans) is > 0 and var variance && drawn.Mean * drawn.Mean > variance);
+
     private static double LogRatio(Node layer, LayerReaders readers)
     {
         bool recurrent = layer.Op is RecurrentLayer;
@@ -73,7 +79,9 @@ internal sealed record InitialScale(ImmutableArray<ScaledLayer> TooLarge, Immuta
         {
             return double.NaN;
         }
-        double square = parameter.Initializer.Variance(parameter.Fans) + parameter.Initializer.Mean * parameter.Initializer.Mean;
+        double mean = parameter.Initializer.Mean, variance = parameter.Initializer.Variance(parameter.Fans);
+        // A mean that all weights share adds up over inputs that have one too: E(w·x)² = σ² Σx² + μ² (Σx)². Behind a ReLU (E x)² / E x² is 1/π at the start.
+        double square = variance + mean * mean * (variance > 0 && !recurrent ? 1 + parameter.Fans.In / Math.PI : 1);
         double[] matched = recurrent ? [1 / parameter.Fans.In]
             : [MatchedInitialization.For(readers.ActivationAfter(layer)?.Op).Variance(parameter.Fans), VarianceScaling.LeCunNormal.Variance(parameter.Fans), VarianceScaling.XavierNormal.Variance(parameter.Fans)];
         return square == 0 ? double.NaN : matched.Select(expected => Math.Log10(square / expected) / 2).MinBy(Math.Abs);

@@ -23,6 +23,9 @@ internal static class Suspects
     /// <summary>Decades between the relative updates of layers that an optimizer without a scale moves alike.</summary>
     private const double Alike = 2;
 
+    /// <summary>Decades over depth that theory may expect of a network that falls short, and trend of a loss that goes on falling.</summary>
+    private const double FaintDecades = 1, FallingOn = 0.9;
+
     private const double Half = 0.5;
 
     /// <summary>log10 ‖Δw‖/‖w‖ at which steps are too long whatever else is seen: what they leave behind, such as saturation, is theirs.</summary>
@@ -53,6 +56,28 @@ internal static class Suspects
             Thrown(observation),
         ];
         return all.OfType<Suspicion>();
+    }
+
+    /// <summary>Steps somewhat short: no fault by itself, and the likeliest cause where a network is known to fall short and nothing stronger speaks.</summary>
+    public static Suspicion Slow(Observation observation)
+    {
+        double step = Math.Pow(10, Typical(observation));
+        bool slow = Typical(observation) < Short && observation.CouldBeLonger && !observation.WasThrown && observation.Losses.Trend < FallingOn;
+        return new(Causes.LearningRateTooSmall, slow,
+            slow ? $"a step changes the weights by {Number(step)}, and the loss of a batch would be lowest after one {Number(1 / observation.StepSharpness)} times as long" : $"steps somewhat short: one changes the weights by {Number(step)}",
+            [], ["learning_rate", "optimizer"])
+        { Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)}) by a factor of 3 to 10.", IsWeak = true };
+    }
+
+    /// <summary>A start that lets the gradient change somewhat over depth, as theory has it: no fault by itself either.</summary>
+    public static Suspicion Fades(Observation observation)
+    {
+        double decades = observation.ExpectedDecades;
+        bool fades = Math.Abs(decades) > FaintDecades;
+        return new(decades > 0 ? Causes.Vanishing : Causes.Exploding, fades,
+            fades ? $"theory expects the gradient to change by {Factor(-decades)} over depth" : $"a gradient that changes over depth from the start: theory expects {Factor(-decades)}",
+            [], ["batch_norm", "activation", "initialization", "residual"])
+        { Action = decades > 0 ? "Use batch normalization, or a ReLU with He initialization." : "Use batch normalization, or smaller initial weights.", IsWeak = true };
     }
 
     /// <summary>No gradient even at the last layer, from the first step on: output and loss do not fit.</summary>
@@ -189,6 +214,17 @@ internal static class Suspects
     }
 
     private static Suspicion TooShort(Observation observation)
+    {
+        Suspicion byLength = TooShortByLength(observation);
+        return !byLength.Supported || !observation.IsRateSpent ? byLength : byLength with
+        {
+            Because = $"the schedule has left {Percent(observation.RateLeft)} of the learning rate, and {byLength.Because}",
+            Action = $"Let the schedule lower the rate later or less: it is at {Number(observation.Step.LearningRate)} after {Percent(observation.Progress)} of the run.",
+            Remedies = ["rate_decay", .. byLength.Remedies],
+        };
+    }
+
+    private static Suspicion TooShortByLength(Observation observation)
     {
         double step = Math.Pow(10, Typical(observation)), reach = step * observation.TotalSteps;
         bool isShort = (reach < Reach || step < Math.Pow(10, Short)) && !observation.IsNearlyLongEnough && !observation.WasThrown;

@@ -11,6 +11,7 @@ public sealed class Observation
 {
     private readonly TrainingSession session;
     private double? neighbourSkill;
+    private double largestRate;
 
     internal Observation(TrainingSession session, PropagationPrediction? prediction, IReadOnlyList<LayerTrace> layers)
     {
@@ -21,6 +22,7 @@ public sealed class Observation
         Optimizer = OptimizerView.Of(session.Model.Plan.Optimizer);
         States = StateTrace.Of(session.Probes);
         Interior = new Interior(session, layers);
+        RowLooks = new RowLooks(this);
         HasMaxout = Network.Nodes.Any(node => node.Op is Graphs.Ops.Maxout);
         Ranges = new RangeTrace(session.Probes);
         ConstantLoss = Monitoring.ConstantLoss.Of(session.Model.Plan.Loss, session.Data.Training, session.ClassWeights);
@@ -97,6 +99,12 @@ public sealed class Observation
     /// <summary>Whether single steps have changed half of the layers by a tenth of their weights or more: what came before short steps were long ones.</summary>
     internal bool WasThrown => TypicalLogLargestUpdate > -1;
 
+    /// <summary>The learning rate over the largest that it has been: what a schedule has left of it.</summary>
+    internal double RateLeft => largestRate > 0 ? Step.LearningRate / largestRate : 1;
+
+    /// <summary>Whether a schedule has made the steps short: it has left less than a tenth of the rate.</summary>
+    internal bool IsRateSpent => RateLeft < 0.1;
+
     /// <summary>Share of recent steps that raised the loss of their own batch; NaN if not measured.</summary>
     public double RaisedShare => Curvature.RaisedShare;
 
@@ -119,13 +127,13 @@ public sealed class Observation
     /// What will be unlearnt at the run's end if the loss goes on falling by the same factor in the same time as since half
     /// of the steps so far; what is unlearnt now if it rises.
     /// </summary>
-    public double UnlearntAtTheEnd
+    public double UnlearntAtTheEnd => UnlearntAtTheEndFrom(Losses.Now);
+
+    /// <summary>The same, with another loss taken for the present one.</summary>
+    internal double UnlearntAtTheEndFrom(double loss)
     {
-        get
-        {
-            double now = Unlearnt(Losses.Now), half = Unlearnt(Losses.Half);
-            return !(now > 0) || !(half > now) ? now : now * Math.Pow(now / half, 2 * (1 - Progress) / Progress);
-        }
+        double now = Unlearnt(loss), half = Unlearnt(Losses.Half);
+        return !(now > 0) || !(half > now) ? now : now * Math.Pow(now / half, 2 * (1 - Progress) / Progress);
     }
 
     /// <summary>log10 of ‖Δw‖/‖w‖ of the layer in the middle; NaN if no layer is measured.</summary>
@@ -239,6 +247,7 @@ public sealed class Observation
     /// <summary>Takes <see cref="Step"/> into what is kept of the run as a whole.</summary>
     internal void TakeStep()
     {
+        largestRate = Math.Max(largestRate, Step.LearningRate);
         Spikes.Add(Step, ReferenceLoss);
         Clipping.Add(Step);
         Epochs.Add(Step);
@@ -297,6 +306,9 @@ public sealed class Observation
         return sum;
     }
 
+    /// <summary>What the network leaves of its rows, beside what the nearest ones leave.</summary>
+    internal RowLooks RowLooks { get; }
+
     /// <summary>How sure the network was of its training rows when a rule last looked.</summary>
     internal RowCertainty? Certainty { get; set; }
 
@@ -312,15 +324,30 @@ public sealed class Observation
     /// <summary>Rows that a step sees, and rows there are.</summary>
     internal (int Batch, int All) Rows => (Math.Min(Model.Plan.BatchSize, session.Data.Training.Count), session.Data.Training.Count);
 
+    /// <summary>How often each row has been seen so far.</summary>
+    internal double Passes => (Step.Step + 1.0) * Rows.Batch / Math.Max(1, Rows.All);
+
     /// <summary>Training rows of each class; empty for real targets.</summary>
     internal IReadOnlyList<int> ClassCounts => session.Data.Training.Statistics.ClassCounts;
+
+    /// <summary>The rows that it trains on.</summary>
+    internal Fathom.Training.Data.DataSet TrainingData => session.Data.Training;
+
+    /// <summary>The rows that it is evaluated on.</summary>
+    internal Fathom.Training.Data.DataSet ValidationData => session.Data.Validation;
+
+    /// <summary>Whether rows have a distance: inputs that are indices have none.</summary>
+    internal bool HasDistance => Input.Type.Kind != ElementKind.Index;
+
+    /// <summary>What the network says of each row of a data set, in evaluation mode.</summary>
+    internal float[] PredictAll(Fathom.Training.Data.DataSet data) => session.Predict(data, data.Count);
 
     /// <summary>Predictions for the first training rows, and the rows.</summary>
     internal (float[] Predictions, Fathom.Training.Data.DataSet Data) Predict(int rows) => (session.Predict(session.Data.Training, rows), session.Data.Training);
 
     /// <summary>What is kept of the run as a whole, as numbers, for <see cref="RestoreRun"/>.</summary>
     internal IEnumerable<(string Name, IEnumerable<double> Numbers)> CaptureRun() =>
-        [("spikes", Spikes.Capture()), ("clipping", Clipping.Capture()), ("epochs", Epochs.Capture()), ("curvature", Curvature.Capture()), ("noise", Noise.Capture()), ("certainty", Certainty?.Capture() ?? [])];
+        [("spikes", Spikes.Capture()), ("clipping", Clipping.Capture()), ("epochs", Epochs.Capture()), ("curvature", Curvature.Capture()), ("noise", Noise.Capture()), ("certainty", Certainty?.Capture() ?? []), ("rows", RowLooks.Capture()), ("rate", [largestRate])];
 
     /// <summary>Takes a part of it over; false if it is none.</summary>
     internal bool RestoreRun(string name, double[] state) => name switch
@@ -331,6 +358,8 @@ public sealed class Observation
         "curvature" => Curvature.Restore(state),
         "noise" => Noise.Restore(state),
         "certainty" => state.Length == 0 || (Certainty = RowCertainty.Restore(state)) is not null,
+        "rate" => state.Length == 1 && (largestRate = state[0]) >= 0,
+        "rows" => RowLooks.Restore(state),
         _ => true, // of a later version
     };
 
@@ -373,35 +402,5 @@ public sealed class Observation
                 // time step of a recurrent layer is reached first.
                 .ThenBy(index => session.Probes[index].Kind is ProbeKind.ActivationGradient or ProbeKind.StateGradient ? -index : index),
         ];
-    }
-}
-
-/// <summary>
-/// A straight line through log10 ‖∂L/∂u‖ over depth by least squares.
-/// </summary>
-/// <param name="DecadesPerLayer">Slope towards the output: positive if gradients vanish towards the input.</param>
-/// <param name="Decades">log10 of the norm at the greatest depth over that at the least, by the line.</param>
-/// <param name="Fit">Coefficient of determination.</param>
-/// <param name="Layers">Layers that took part.</param>
-public readonly record struct DepthFit(double DecadesPerLayer, double Decades, double Fit, int Layers)
-{
-    /// <summary>Factor by which the gradient's norm changes per layer on its way back.</summary>
-    public double FactorPerLayer => Math.Pow(10, -DecadesPerLayer);
-
-    public static DepthFit Of(IReadOnlyList<LayerTrace> layers)
-    {
-        (double X, double Y)[] points = [.. layers.Where(layer => double.IsFinite(layer.LogGradient)).Select(layer => ((double)layer.Depth, layer.LogGradient))];
-        if (points.Length < 3)
-        {
-            return new DepthFit(0, 0, 0, points.Length);
-        }
-        double meanX = points.Average(point => point.X);
-        double meanY = points.Average(point => point.Y);
-        double xx = points.Sum(point => (point.X - meanX) * (point.X - meanX));
-        double xy = points.Sum(point => (point.X - meanX) * (point.Y - meanY));
-        double yy = points.Sum(point => (point.Y - meanY) * (point.Y - meanY));
-        double slope = xx > 0 ? xy / xx : 0;
-        double fit = xx > 0 && yy > 0 ? xy * xy / (xx * yy) : 1;
-        return new DepthFit(slope, slope * (points.Max(point => point.X) - points.Min(point => point.X)), fit, points.Length);
     }
 }

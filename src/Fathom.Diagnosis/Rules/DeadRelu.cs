@@ -22,6 +22,9 @@ public sealed class DeadRelu : Rule
 
     public override string Problem => "dead ReLU units";
 
+    /// <summary>Trend of a loss that is on its way down, as in FTH032.</summary>
+    internal const double Falling = 0.8;
+
     public override string Threshold => "half of a layer's units give 0 for each of 512 samples (SageMaker Debugger: more than 50 % of a layer)";
 
     public override Finding? Inspect(Observation observation)
@@ -50,7 +53,8 @@ public sealed class DeadRelu : Rule
         {
             Rule = Id,
             Problem = Problem,
-            Severity = observation.LossFallsFor(this) || !blocks ? Severity.Warning : Severity.Error,
+            // Units that something leads around, or that are not all of a layer, do not stop a loss that is on its way down.
+            Severity = observation.LossFallsFor(this) || !blocks || wall < 0 && observation.Losses.Trend < Falling ? Severity.Warning : Severity.Error,
             IsFinal = wall >= 0, // no gradient gets past it, now or later
             Cause = Causes.DeadRelu,
             Layers = [.. dead.Select(layer => layer.Layer.Name)],

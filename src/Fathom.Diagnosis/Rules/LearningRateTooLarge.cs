@@ -44,7 +44,7 @@ public sealed class LearningRateTooLarge : Rule
             return null;
         }
         bool jumps = update >= Large && unlearnt >= Learnt && observation.Unlearnt(observation.Losses.Least) > Mastered;
-        if (!jumps && !IsStuckFarOut(observation, unlearnt))
+        if (!jumps && !IsStuckFarOut(observation, unlearnt) || observation.RowLooks.HasLearnt)
         {
             return null;
         }

@@ -73,7 +73,7 @@ public sealed class LearningRateTooSmall : Rule
         }
         if (IsTooSlow(observation))
         {
-            return DescribeSlow(observation, layers);
+            return observation.RowLooks.HasLearnt ? null : DescribeSlow(observation, layers);
         }
         if (!(observation.Loss > Standing * observation.FirstLoss && observation.Loss < observation.FirstLoss / Standing) || !IsCarriedThrough(observation, layers))
         {
@@ -107,6 +107,10 @@ public sealed class LearningRateTooSmall : Rule
         observation.Progress >= Slow.End && observation.Unlearnt(observation.Losses.Now) > Slow.HalfWay && observation.Losses.Trend < Slow.Falling
         && observation.TypicalLogUpdate is < Slow.Short and > LayerTrace.Floor + 0.5 && Math.Abs(observation.GradientOverDepth.Decades) < Decades;
 
+    /// <summary>What to do where a schedule has made the steps short; null where none has.</summary>
+    private static string? OfSchedule(Observation observation) => !observation.IsRateSpent ? null
+        : $"Let the schedule lower the rate later or less: {Percent(observation.RateLeft)} of it is left after {Percent(observation.Progress)} of the run.";
+
     private Finding DescribeSlow(Observation observation, LayerTrace[] layers)
     {
         bool late = EndsHalfWay(observation);
@@ -124,7 +128,7 @@ public sealed class LearningRateTooSmall : Rule
                 .Add("typical_relative_update", new Evidence(step, HealthyStep))
                 .Add("loss_at_the_end", new Evidence(end, limit)),
             Explanation = $"{(late ? "The loss" : "At this pace the loss")} is still {Number(end)} at the end of the run (limit {Number(limit)}, {Percent(share)} of a constant prediction's), and a step changes the weights by {Number(step)}, where about 1e-3 is healthy (CS231n).",
-            Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)}) by a factor of 3 to 30, or train for longer.",
+            Action = OfSchedule(observation) ?? $"Raise the learning rate ({Number(observation.Step.LearningRate)}) by a factor of 3 to 30, or train for longer.",
             Details = "The loss falls all the time, and the weights could move further: steps of a healthy size would use the run.",
             RuledOut = [$"vanishing gradient: the gradient's norm changes by only {Factor(-observation.GradientOverDepth.Decades)} from the last to the first layer"],
             Remedies = ["learning_rate", "optimizer", "batch_size"],
@@ -145,7 +149,7 @@ public sealed class LearningRateTooSmall : Rule
             .Add("movement_in_whole_run", new Evidence(reach, Movement))
             .Add("loss_over_first", new Evidence(observation.Loss / observation.FirstLoss, Standing)),
         Explanation = $"{(fastest > 0 ? $"Even the fastest layer moves by only {Number(fastest)} of its weights a step (1e-3 is healthy, CS231n)" : "Every step is lost in rounding: no layer moves at all, where 1e-3 of its weights a step is healthy (CS231n)")}, {Percent(reach)} in all {observation.TotalSteps} steps (limit {Percent(Movement)}), and the loss ({Number(observation.Loss)}) has hardly left its start ({Number(observation.FirstLoss)}).",
-        Action = $"Raise the learning rate ({Number(observation.Step.LearningRate)}){(fastest > 0 ? $" by a factor of about {Number(Math.Pow(10, Math.Max(1, Math.Round(Math.Log10(HealthyStep / fastest)))))}" : ", say to 1e-3 for Adam and its kin or to 0.1 for SGD")}.",
+        Action = OfSchedule(observation) ?? $"Raise the learning rate ({Number(observation.Step.LearningRate)}){(fastest > 0 ? $" by a factor of about {Number(Math.Pow(10, Math.Max(1, Math.Round(Math.Log10(HealthyStep / fastest)))))}" : ", say to 1e-3 for Adam and its kin or to 0.1 for SGD")}.",
         Details = "Gradients arrive at every layer; it is the steps that are short: even if all of them went the same way, no layer would get anywhere within the run.",
         RuledOut = [$"vanishing gradient: the gradient's norm changes by only {Factor(-observation.GradientOverDepth.Decades)} from the last to the first layer"],
         Remedies = ["learning_rate", "optimizer", "batch_size"],

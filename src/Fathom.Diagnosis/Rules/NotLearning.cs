@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Fathom.Diagnosis.Causation;
 using Fathom.Diagnosis.Monitoring;
+using Fathom.Graphs.Ops;
 using static Fathom.Diagnosis.Figures;
 
 namespace Fathom.Diagnosis.Rules;
@@ -33,8 +34,11 @@ public sealed class NotLearning : Rule
     /// </summary>
     private const double Standing = 0.8, StandingLate = 0.45;
 
-    /// <summary>Share of the run from which on a run is well on.</summary>
-    private const double Late = 0.4;
+    /// <summary>Share of the run from which on a run is well on, and steps that it must have done for it in a short one, up to a larger share: twice <see cref="PatientSteps"/>.</summary>
+    private const double Late = 0.4, ShortLate = 0.75;
+
+    /// <inheritdoc cref="Late"/>
+    private const int LateSteps = 2 * PatientSteps;
 
     /// <summary>
     /// How far a network may stay behind its five nearest rows, as a share of what there is to learn, once it is well on and stands: three times the 0.05 within which
@@ -73,15 +77,18 @@ public sealed class NotLearning : Rule
 
     public override string Problem => "the network does not learn";
 
-    public override string Threshold => "after a tenth of the run (60 steps in a short one, up to a quarter of it) 80 % of what there is to learn is unlearnt, measured by the loss from a constant prediction's (its start where that is not known) down to the least that the output allows; after two fifths 45 %, and at the pace since half of the steps so far 45 % will be so at the end, or the loss stands and 35 % more is unlearnt than the five nearest rows leave (15 % after an error or an odd start before training); and no other rule explains it; 2 % of the run are enough where an error was found before training or steps have blown up the weights of half of the layers, 1 % where no gradient arrives at any layer";
+    public override string Threshold => "after a tenth of the run (60 steps in a short one, up to a quarter of it) 80 % of what there is to learn is unlearnt, measured by the loss from a constant prediction's (its start where that is not known) down to the least that the output allows; after two fifths (120 steps in a short run, up to three quarters of it) 45 %, and at the pace since half of the steps so far 45 % will be so at the end, or the loss stands and 35 % more is unlearnt than the five nearest rows leave (15 % after an error or an odd start before training); and no other rule explains it; 2 % of the run are enough where an error was found before training or steps have blown up the weights of half of the layers, 1 % where no gradient arrives at any layer";
 
     public override int Persistence => 5;
 
     public override Finding? Inspect(Observation observation)
     {
         bool early = observation.Progress >= Warned && (observation.IsForewarned || IsBlown(observation)) || observation.Progress >= Silent && observation.IsSilent;
-        double level = observation.Progress < Late ? Standing : StandingLate, now = observation.Unlearnt(observation.Losses.Now), end = observation.UnlearntAtTheEnd, trend = observation.Losses.Trend;
-        bool stands = now > level && end > StandingLate && observation.Unlearnt(observation.Losses.Least) > (observation.Progress < Late ? ReachedEarly : Reached) * level;
+        bool late = IsLate(observation);
+        // A spike in the newest tenth is no turn of the loss: its pace is that of the least since before it.
+        double calm = Math.Min(observation.Losses.Now, LeastSince(observation)), trend = calm / observation.Losses.Half;
+        double level = late ? StandingLate : Standing, now = observation.Unlearnt(observation.Losses.Now), end = observation.UnlearntAtTheEndFrom(calm);
+        bool stands = now > level && end > StandingLate && observation.Unlearnt(observation.Losses.Least) > (late ? Reached : ReachedEarly) * level;
         bool behind = !stands && IsBehind(observation, now, ref level);
         bool ends = behind && observation.Progress >= End;
         // Once said, it stays said while another rule speaks of the same thing: the chain of causes puts it behind that one.
@@ -98,7 +105,15 @@ public sealed class NotLearning : Rule
         {
             return null; // slow, and FTH064 has the word
         }
-        bool cleared = observation.HasOddStart || behind || (observation.NeighbourSkill > Learnable && (!other || observation.Progress >= Late));
+        if (first.Cause == Causes.Vanishing && !late && observation.Network.Nodes.Any(node => node.Op is Lstm or Gru))
+        {
+            return null; // gates have to open before anything is remembered: such a loss stands for long, and then falls at once
+        }
+        if (observation.RowLooks.HasLearnt)
+        {
+            return null; // unsure of its rows, or far too sure of a few, but it knows them
+        }
+        bool cleared = observation.HasOddStart || behind || (observation.NeighbourSkill > Learnable && (!other || late));
         bool certain = !(other || first.IsWeak) || cleared;
         first = certain || !first.IsWeak ? first : Unknown;
         other = first.Cause == Causes.Other;
@@ -131,7 +146,7 @@ public sealed class NotLearning : Rule
     private static bool IsBehind(Observation observation, double now, ref double level)
     {
         bool odd = observation.HasOddStart || observation.IsForewarned;
-        if (observation.Progress < Late || observation.DropsMuch || !(now > BehindOdd && now <= StandingLate) || !(observation.Losses.Trend > Falling || odd && observation.Progress >= End))
+        if (!IsLate(observation) || observation.DropsMuch || !(now > BehindOdd && now <= StandingLate) || !(observation.Losses.Trend > Falling || odd && observation.Progress >= End))
         {
             return false;
         }
@@ -140,11 +155,17 @@ public sealed class NotLearning : Rule
     }
 
     /// <summary>Whether the loss has been below the level in the last <see cref="SpikeSteps"/>, so that it may only have jumped: in a long run one or two inspections.</summary>
-    private static bool WasBelow(Observation observation, double level)
+    private static bool WasBelow(Observation observation, double level) => observation.Unlearnt(LeastSince(observation)) <= NearLevel * level;
+
+    /// <summary>The least loss in the last <see cref="SpikeSteps"/>.</summary>
+    private static double LeastSince(Observation observation)
     {
         double steps = Math.Min(SpikeSteps, ShortSpike * observation.TotalSteps), interval = Math.Max(1, observation.TotalSteps / 200);
-        return observation.Unlearnt(observation.Losses.Newest((int)Math.Ceiling(steps / interval)).Min()) <= NearLevel * level;
+        return observation.Losses.Newest((int)Math.Ceiling(steps / interval)).Min();
     }
+
+    /// <summary>Whether the run is so far that a network should have learnt most of what it will.</summary>
+    internal static bool IsLate(Observation observation) => observation.Step.Step + 1 >= Math.Max(Late * observation.TotalSteps, Math.Min(LateSteps, ShortLate * observation.TotalSteps));
 
     private static bool IsBlown(Observation observation) => observation.Layers.Count(layer => layer.IsBlown) * 2 >= observation.Layers.Count;
 }

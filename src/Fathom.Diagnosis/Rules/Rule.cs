@@ -75,6 +75,7 @@ public static class RuleCatalog
         new Overfitting(),
         new SlowConvergence(),
         new NotLearning(),
+        new FallsShort(),
         new NearOverflow(),
         new NarrowFormat(),
     ];

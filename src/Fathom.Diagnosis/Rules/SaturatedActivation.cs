@@ -45,7 +45,7 @@ public sealed class SaturatedActivation : Rule
         LayerTrace worst = saturated.MaxBy(layer => layer.Saturated)!;
         int blocking = saturated.Count(layer => !Detour.LeadsAround(observation.Network, layer.Activation!));
         // A network that begins saturated may take a tenth of the run to get the loss down: until then the loss must stand, which cannot be said before it has had time.
-        bool struggles = observation.Progress < Unknown || (observation.Progress < Patience ? observation.LossStands : !observation.LossFallsFor(this));
+        bool struggles = observation.Progress < Unknown || (observation.Progress < Patience ? observation.LossStands : !observation.LossFallsFor(this)) && !(observation.Losses.Trend < DeadRelu.Falling);
         bool hurts = blocking * 2 >= observation.Layers.Count || observation.Layers[0].LogRelativeUpdate < -5;
         double expected = Expected(worst, observation);
         bool fromStart = expected > Share / 2;

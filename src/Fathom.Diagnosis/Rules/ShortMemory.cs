@@ -36,7 +36,7 @@ public sealed class ShortMemory : Rule
             return null;
         }
         double full = observation.StepOverRate();
-        return full > Full ? Describe(observation, view, full) : null;
+        return full > Full && !observation.RowLooks.HasLearnt ? Describe(observation, view, full) : null;
     }
 
     private Finding Describe(Observation observation, OptimizerView view, double full)

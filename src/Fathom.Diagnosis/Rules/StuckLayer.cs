@@ -24,7 +24,7 @@ public sealed class StuckLayer : Rule
 
     public override string Problem => "a layer is stuck";
 
-    public override string Threshold => "after 5 % of the run (20 steps or more) a step leaves a layer's weights exactly as they were though they may be trained and others change; a note if half of the weight tensors or more are frozen";
+    public override string Threshold => "after 5 % of the run (20 steps or more) a step leaves a layer's weights exactly as they were though they may be trained and others change; a note if half of the weight tensors or more are frozen, an error if every parameter is";
 
     public override Finding? Inspect(Observation observation)
     {
@@ -72,6 +72,17 @@ public sealed class StuckLayer : Rule
         Details = "A gradient that fades over depth is small, not 0. Exactly 0 means that something behind the layer has slope 0 for every sample, or multiplies by 0.",
     };
 
+    /// <summary>Every parameter is frozen: nothing that training does can change anything.</summary>
+    private Finding Everything(Observation observation, Node[] weights) => Base(observation, [], Severity.Error, 0.95) with
+    {
+        IsFinal = true,
+        Layers = [.. weights.Select(parameter => observation.Network.Nodes.First(node => node.Parameters.Contains(parameter)).Name).Distinct()],
+        Evidence = Counted(weights.Length),
+        Explanation = $"All {weights.Length} weight tensors are frozen, and every other parameter with them (expected: at least one that is trained): {observation.Step.Step + 1} steps have changed nothing.",
+        Action = "Remove frozen: true (trainable: false in Keras) from the layers that are to learn.",
+        Details = "A frozen parameter gets no step. Setting trainable on a whole Keras model sets it on each of its layers.",
+    };
+
     private Finding? Frozen(Observation observation)
     {
         Node[] weights = [.. observation.Network.Parameters.Where(parameter => parameter.Outputs[0].Shape.Rank >= 2)];
@@ -79,6 +90,10 @@ public sealed class StuckLayer : Rule
         if (frozen.Length == 0 || frozen.Length < Many * weights.Length)
         {
             return null;
+        }
+        if (observation.Network.Parameters.All(parameter => parameter.Op is not Parameter { Trainable: true }))
+        {
+            return Everything(observation, weights);
         }
         return Base(observation, [], Severity.Info, 0.6) with
         {

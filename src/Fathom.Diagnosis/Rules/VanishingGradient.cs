@@ -28,13 +28,16 @@ public sealed class VanishingGradient : Rule
     /// <summary>Share of its weights by which a layer must be able to move if the rate is not to blame.</summary>
     private const double Anywhere = 0.3;
 
+    /// <summary>Share of the run that an optimizer without a scale, which moves layers whatever their gradient, is given to get the loss down: as in FTH032.</summary>
+    private const double Patience = 0.1;
+
     internal const string RuleId = "FTH001";
 
     public override string Id => RuleId;
 
     public override string Problem => "vanishing gradient";
 
-    public override string Threshold => "fitted gradient norm falls by 10³ or more from the last to the first layer (AutoTrainer's ratio), and early layers move by less than 1 % of their weights in the whole run, or the loss stands above 90 % of its start or of a constant prediction's";
+    public override string Threshold => "fitted gradient norm falls by 10³ or more from the last to the first layer (AutoTrainer's ratio), and early layers move by less than 1 % of their weights in the whole run, or after a tenth of the run the loss stands above 90 % of its start or of a constant prediction's";
 
     public override Finding? Inspect(Observation observation)
     {
@@ -46,7 +49,7 @@ public sealed class VanishingGradient : Rule
         LayerTrace[] starved = [.. observation.Layers.Where(layer => Movable(layer, observation.TotalSteps) < Movement)];
         bool still = starved.Length > 0 && starved[0].Depth == observation.Layers[0].Depth;
         // Where an optimizer without a scale moves all layers alike, only too slowly to get anywhere, its rate is to blame.
-        if (!still && (!observation.LossStands || !observation.Layers.Any(layer => Movable(layer, observation.TotalSteps) > Anywhere)))
+        if (!still && (observation.Progress < Patience || !observation.LossStands || !observation.Layers.Any(layer => Movable(layer, observation.TotalSteps) > Anywhere)))
         {
             return null;
         }

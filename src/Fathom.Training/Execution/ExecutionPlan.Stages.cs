@@ -23,6 +23,7 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
         StageCall call = calls[index];
         long clock = run.Profile is null ? 0 : Stopwatch.GetTimestamp();
         ref readonly Kernel kernel = ref kernels[call.Kernel];
+        Fetch(run.Probe, in kernel);
         Run(in kernel, call, in run, pool, scratch.Buffer, ahead.Of(index));
         clock = run.Profile?.Add(kernel.Node.Op.Kind, clock) ?? 0;
         if (run.Probe is not null)
@@ -43,12 +44,12 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
         StageJob job = new() { Plan = this, First = stage.First, Run = run };
         if (run.Profile is null)
         {
-            pool.Run(ref job, count);
+            pool.Run(ref job, count, interleaved: true);
             return;
         }
         ticks ??= [.. Enumerable.Range(0, pool.Threads).Select(_ => new long[Clocks * kernels.Length])];
         long started = Stopwatch.GetTimestamp();
-        pool.Run(ref job, count);
+        pool.Run(ref job, count, interleaved: true);
         ticksTogether += Stopwatch.GetTimestamp() - started;
     }
 
@@ -59,6 +60,23 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
         if (probeIds.Length > 0)
         {
             probe.Observe(probeIds.AsSpan(kernel.FirstOutput, kernel.Outputs), OutputsOf(in kernel, call), workers);
+        }
+    }
+
+    /// <summary>Asks memory for the statistics that a kernel's outputs and parameter are going to have: they were last written a step ago.</summary>
+    private void Fetch(ProbeSet<T>? probe, in Kernel kernel)
+    {
+        if (probe is null)
+        {
+            return;
+        }
+        if (probeIds.Length > 0)
+        {
+            probe.Fetch(probeIds.AsSpan(kernel.FirstOutput, kernel.Outputs));
+        }
+        if (kernel.Updates >= 0)
+        {
+            optimizer!.FetchStatistics(kernel.Updates);
         }
     }
 
@@ -155,8 +173,16 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
             {
                 ref readonly StageCall call = ref Plan.calls[i];
                 ref readonly Kernel kernel = ref Plan.kernels[call.Kernel];
+                if (i + 1 < tasks[First + part + 1] && Plan.calls[i + 1] is { Runs: false } next)
+                {
+                    Plan.Fetch(Run.Probe, in Plan.kernels[next.Kernel]);
+                }
                 if (call.Runs)
                 {
+                    if (call.Measures)
+                    {
+                        Plan.Fetch(Run.Probe, in kernel);
+                    }
                     Plan.Run(in kernel, call, in Run, lane, default, Plan.ahead.Of(i));
                     clock = Add(ticks, Clocks * call.Kernel, clock);
                 }

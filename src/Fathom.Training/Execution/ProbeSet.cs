@@ -47,6 +47,7 @@ public sealed class ProbeSet<T> where T : unmanaged, IBinaryFloatingPointIeee754
 {
     private readonly TensorStatistics[] statistics;
     private readonly (T Low, T High)[] saturation;
+    private readonly bool[] inSteps; // beside the probes, whose objects lie all over the heap
     private readonly List<(int From, int To)> shared = [];
 
     /// <param name="probes">What is watched.</param>
@@ -56,6 +57,7 @@ public sealed class ProbeSet<T> where T : unmanaged, IBinaryFloatingPointIeee754
         Probes = probes;
         statistics = new TensorStatistics[probes.Count];
         saturation = new (T, T)[probes.Count];
+        inSteps = [.. probes.Select(probe => probe.Kind == ProbeKind.StateGradient)];
         for (int i = 0; i < probes.Count; i++)
         {
             SaturationRegion? region = probes[i].Kind == ProbeKind.Activation ? probes[i].Node.Op.Saturation : null;
@@ -106,6 +108,18 @@ public sealed class ProbeSet<T> where T : unmanaged, IBinaryFloatingPointIeee754
         }
     }
 
+    /// <summary>Asks memory for the statistics of values that are about to be measured.</summary>
+    internal void Fetch(ReadOnlySpan<int> ids)
+    {
+        foreach (int id in ids)
+        {
+            if (id >= 0)
+            {
+                statistics[id].Fetch();
+            }
+        }
+    }
+
     internal void Observe(ReadOnlySpan<int> ids, ReadOnlySpan<TensorBinding<T>> outputs, WorkerPool pool)
     {
         for (int i = 0; i < ids.Length; i++)
@@ -114,7 +128,7 @@ public sealed class ProbeSet<T> where T : unmanaged, IBinaryFloatingPointIeee754
             {
                 continue;
             }
-            if (Probes[ids[i]].Kind == ProbeKind.StateGradient)
+            if (inSteps[ids[i]])
             {
                 MeasureSteps(ids[i], outputs[i], pool);
             }

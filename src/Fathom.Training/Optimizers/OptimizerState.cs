@@ -167,6 +167,9 @@ public sealed partial class OptimizerState<T> : IDisposable where T : unmanaged,
     /// <summary>How many parameters the last step updated before its end.</summary>
     internal int UpdatedEarly => updated.Count(early => early);
 
+    /// <summary>Asks memory for the statistics of a parameter that is about to be updated.</summary>
+    internal void FetchStatistics(int slice) => begun.Watch?.Fetch(slice);
+
     /// <summary>Updates one parameter of the step that has begun; others may be updated meanwhile.</summary>
     /// <param name="slice">Its position among <see cref="Slices"/>.</param>
     /// <param name="pool">The workers.</param>

@@ -133,6 +133,19 @@ internal sealed class ParameterWatch<T> where T : unmanaged, IBinaryFloatingPoin
 
     public ref TensorStatistics Gradient(int slice) => ref probes.Of(gradients[slice]);
 
+    /// <summary>Asks memory for a parameter's statistics.</summary>
+    public void Fetch(int slice)
+    {
+        if (WatchesValue(slice))
+        {
+            Value(slice).Fetch();
+        }
+        if (WatchesGradient(slice))
+        {
+            Gradient(slice).Fetch();
+        }
+    }
+
     /// <summary>Before the first piece of a parameter.</summary>
     public void Begin(int slice, int length)
     {

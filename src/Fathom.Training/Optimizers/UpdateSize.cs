@@ -53,6 +53,7 @@ internal record struct UpdateSum(double Squares, double MaxAbs, long Unchanged)
     private static unsafe UpdateSum OfFloats(float* old, float* values, int length, float* ahead)
     {
         Vector256<double> squaresA = default, squaresB = default, squaresC = default, squaresD = default, largestA = default, largestB = default;
+        Vector256<double> unit = Vector256.Create(1.0);
         Vector256<int> unchanged = default;
         for (int i = 0; i < length; i += 16)
         {
@@ -65,8 +66,8 @@ internal record struct UpdateSum(double Squares, double MaxAbs, long Unchanged)
             {
                 continue; // where gradients vanish, all are
             }
-            Vector256<double> a = Change(old + i, values + i), b = Change(old + i + 4, values + i + 4);
-            Vector256<double> c = Change(old + i + 8, values + i + 8), d = Change(old + i + 12, values + i + 12);
+            Vector256<double> a = Change(old + i, values + i, unit), b = Change(old + i + 4, values + i + 4, unit);
+            Vector256<double> c = Change(old + i + 8, values + i + 8, unit), d = Change(old + i + 12, values + i + 12, unit);
             squaresA = Fma.MultiplyAdd(a, a, squaresA);
             squaresB = Fma.MultiplyAdd(b, b, squaresB);
             squaresC = Fma.MultiplyAdd(c, c, squaresC);
@@ -84,10 +85,13 @@ internal record struct UpdateSum(double Squares, double MaxAbs, long Unchanged)
         return new UpdateSum(squares, max, Vector256.Sum(unchanged));
     }
 
-    /// <summary>Converted as they are loaded, which needs no shuffle.</summary>
+    /// <summary>
+    /// Converted as they are loaded, which needs no shuffle. The difference is taken as value − 1 · old, since processors multiply and
+    /// add in other units than they convert and subtract in.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static unsafe Vector256<double> Change(float* old, float* value) =>
-        Avx.ConvertToVector256Double(Vector128.Load(value)) - Avx.ConvertToVector256Double(Vector128.Load(old));
+    private static unsafe Vector256<double> Change(float* old, float* value, Vector256<double> unit) =>
+        Fma.MultiplyAddNegated(Avx.ConvertToVector256Double(Vector128.Load(old)), unit, Avx.ConvertToVector256Double(Vector128.Load(value)));
 
     /// <summary>The larger magnitude.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

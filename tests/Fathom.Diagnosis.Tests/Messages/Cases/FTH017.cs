@@ -9,3 +9,10 @@ internal sealed class ClassImbalanceMessage() : MessageCase("FTH017", Stage.Audi
 
     public override Subject Healthy => new(Chain(4, 2), Made.Classes(classes: 2));
 }
+
+internal sealed class ClassWithoutRowsMessage() : MessageCase("FTH017", Stage.Audit, "has 0 of 400 training rows", "expected: 1 or more", "empty")
+{
+    public override Subject Sick => new(CommonMistakeTests.Network6(classes: 4), CommonMistakeTests.Rows(label: label => label + 1));
+
+    public override Subject Healthy => new(CommonMistakeTests.Network6(), CommonMistakeTests.Rows());
+}

@@ -1,4 +1,5 @@
 using Fathom.Diagnosis.Tests.Audit;
+using Fathom.Graphs.Ops;
 
 namespace Fathom.Diagnosis.Tests.Messages.Cases;
 
@@ -14,4 +15,11 @@ internal sealed class DroppedAnswersMessage() : MessageCase("FTH024", Stage.Audi
     public override Subject Sick => HiddenLayerAuditTests.DroppingAnswers(0.5);
 
     public override Subject Healthy => HiddenLayerAuditTests.DroppingAnswers(0);
+}
+
+internal sealed class LoudNoiseMessage() : MessageCase("FTH024", Stage.Audit, "adds noise of the deviation 10", "limit 2; dropout of 0.8 brings as much", "noise")
+{
+    public override Subject Sick => new(CommonMistakeTests.Network6(before: net => net.GaussianNoise(10)), CommonMistakeTests.Rows());
+
+    public override Subject Healthy => new(CommonMistakeTests.Network6(before: net => net.GaussianNoise(0.05)), CommonMistakeTests.Rows());
 }
