@@ -17,6 +17,7 @@ public sealed unsafe partial class WorkerPool
         (this.owner, this.lane) = (owner, lane);
         Threads = 1;
         workers = [];
+        shares = new WorkShares(1);
         allocated = [];
         scratch = [];
         lanes = [this];

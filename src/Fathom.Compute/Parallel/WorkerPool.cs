@@ -13,9 +13,6 @@ namespace Fathom.Compute;
 /// </summary>
 public sealed unsafe partial class WorkerPool : IDisposable
 {
-    /// <summary>How often a thread comes back for more, at least, if there are parts enough.</summary>
-    private const int PartsAtOnce = 16;
-
     private static readonly long SpinTicks = Stopwatch.Frequency / 50_000; // 20 µs
     private static readonly long PatienceTicks = Stopwatch.Frequency / 20_000; // 50 µs
 
@@ -23,12 +20,12 @@ public sealed unsafe partial class WorkerPool : IDisposable
     private readonly long[] allocated;
     private readonly SemaphoreSlim wake = new(0);
     private readonly Backoff backoff = new();
+    private readonly WorkShares shares;
     private readonly Lock failureLock = new();
 
     private Shared shared;
     private void* job;
     private delegate*<void*, int, int, void> invoke;
-    private int parts;
     private bool flush;
     private int running;
     private int reportRequest;
@@ -46,6 +43,7 @@ public sealed unsafe partial class WorkerPool : IDisposable
             throw new ArgumentOutOfRangeException(nameof(threads), threads, $"A worker pool needs at least 1 thread (the caller), but {threads} were asked for.");
         }
         Threads = threads;
+        shares = new WorkShares(threads);
         allocated = new long[threads];
         scratch = new AlignedMemory<byte>?[threads];
         workers = new Thread[threads - 1];
@@ -77,9 +75,14 @@ public sealed unsafe partial class WorkerPool : IDisposable
     /// If parts fail, the exception of the one with the lowest number is rethrown here, after all others have ended.
     /// Where the caller does them all, in order, the first that fails is that one, and those after it are not begun.
     /// </summary>
+    /// <param name="job">The job.</param>
+    /// <param name="parts">Number of its parts, up to a million for each thread.</param>
+    /// <param name="interleaved">
+    /// Whether each thread begins with every n-th part rather than with a stretch of them: for parts of which the first are the longest.
+    /// </param>
     /// <exception cref="InvalidOperationException">A job is already running on this pool.</exception>
     /// <exception cref="ObjectDisposedException">The pool has been disposed.</exception>
-    public void Run<TJob>(ref TJob job, int parts) where TJob : struct, IParallelJob
+    public void Run<TJob>(ref TJob job, int parts, bool interleaved = false) where TJob : struct, IParallelJob
     {
         ArgumentOutOfRangeException.ThrowIfNegative(parts);
         if (workers.Length == 0)
@@ -90,6 +93,7 @@ public sealed unsafe partial class WorkerPool : IDisposable
             }
             return;
         }
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(parts / Threads, WorkShares.MostParts - 1, nameof(parts));
         Enter();
         try
         {
@@ -106,7 +110,7 @@ public sealed unsafe partial class WorkerPool : IDisposable
                 fixed (TJob* pointer = &job)
 #pragma warning restore CS8500
                 {
-                    Share(pointer, &Invoke<TJob>, parts);
+                    Share(pointer, &Invoke<TJob>, parts, interleaved);
                 }
             }
         }
@@ -188,19 +192,15 @@ public sealed unsafe partial class WorkerPool : IDisposable
         }
     }
 
-    private void Share(void* pointer, delegate*<void*, int, int, void> function, int count)
+    private void Share(void* pointer, delegate*<void*, int, int, void> function, int count, bool interleaved)
     {
         job = pointer;
         invoke = function;
-        parts = count;
         flush = FlushToZero.ByHardware;
         failure = null;
         failedPart = int.MaxValue;
         shared.Done = 0;
-        // One word holds the job's number and the parts left, so that a worker that wakes up late can never take a
-        // part of a job other than the one whose fields it has read: its compare-and-swap fails.
-        long epoch = (shared.State >> 32) + 1;
-        Interlocked.Exchange(ref shared.State, (epoch << 32) | (uint)count);
+        shares.Begin(count, interleaved);
         WakeSleepers(Math.Min(workers.Length, count - 1));
 
         long started = Stopwatch.GetTimestamp();
@@ -246,29 +246,42 @@ public sealed unsafe partial class WorkerPool : IDisposable
     private bool TakeParts(int worker)
     {
         int taken = 0;
+        for (int next = 0; next < Threads; next++)
+        {
+            taken += TakeShare(worker + next < Threads ? worker + next : worker + next - Threads, worker);
+        }
+        if (taken > 0)
+        {
+            Interlocked.Add(ref shared.Done, taken);
+        }
+        return taken > 0;
+    }
+
+    /// <summary>Does what is left of a share; returns how many parts that were.</summary>
+    private int TakeShare(int share, int worker)
+    {
+        int taken = 0;
         while (true)
         {
-            long state = Volatile.Read(ref shared.State);
-            int left = (int)(uint)state;
-            if (left == 0)
+            long state = shares.Look(share);
+            if (WorkShares.Left(state) == 0)
             {
-                break;
+                return taken;
             }
             void* currentJob = job;
             delegate*<void*, int, int, void> currentInvoke = invoke;
             bool currentFlush = flush;
-            int part = parts - left;
-            int end = part + Math.Max(1, left / (PartsAtOnce * Threads)); // Many parts are small ones: take several.
-            if (Interlocked.CompareExchange(ref shared.State, state - (end - part), state) != state)
+            (int part, int step, int count) = shares.Take(share, state, own: share == worker);
+            if (count == 0)
             {
                 continue;
             }
-            taken += end - part;
+            taken += count;
             if (worker != 0)
             {
                 FlushToZero.Follow(currentFlush);
             }
-            for (; part < end; part++)
+            for (; count > 0; count--, part += step)
             {
                 try
                 {
@@ -281,11 +294,6 @@ public sealed unsafe partial class WorkerPool : IDisposable
                 }
             }
         }
-        if (taken > 0)
-        {
-            Interlocked.Add(ref shared.Done, taken);
-        }
-        return taken > 0;
     }
 
     private void KeepFailure(int part, Exception exception)
@@ -342,7 +350,7 @@ public sealed unsafe partial class WorkerPool : IDisposable
     private void Sleep(int reported)
     {
         Interlocked.Increment(ref shared.Sleepers);
-        bool called = (int)(uint)Volatile.Read(ref shared.State) != 0 || stopping || Volatile.Read(ref reportRequest) != reported;
+        bool called = shares.Any || stopping || Volatile.Read(ref reportRequest) != reported;
         if (called && TakeBackSleepers(1) == 1)
         {
             return;
@@ -373,11 +381,10 @@ public sealed unsafe partial class WorkerPool : IDisposable
     }
 
     /// <summary>What several threads write, each on cache lines of its own.</summary>
-    [StructLayout(LayoutKind.Explicit, Size = 512)]
+    [StructLayout(LayoutKind.Explicit, Size = 384)]
     private struct Shared
     {
-        [FieldOffset(128)] public long State;
-        [FieldOffset(256)] public int Done;
-        [FieldOffset(384)] public int Sleepers;
+        [FieldOffset(128)] public int Done;
+        [FieldOffset(256)] public int Sleepers;
     }
 }

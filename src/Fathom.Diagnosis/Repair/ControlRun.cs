@@ -21,6 +21,15 @@ internal sealed class ControlRun : IDisposable
     /// <summary>Share of the way from guessing to perfection from which on it knows most rows.</summary>
     private const double Known = 0.6;
 
+    /// <summary>Share of the budget from which on a control that no longer learns is believed to have stopped.</summary>
+    private const double Quarter = 0.25;
+
+    /// <summary>Steps over those of a measurement before from which on the two are compared: twice, but for rounding.</summary>
+    private const double Doubled = 1.9;
+
+    /// <summary>Loss over that at half the steps above which it has stopped falling.</summary>
+    private const double Stopped = 0.98;
+
     private readonly MeteredRun run;
     private readonly DataSet choosing;
     private readonly bool thorough;
@@ -28,6 +37,7 @@ internal sealed class ControlRun : IDisposable
     private readonly IResultMemo kept;
     private readonly Dictionary<int, Measurement> measured = [];
     private RunOutcome? outcome;
+    private Measurement? last;
     private bool closed;
 
     /// <param name="run">The run.</param>
@@ -62,11 +72,26 @@ internal sealed class ControlRun : IDisposable
         while (!live.Ended && !(!thorough && session.NextStep >= first && session.NextStep <= total / 2 && Sick(live) && !Learns(live)))
         {
             run.Train((session.NextStep / portion + 1) * portion, cancellation);
+            MeasurePassed(session, cancellation);
         }
         outcome = live.Outcome();
         outcome = outcome with { GradientNorms = outcome.GradientNorms.Copy() };
         kept.Keep(Piece.Control, outcome);
         return outcome;
+    }
+
+    /// <summary>At each rung that it has come past: candidates are compared with it after as many steps, and not with its end.</summary>
+    private void MeasurePassed(TrainingSession session, CancellationToken cancellation)
+    {
+        for (int rung = measured.Count; rung < TrialRace.Rungs.Length && session.NextStep >= TrialRace.Rungs[rung] * session.TotalSteps; rung++)
+        {
+            string piece = Piece.At(Piece.Control, TrialRace.Rungs[rung]);
+            if (kept.Find<Measurement>(piece) is not { } now)
+            {
+                kept.Keep(piece, now = run.Measure(choosing, cancellation));
+            }
+            measured[rung] = now;
+        }
     }
 
     /// <summary>Its loss has come well down from that of a constant prediction, or, where single rows make it large, it knows most rows all the same.</summary>
@@ -106,20 +131,36 @@ internal sealed class ControlRun : IDisposable
         return measured[rung] = now;
     }
 
-    /// <summary>Its end, on given rows.</summary>
+    /// <summary>
+    /// What it comes to, on given rows: its end, or where it stands from a quarter of the budget on, if it was found sick and twice
+    /// the steps have brought it no further, in the metric beyond chance and in the loss.
+    /// </summary>
     public Measurement End(DataSet rows, CancellationToken cancellation)
     {
         const string End = $"{Piece.Control} @ end";
-        if (known.Find<Measurement>(End) is { } before)
+        if ((last ?? known.Find<Measurement>(End)) is { } found)
         {
-            run.TakeOver(before.Steps);
-            return before;
+            run.TakeOver(found.Steps);
+            return last = found;
         }
-        run.Train(long.MaxValue, cancellation);
+        long total = run.Run(cancellation).Session.TotalSteps;
         Measurement now = run.Measure(rows, cancellation);
+        foreach (double share in TrialRace.Rungs.Where(share => share * total > run.Position))
+        {
+            Measurement before = now;
+            run.Train((long)Math.Ceiling(share * total), cancellation);
+            now = run.Measure(rows, cancellation);
+            if (now.Diverged || (!thorough && share >= Quarter && now.Steps >= Doubled * before.Steps && HasStopped(before, now, rows)))
+            {
+                break;
+            }
+        }
         kept.Keep(End, now);
-        return now;
+        return last = now;
     }
+
+    private static bool HasStopped(Measurement before, Measurement now, DataSet rows) => before.Sick && now.Sick
+        && now.Metric <= before.Metric + 2 * Tolerance.Of(before.Metric, rows) && !(now.LossShare < Stopped * before.LossShare);
 
     /// <summary>Where it stands now.</summary>
     public RunOutcome Outcome(CancellationToken cancellation)

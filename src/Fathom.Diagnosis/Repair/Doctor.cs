@@ -185,7 +185,8 @@ public sealed class Doctor
         int decided = record.ShowsAt(best, cure, cancellation);
         ModelDefinition mended = candidates.Apply(cure.Remedies);
         Proof proof = proofs.Add(before => new Proof(report.Model, mended, proving, modest, workers, fullRun, cost, Report, before, report.Sick));
-        ProofResult result = proof.Run(decided, () => control.End(proving.Validation, cancellation).Metric, cancellation);
+        Measurement? stands = null;
+        ProofResult result = proof.Run(decided, () => (stands = control.End(proving.Validation, cancellation)).Metric, cancellation);
         report = report with { Pairs = result.Pairs };
         if (!result.Accepted)
         {
@@ -209,7 +210,7 @@ public sealed class Doctor
             Mended = mended,
             MendedOutcome = runs.Outcome(cure, data.Validation, cancellation),
             Pairs = result.Pairs,
-            Verdict = Proven(report, cure, result) + Rehearsed(report, cure, record),
+            Verdict = Proven(report, cure, result, stands) + Rehearsed(report, cure, record),
         };
     }
 
@@ -222,10 +223,10 @@ public sealed class Doctor
     private string LeftAlone(DoctorReport report) =>
         $"The network learns in spite of what was found: {What(report)} {Number(report.Control.Validation.Metric)} at the end. Next to nothing is left to gain by a repair; nothing was changed.";
 
-    private string Proven(DoctorReport report, Trial best, ProofResult result)
+    private string Proven(DoctorReport report, Trial best, ProofResult result, Measurement? control)
     {
         string when = result.Rung == TrialRace.Rungs.Length - 1 ? "" : $" It was decided after {Percent(TrialRace.Rungs[result.Rung])} of the budget.";
-        string end = result.ControlEnd is { } reached ? $" The control ends at {Figure(report, reached)}." : "";
+        string end = control is null ? "" : control.Share < 1 && !control.Diverged ? $" The control stands at {Figure(report, control.Metric)} after {Percent(control.Share)} of the budget, and learns no more." : $" The control ends at {Figure(report, control.Metric)}.";
         string rise = $"from {Figure(report, result.Pairs.Average(pair => pair.Control))} to {Figure(report, result.Pairs.Average(pair => pair.Mended))}";
         return $"Mended by {best.Name}: {What(report)} rises {rise} on average (spread {Number(result.Spread)}) over {Where(result)}, each time against an untouched control with the same seed and data order.{when}{end}";
     }

@@ -29,7 +29,7 @@ public sealed record DoctorOptions
     public double TrialBudget { get; init; } = 2;
 
     /// <summary>The cost of an examination, in full runs, beyond which no stage of a proof is begun; a thorough one goes to its end.</summary>
-    internal double ProofLimit { get; init; } = 4;
+    internal double ProofLimit { get; init; } = 4.25;
 }
 
 /// <summary>What the doctor is doing.</summary>

@@ -44,12 +44,12 @@ public sealed partial class ExecutionPlan<T> where T : unmanaged, IBinaryFloatin
         StageJob job = new() { Plan = this, First = stage.First, Run = run };
         if (run.Profile is null)
         {
-            pool.Run(ref job, count);
+            pool.Run(ref job, count, interleaved: true);
             return;
         }
         ticks ??= [.. Enumerable.Range(0, pool.Threads).Select(_ => new long[Clocks * kernels.Length])];
         long started = Stopwatch.GetTimestamp();
-        pool.Run(ref job, count);
+        pool.Run(ref job, count, interleaved: true);
         ticksTogether += Stopwatch.GetTimestamp() - started;
     }
 

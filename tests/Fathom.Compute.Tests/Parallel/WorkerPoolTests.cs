@@ -15,7 +15,7 @@ public sealed unsafe class WorkerPoolTests
             int parts = repetition * 5;
             counts.Buffer.Span.Clear();
             var job = new CountJob { Counts = counts.Buffer.Pointer, Workers = workers.Buffer.Pointer };
-            pool.Run(ref job, parts);
+            pool.Run(ref job, parts, interleaved: repetition % 2 == 0);
             Assert.All(counts.Buffer.Span[..parts].ToArray(), count => Assert.Equal(1, count));
             Assert.All(counts.Buffer.Span[parts..].ToArray(), count => Assert.Equal(0, count));
             Assert.All(workers.Buffer.Span[..parts].ToArray(), worker => Assert.InRange(worker, 0, threads - 1));
