@@ -33,9 +33,13 @@ internal static unsafe class FloatStatistics
     /// <param name="exponents">Counts the exponents.</param>
     /// <param name="table">Where they are counted; zeros at 0 with the denormals.</param>
     /// <param name="ahead">What is going to be needed next, as many elements; asked for on the way.</param>
+    /// <param name="claim">
+    /// As many elements that this thread alone is about to change, or null: a number of each line is written as it is, so that other
+    /// processors give up their copies meanwhile. Asking for a line to write it would do, but there is no such instruction in .NET.
+    /// </param>
     /// <param name="zeros">Receives the number of zeros.</param>
     [SkipLocalsInit]
-    public static Moments Measure<B>(float* x, int length, ref ExponentCounter exponents, uint* table, float* ahead, out long zeros)
+    public static Moments Measure<B>(float* x, int length, ref ExponentCounter exponents, uint* table, float* ahead, float* claim, out long zeros)
         where B : unmanaged, IExponentLanes<B>
     {
         float* padded = stackalloc float[MaxGroup];
@@ -55,7 +59,7 @@ internal static unsafe class FloatStatistics
         table[0] -= (uint)padding;
         zeros = table[0] == before ? 0 : Zeros(x, length);
         double* sums = stackalloc double[2];
-        Sum(x, whole, last, padding > 0 ? B.Count : 0, ahead, sums);
+        Sum(x, whole, last, padding > 0 ? B.Count : 0, ahead, length < MaxGroup ? null : claim, sums);
         double mean = sums[0] / length;
         return new Moments { Count = length, Mean = mean, SquaredDeviations = Math.Max(0, sums[1] - sums[0] * mean), SumOfSquares = sums[1], MaxAbs = largest };
     }
@@ -147,7 +151,7 @@ internal static unsafe class FloatStatistics
     /// third, so half of the additions are products with 1. Two strides of chains hide that such a one takes longer.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Sum(float* x, int length, float* last, int lastLength, float* ahead, double* sums)
+    private static void Sum(float* x, int length, float* last, int lastLength, float* ahead, float* claim, double* sums)
     {
         if (!Vector256.IsHardwareAccelerated)
         {
@@ -164,6 +168,11 @@ internal static unsafe class FloatStatistics
             {
                 Sse.Prefetch0(ahead + i); // here memory has the most time to answer
                 Sse.Prefetch0(ahead + i + 16);
+                if (claim != null)
+                {
+                    *(int*)(claim + i) = *(int*)(claim + i);
+                    *(int*)(claim + i + 16) = *(int*)(claim + i + 16);
+                }
                 // Converted as they are loaded, which needs no shuffle; wider vectors would be converted in more steps.
                 Vector256<double> wide = Wide256(x + i);
                 sumA += wide;

@@ -73,13 +73,16 @@ public unsafe struct StatisticsPass<T> where T : unmanaged, IFloatingPointIeee75
     /// <summary>Measures more elements, and meanwhile asks for what comes next from memory.</summary>
     /// <param name="x">The elements.</param>
     /// <param name="ahead">As many elements that are going to be needed soon; they may lie beyond the end of their memory.</param>
+    /// <param name="claim">
+    /// As many elements that the caller is about to change, and nobody else, or null: other processors are made to give up their copies.
+    /// </param>
     /// <returns>Σ x², NaN and infinities included.</returns>
-    public double Add(Buffer<T> x, T* ahead)
+    public double Add(Buffer<T> x, T* ahead, T* claim = null)
     {
         double squares = 0;
         for (int start = 0; start < x.Length; start += BlockLength)
         {
-            squares += AddBlock(x.Pointer + start, Math.Min(BlockLength, x.Length - start), ahead + start);
+            squares += AddBlock(x.Pointer + start, Math.Min(BlockLength, x.Length - start), ahead + start, claim == null ? null : claim + start);
         }
         return squares;
     }
@@ -110,9 +113,9 @@ public unsafe struct StatisticsPass<T> where T : unmanaged, IFloatingPointIeee75
         found = part;
     }
 
-    private double AddBlock(T* x, int length, T* ahead)
+    private double AddBlock(T* x, int length, T* ahead, T* claim)
     {
-        Moments moments = Measure(x, length, ahead);
+        Moments moments = Measure(x, length, ahead, claim);
         double squares = moments.SumOfSquares;
         if (!double.IsFinite(squares))
         {
@@ -128,13 +131,13 @@ public unsafe struct StatisticsPass<T> where T : unmanaged, IFloatingPointIeee75
         return squares;
     }
 
-    private Moments Measure(T* x, int length, T* ahead)
+    private Moments Measure(T* x, int length, T* ahead, T* claim)
     {
         if (typeof(T) == typeof(float) && FloatStatistics.IsSupported)
         {
-            Moments moments = ExponentLanes512.IsSupported ? FloatStatistics.Measure<ExponentLanes512>((float*)x, length, ref exponents, table, (float*)ahead, out long zeros)
-                : ExponentLanes256.IsSupported ? FloatStatistics.Measure<ExponentLanes256>((float*)x, length, ref exponents, table, (float*)ahead, out zeros)
-                : FloatStatistics.Measure<ExponentLanes128>((float*)x, length, ref exponents, table, (float*)ahead, out zeros);
+            Moments moments = ExponentLanes512.IsSupported ? FloatStatistics.Measure<ExponentLanes512>((float*)x, length, ref exponents, table, (float*)ahead, (float*)claim, out long zeros)
+                : ExponentLanes256.IsSupported ? FloatStatistics.Measure<ExponentLanes256>((float*)x, length, ref exponents, table, (float*)ahead, (float*)claim, out zeros)
+                : FloatStatistics.Measure<ExponentLanes128>((float*)x, length, ref exponents, table, (float*)ahead, (float*)claim, out zeros);
             part.Zeros += zeros;
             if (bounded)
             {

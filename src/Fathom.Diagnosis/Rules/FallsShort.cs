@@ -55,11 +55,15 @@ public sealed class FallsShort : Rule
     private Finding? Describe(Observation observation, RowsLeft left, bool falls)
     {
         Suspicion[] suspects = [Suspects.Fades(observation), .. Suspects.Of(observation), Suspects.Slow(observation), .. Rivals.Of(observation)];
-        Suspicion first = suspects.FirstOrDefault(suspect => suspect.Supported) ?? Unknown;
+        // Steps that could be three times as long by now are not too long for a loss that falls, whatever the first ones did.
+        Suspicion first = suspects.FirstOrDefault(suspect => suspect.Supported && !(falls && observation.CouldBeLonger && suspect is { IsWeak: true, Cause: Causes.LearningRateTooLarge })) ?? Unknown;
         bool other = first.Cause == Causes.Other;
-        if (other && falls)
+        // Short steps alone are a fault from where FTH006 calls them one: before that the run is short.
+        bool needsTime = other || first.Cause == Causes.LearningRateTooSmall
+            && (observation.TypicalLogUpdate > LearningRateTooSmall.ShortAtTheEnd || observation.Unlearnt(observation.Losses.Now) < LearningRateTooSmall.HalfWay);
+        if (falls && needsTime)
         {
-            return null; // nothing speaks against the network but the time it was given, and FTH064 has the word
+            return null; // nothing speaks against the network but the time it was given: FTH064 has the word
         }
         string amount = left.OfClasses ? $"a cross-entropy of {Number(left.Network)}" : $"{Percent(left.Network)} of the variance", gap = left.OfClasses ? Number(left.Gap) : Percent(left.Gap);
         return new Finding

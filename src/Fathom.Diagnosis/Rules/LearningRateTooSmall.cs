@@ -32,6 +32,12 @@ public sealed class LearningRateTooSmall : Rule
     /// </summary>
     private const double Gone = -20;
 
+    /// <summary>Unlearnt share at which a run that is over has stopped half-way. Chosen on the networks below 590 of bench/corpus.</summary>
+    internal const double HalfWay = 0.35;
+
+    /// <summary>log10 ‖Δw‖/‖w‖ below which steps at the end were short: the healthy 1e-3, rounded up by √2 since weights have grown.</summary>
+    internal const double ShortAtTheEnd = -2.85;
+
     /// <summary>When a loss that falls is falling too slowly.</summary>
     private static class Slow
     {
@@ -44,11 +50,8 @@ public sealed class LearningRateTooSmall : Rule
         /// <summary>Loss now over that at half of the steps so far, below which it is falling.</summary>
         public const double Falling = 0.98;
 
-        /// <summary>Share of the run that is its end, and unlearnt share at which it then has stopped half-way. Chosen on the networks below 590 of bench/corpus.</summary>
-        public const double End = 0.97, HalfWay = 0.35;
-
-        /// <summary>log10 ‖Δw‖/‖w‖ below which steps at the end were short: the healthy 1e-3, rounded up by √2 since weights have grown.</summary>
-        public const double Short = -2.85;
+        /// <summary>Share of the run that is its end.</summary>
+        public const double End = 0.97;
 
         /// <summary>By how much the weights can move in the whole run if each step goes the same way.</summary>
         public const double Reach = 1;
@@ -104,8 +107,8 @@ public sealed class LearningRateTooSmall : Rule
 
     /// <summary>The run is over while the loss goes down as before, with a third of the way still to go.</summary>
     private static bool EndsHalfWay(Observation observation) =>
-        observation.Progress >= Slow.End && observation.Unlearnt(observation.Losses.Now) > Slow.HalfWay && observation.Losses.Trend < Slow.Falling
-        && observation.TypicalLogUpdate is < Slow.Short and > LayerTrace.Floor + 0.5 && Math.Abs(observation.GradientOverDepth.Decades) < Decades;
+        observation.Progress >= Slow.End && observation.Unlearnt(observation.Losses.Now) > HalfWay && observation.Losses.Trend < Slow.Falling
+        && observation.TypicalLogUpdate is < ShortAtTheEnd and > LayerTrace.Floor + 0.5 && Math.Abs(observation.GradientOverDepth.Decades) < Decades;
 
     /// <summary>What to do where a schedule has made the steps short; null where none has.</summary>
     private static string? OfSchedule(Observation observation) => !observation.IsRateSpent ? null
@@ -114,7 +117,7 @@ public sealed class LearningRateTooSmall : Rule
     private Finding DescribeSlow(Observation observation, LayerTrace[] layers)
     {
         bool late = EndsHalfWay(observation);
-        double step = Math.Pow(10, observation.TypicalLogUpdate), share = late ? Slow.HalfWay : Slow.Unlearnt, limit = observation.LeastLoss + share * (observation.ReferenceLoss - observation.LeastLoss), end = observation.LeastLoss + observation.UnlearntAtTheEnd * (observation.ReferenceLoss - observation.LeastLoss);
+        double step = Math.Pow(10, observation.TypicalLogUpdate), share = late ? HalfWay : Slow.Unlearnt, limit = observation.LeastLoss + share * (observation.ReferenceLoss - observation.LeastLoss), end = observation.LeastLoss + observation.UnlearntAtTheEnd * (observation.ReferenceLoss - observation.LeastLoss);
         return new()
         {
             Rule = Id,

@@ -92,7 +92,7 @@ public sealed class NotLearning : Rule
         bool behind = !stands && IsBehind(observation, now, ref level);
         bool ends = behind && observation.Progress >= End;
         // Once said, it stays said while another rule speaks of the same thing: the chain of causes puts it behind that one.
-        bool explained = observation.Open.Any(finding => finding.Severity == Severity.Error && finding.Rule != Id) && observation.Open.All(finding => finding.Rule != Id);
+        bool explained = observation.Open.Any(finding => finding.Severity == Severity.Error && finding.Rule is not (RuleId or FallsShort.RuleId)) && observation.Open.All(finding => finding.Rule != Id);
         bool tooEarly = !early && observation.Step.Step + 1 < Math.Max(Patience * observation.TotalSteps, Math.Min(PatientSteps, ShortPatience * observation.TotalSteps));
         if (observation.Layers.Count == 0 || tooEarly || !(stands || behind) || explained || stands && WasBelow(observation, level) || trend < FallingFreely && !ends && !observation.HasOddStart)
         {

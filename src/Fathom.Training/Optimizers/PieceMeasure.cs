@@ -66,7 +66,7 @@ internal unsafe struct PieceMeasure<T> where T : unmanaged, IBinaryFloatingPoint
     {
         if (watchesGradient)
         {
-            GradientSquares += gradients.Add(gradient, value.Pointer);
+            GradientSquares += gradients.Add(gradient, value.Pointer, value.Pointer);
         }
         else if (wantsNorm)
         {
