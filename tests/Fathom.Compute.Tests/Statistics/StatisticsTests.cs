@@ -159,6 +159,25 @@ public sealed class StatisticsTests
         Assert.Equal(whole.L2, joined.L2, 1e-12 * whole.L2);
     }
 
+    [Theory]
+    [InlineData(5)]
+    [InlineData(100)]
+    [InlineData(5000)]
+    public unsafe void What_is_claimed_meanwhile_stays_as_it_is(int length)
+    {
+        AlignedMemory<float> x = Native.Uniform<float>(length, length), claimed = Native.Uniform<float>(length, 3);
+        float[] before = Native.Array(claimed);
+        byte[] memory = new byte[StatisticsPass<float>.MemoryBytes];
+        TensorStatistics none = default;
+        fixed (byte* pinned = memory)
+        {
+            double alone = new StatisticsPass<float>(pinned, in none, x.Buffer, float.NaN, float.NaN, true).Add(x.Buffer);
+            double claiming = new StatisticsPass<float>(pinned, in none, x.Buffer, float.NaN, float.NaN, true).Add(x.Buffer, x.Buffer.Pointer, claimed.Buffer.Pointer);
+            Assert.Equal(alone, claiming);
+        }
+        Assert.Equal(before, Native.Array(claimed));
+    }
+
     [Fact]
     public void A_tensor_whose_sizes_drift_is_counted_as_before()
     {
