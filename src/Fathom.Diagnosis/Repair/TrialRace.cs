@@ -184,8 +184,8 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
             {
                 return leader;
             }
-            // At the rate at which its error falls it may need no other pace: a quarter of the run will tell.
-            if (!runs.Of(leader, Pace.Rung).Diverged && Forecast(leader, Pace.Rung) <= 0.7 * Little && Affordable([leader], Pace.Rung + 1).Count > 0)
+            // One that has learnt most of what there is may need no other pace: a quarter of the run will tell, and costs less than the rehearsals.
+            if (!runs.Of(leader, Pace.Rung).Diverged && 1 - runs.Of(leader, Pace.Rung).Metric <= Most * (1 - ignorance) && Affordable([leader], Pace.Rung + 1).Count > 0)
             {
                 Advance([leader], Pace.Rung + 1, DoctorStage.Trials, cancellation);
                 if (Good(leader, Pace.Rung + 1))
