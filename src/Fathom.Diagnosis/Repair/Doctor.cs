@@ -178,10 +178,11 @@ public sealed class Doctor
 
     private DoctorReport Prove(DoctorReport report, DoctorOptions modest, TrialRace race, TrialRuns runs, Candidates candidates, Trial best, Proofs proofs, ControlRun control, double fullRun, CostBook cost, CancellationToken cancellation)
     {
-        // A cure that leaves steps that are too long as long as they were may only put off the end.
-        bool unstable = best.Remedies.All(part => part.Remedy.Safety > Safety.TrainingPlan) && report.Findings.Any(finding => finding.Severity == Severity.Error && finding.Cause == Causes.LearningRateTooLarge);
         CureRecord record = new(race, runs, choosing.Validation, options);
         Trial cure = race.WellPaced(best, cancellation);
+        // A cure that leaves steps that are too long as long as they were may only put off the end.
+        bool unstable = best.Remedies.All(part => part.Remedy.Safety > Safety.TrainingPlan)
+            && report.Findings.Any(finding => finding.Severity == Severity.Error && finding.Cause is Causes.LearningRateTooLarge or Causes.Exploding);
         int decided = record.ShowsAt(best, cure, cancellation);
         ModelDefinition mended = candidates.Apply(cure.Remedies);
         Proof proof = proofs.Add(before => new Proof(report.Model, mended, proving, modest, workers, fullRun, cost, Report, before, report.Sick));
