@@ -150,7 +150,7 @@ internal sealed class ControlRun : IDisposable
             Measurement before = now;
             run.Train((long)Math.Ceiling(share * total), cancellation);
             now = run.Measure(rows, cancellation);
-            if (now.Diverged || (!thorough && share >= Quarter && now.Steps >= Doubled * before.Steps && HasStopped(before, now, rows)))
+            if (now.Diverged || (!thorough && share >= Quarter && now.Steps >= Doubled * before.Steps && HasStopped(before, now, rows) && !Plateau.IsUsual(run.Run(cancellation).Session.Model.Graph)))
             {
                 break;
             }

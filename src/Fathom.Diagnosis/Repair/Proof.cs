@@ -138,7 +138,7 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         return new ProofResult(pairs, diverged, accepted, hopeless, gain, spread, rung, end) { Failure = failure };
     }
 
-    private bool Dead(Measurement control) => (isSick || control.Diverged) && control.Dead(Tolerance.Ignorance(data.Validation), Tolerance.Of(control.Metric, data.Validation));
+    private bool Dead(Measurement control) => ((isSick && !Plateau.IsUsual(model.Graph)) || control.Diverged) && control.Dead(Tolerance.Ignorance(data.Validation), Tolerance.Of(control.Metric, data.Validation));
 
     private sealed class Side(bool mended, ulong seed, double work)
     {

@@ -1,0 +1,43 @@
+using Fathom.Diagnosis.Repair;
+using Fathom.Diagnosis.Repair.Journal;
+using Fathom.Graphs;
+using Fathom.Graphs.Ops;
+using Fathom.Training;
+using Fathom.Training.Data;
+using Fathom.Training.Losses;
+using Fathom.Training.Optimizers;
+
+namespace Fathom.Diagnosis.Tests.Repair;
+
+/// <summary>A recurrent network that has learnt nothing yet may still learn: its end counts, and not what it knows when it is called sick.</summary>
+public sealed class PlateauTests
+{
+    private static readonly DataSplit Adding = DataSource.Open("adding?length=4&samples=800");
+
+    [Fact]
+    public void ARecurrentControlAtAGuessIsAskedForItsEnd()
+    {
+        Assert.True(AsksForTheEnd(net => net.Lstm(16).Last(), rate: 0.02));
+        Assert.False(Plateau.IsUsual(Network.Input(4, 2).Flatten().Dense(16).Tanh().Dense(1).Build()));
+    }
+
+    /// <summary>Whether a proof that compares the network early, with a cure that learns by then, wants to know what the network comes to.</summary>
+    private static bool AsksForTheEnd(Func<NetworkCursor, NetworkCursor> hidden, double rate)
+    {
+        ModelDefinition slow = new("slow", hidden(Network.Input(4, 2)).Dense(1).Build(), new TrainingPlan { Loss = new MeanSquaredError(), Optimizer = new Sgd(rate), BatchSize = 20, Epochs = 60, Seed = 3 });
+        ModelDefinition cure = slow with
+        {
+            Graph = Network.Input(4, 2).Flatten().Dense(64).Relu().Dense(1).Build(),
+            Plan = slow.Plan with { Optimizer = new Adam(3e-3) },
+        };
+        bool asked = false;
+        using Proof proof = new(slow, cure, Adding, new DoctorOptions(), new SideBySide(2), StepWork.FullRun(slow, Adding.Training.Count), new CostBook(NoMemo.Instance), _ => { });
+        ProofResult early = proof.Run(2, () =>
+        {
+            asked = true;
+            return 0.99;
+        }, default);
+        Assert.True(early.Failure is null && early.Gain > 0.3);
+        return asked;
+    }
+}
