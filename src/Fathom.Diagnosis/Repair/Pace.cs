@@ -29,6 +29,9 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
     /// <summary>The error from which on much is left to gain.</summary>
     private const double Much = 0.1;
 
+    /// <summary>A loss is clearly lower below this share of the other.</summary>
+    private const double Clearly = 0.7;
+
     private readonly Dictionary<Trial, Trial[]> rehearsed = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<Trial> failed = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<Trial, Trial> chosen = new(ReferenceEqualityComparer.Instance);
@@ -70,8 +73,8 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
     private Trial Best(Trial candidate)
     {
         Trial[] paces = [.. rehearsed[candidate].Where(pace => !failed.Contains(pace))];
-        // Of metrics that may be one and the same, the loss tells more.
-        Trial? best = paces.MaxBy(Metric) is { } highest ? paces.Where(pace => Metric(pace) >= Metric(highest) - Chance(highest)).MinBy(Loss) : null;
+        // Of metrics that may be one and the same, the loss tells more; but what is faster is more easily too fast with another seed.
+        Trial? best = paces.MaxBy(Metric) is { } highest ? paces.Where(pace => Metric(pace) >= Metric(highest) - Chance(highest)).Aggregate((slow, fast) => Loss(fast) < Clearly * Loss(slow) ? fast : slow) : null;
         // Where learning is slow throughout, a rate that falls only takes steps away.
         return best is null || Metric(candidate) > Metric(best) + Chance(best) ? candidate : best;
     }

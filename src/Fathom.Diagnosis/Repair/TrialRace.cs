@@ -22,6 +22,9 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>Candidates that get their first steps together.</summary>
     private const int Wave = 4;
 
+    /// <summary>Where first steps tell little, so many of the likeliest are begun, and more is spent on each.</summary>
+    private const int Likely = 2 * Wave;
+
     /// <summary>Shares of the budget at which candidates are compared.</summary>
     public static ImmutableArray<double> Rungs { get; } = [1.0 / 16, 1.0 / 8, 1.0 / 4, 1.0 / 2, 1];
 
@@ -40,6 +43,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>An error (1 − accuracy, 1 − R²) at which there is next to nothing left to gain.</summary>
     public const double Little = 0.03;
 
+    private readonly bool plateau = candidates.StartsOnPlateau;
     private readonly double ignorance = Tolerance.Ignorance(data.Validation);
     private readonly HashSet<Trial> stalled = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<Trial> failed = new(ReferenceEqualityComparer.Instance);
@@ -48,6 +52,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     private Pace? pace;
     private Trial? again;
     private Func<int, Measurement> control = _ => throw new InvalidOperationException("the race has not begun");
+    private Func<int, double> toBeat = _ => throw new InvalidOperationException("the race has not begun");
 
     /// <summary>The pace at which a candidate is trained best.</summary>
     public Pace Pace => pace ??= new Pace(this, candidates, runs, data.Validation);
@@ -60,10 +65,12 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
 
     /// <summary>The candidate to be proven; null if none does better than the control.</summary>
     /// <param name="controlAt">The control at a rung.</param>
+    /// <param name="least">What it comes to there, or farther on if it has fallen back: what a candidate has to beat.</param>
     /// <param name="cancellation">Ends the race.</param>
-    public Trial? Run(Func<int, Measurement> controlAt, CancellationToken cancellation)
+    public Trial? Run(Func<int, Measurement> controlAt, Func<int, double> least, CancellationToken cancellation)
     {
-        control = controlAt;
+        (control, toBeat) = (controlAt, least);
+        Contributions.Clear();
         waves ??= Waves().GetEnumerator();
         budget = options.TrialBudget;
         if (again is { } candidate && WillDo(Pace.Of(candidate, cancellation)))
@@ -72,7 +79,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
             return candidate;
         }
         Trial? best = options.Thorough ? null : Climb(cancellation);
-        while (best is null && runs.Spent <= budget && waves.MoveNext())
+        while (best is null && runs.Spent <= budget && !(plateau && Trials.Count >= Likely) && waves.MoveNext())
         {
             List<Trial> wave = Affordable(waves.Current, 0);
             Trials.AddRange(wave);
@@ -223,10 +230,10 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     }
 
     /// <summary>
-    /// After a rehearsal of an eighth of the run most of what there is to learn has been learnt: all of the run will do the rest.
+    /// After an eighth of the run, a rehearsal or not, most of what there is to learn has been learnt: all of the run will do the rest.
     /// Rules have no say in it: they take a rate that falls within an eighth of the run for one that is too small.
     /// </summary>
-    private bool WillDo(Trial trial) => runs.Rehearsed(trial) is { Diverged: false } at && 1 - at.Metric <= Most * (1 - ignorance) && at.Metric > Floor(Pace.Rung) + Tolerance.Of(at.Metric, data.Validation);
+    private bool WillDo(Trial trial) => (runs.Rehearsed(trial) ?? runs.Find(trial, Pace.Rung)) is { Diverged: false } at && 1 - at.Metric <= Most * (1 - ignorance) && at.Metric > Floor(Pace.Rung) + Tolerance.Of(at.Metric, data.Validation);
 
     /// <summary>Trains candidates for an eighth of their run as if that were all.</summary>
     public void Rehearse(IReadOnlyCollection<Trial> trials, CancellationToken cancellation)
@@ -252,7 +259,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
             return fair;
         }
         List<Trial> alive = [.. Open.Where(trial => runs.Find(trial, 0) is not null && !runs.Of(trial, runs.Rung(trial)).Diverged)
-            .OrderByDescending(trial => Promising(trial)).ThenBy(trial => options.Thorough ? 0 : Forecast(trial, runs.Rung(trial)))
+            .OrderByDescending(trial => Promising(trial)).ThenBy(trial => plateau && Guesses(runs.Of(trial, runs.Rung(trial))) ? 1 + Trials.IndexOf(trial) : options.Thorough ? 0 : Forecast(trial, runs.Rung(trial)))
             .ThenByDescending(trial => runs.Of(trial, 0).Metric).ThenBy(trial => runs.Of(trial, 0).LossShare)];
         int reached = 0;
         for (int rung = 1; rung < Rungs.Length && alive.Count > 0; rung++)
@@ -306,8 +313,11 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     private List<Trial> Ranked(IEnumerable<Trial> trials, int rung) =>
     [
         .. trials.Where(trial => runs.Find(trial, rung) is { Diverged: false } at && double.IsFinite(at.Loss))
-            .OrderByDescending(trial => runs.Of(trial, rung).Metric).ThenBy(trial => runs.Of(trial, rung).LossShare),
+            .OrderByDescending(trial => Guesses(runs.Of(trial, rung)) ? ignorance : runs.Of(trial, rung).Metric).ThenBy(trial => plateau && Guesses(runs.Of(trial, rung)) ? Trials.IndexOf(trial) : runs.Of(trial, rung).LossShare),
     ];
+
+    /// <summary>On a plateau, where a metric is chance; the likeliest remedy comes first there.</summary>
+    private bool Guesses(Measurement at) => plateau && at.Metric <= ignorance + 2 * Tolerance.Of(at.Metric, data.Validation);
 
     /// <summary>Above the control and above guessing by more than chance, or its loss on the way down.</summary>
     private bool Promising(Trial trial) => runs.Find(trial, 0) is { Diverged: false } at
@@ -325,8 +335,8 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
             && at.Metric > Floor(rung) + Tolerance.Of(at.Metric, data.Validation);
     }
 
-    /// <summary>What a candidate must beat: the control after as many steps, and guessing.</summary>
-    private double Floor(int rung) => Math.Max(control(rung).Metric, ignorance);
+    /// <summary>What a candidate must beat: the control after as many steps or what has become of it since, and guessing.</summary>
+    private double Floor(int rung) => Math.Max(toBeat(rung), ignorance);
 
     private bool OnItsWay(Trial trial, int rung) => Forecast(trial, rung) <= 2 * Little;
 
@@ -336,6 +346,9 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         double error = 1 - runs.Of(trial, rung).Metric, before = rung > 0 ? 1 - runs.Of(trial, rung - 1).Metric : error;
         return before > 0 ? error * Math.Pow(error / before, Rungs.Length - 1 - rung) : error;
     }
+
+    /// <summary>Whether a candidate had learnt something by a rung.</summary>
+    public Func<int, bool> LearnsBy(Trial trial) => rung => runs.Find(trial, rung) is { } at && !Dead(at);
 
     /// <summary>Nothing has been learnt.</summary>
     public bool Dead(Measurement at) => at.Dead(ignorance, Tolerance.Of(at.Metric, data.Validation));
