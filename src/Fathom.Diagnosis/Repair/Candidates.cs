@@ -70,6 +70,9 @@ internal sealed class Candidates
         sickDecades = Math.Abs(Decades(model));
     }
 
+    /// <summary>Whether steps that were too long, or gradients that were too large, made the network sick.</summary>
+    public bool StepsWereTooLong => history.Findings.Any(finding => finding.Severity == Severity.Error && finding.Cause is Causes.LearningRateTooLarge or Causes.Exploding);
+
     /// <summary>Whether first steps say little of the network.</summary>
     public bool StartsOnPlateau => Plateau.IsUsual(model.Graph);
 

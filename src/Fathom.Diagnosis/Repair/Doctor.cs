@@ -166,15 +166,17 @@ public sealed class Doctor
         while (MayProve() && race.Run(rung => control.At(rung, cancellation), rung => control.ToBeat(rung, cancellation), cancellation) is { } best)
         {
             report = Prove(report, modest, race, runs, candidates, best, proofs, control, fullRun, cost, cancellation) with { Contributions = [.. race.Contributions] };
-            proven = report.Cure is not null ? report : proven;
-            if (report.Cure is not null && (proofs.IsSure || !MayProve()))
+            proven = report.Cure is { } better && !(proven?.Cure!.Metric > better.Metric) ? report : proven;
+            bool sure = proofs.IsSure && report.Cure is { } now && !race.FallsShort(now);
+            if (report.Cure is not null && (sure || !MayProve()))
             {
+                proven = sure ? report : proven;
                 break;
             }
             if (report.Cure is { } doubted)
             {
-                // It is better, but with some seed it has not learnt half of what there is to learn: another may do that.
-                race.Reject(best, doubted);
+                // It is better, but with some seed it has not learnt half of what there is to learn, or it will fall short of it: another may not.
+                race.Reject(best, doubted, proofs.IsUneven, cancellation);
                 report = report with { Cure = null };
             }
         }
@@ -204,12 +206,12 @@ public sealed class Doctor
         ModelDefinition mended = candidates.Apply(cure.Remedies);
         Proof proof = proofs.Add(before => new Proof(report.Model, mended, proving, modest, workers, fullRun, cost, Report, before, report.Sick));
         Measurement? stands = null;
-        ProofResult result = proof.Run(decided, race.LearnsBy(best), () => (stands = control.End(proving.Validation, cancellation)).Metric, cancellation);
-        proofs.IsSure = result.IsSure;
+        ProofResult result = proof.Run(decided, race.LearntBy(best), () => (stands = control.End(proving.Validation, cancellation)).Metric, cancellation);
+        (proofs.IsSure, proofs.IsUneven) = (result.IsSure, result.IsUneven);
         report = report with { Pairs = result.Pairs };
         if (!result.Accepted)
         {
-            race.Reject(best, cure);
+            race.Reject(best, cure, proofs.IsUneven, cancellation);
             return report with { Verdict = NotProven(report, cure, result) };
         }
         if (!ReferenceEquals(cure, best))
@@ -220,7 +222,7 @@ public sealed class Doctor
         record.CarryOn(cure, cost.Sum.Total, unstable, cancellation);
         if (!record.Holds(cure))
         {
-            race.Reject(best, cure);
+            race.Reject(best, cure, proofs.IsUneven, cancellation);
             return report with { Verdict = $"No cure is proven: the best candidate ({cure.Name}) did well at first, but lost it again before its end. Nothing was changed." };
         }
         return report with
@@ -286,6 +288,9 @@ public sealed class Doctor
 
         /// <summary>Whether the last one leaves no doubt.</summary>
         public bool IsSure { get; set; }
+
+        /// <summary>Whether it went well with one seed and not with another.</summary>
+        public bool IsUneven { get; set; }
 
         public Proof Add(Func<Proof?, Proof> make)
         {

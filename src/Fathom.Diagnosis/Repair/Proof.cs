@@ -16,8 +16,13 @@ namespace Fathom.Diagnosis.Repair;
 /// <param name="ControlEnd">What the control with its own seed comes to at the end; null if the controls had learnt nothing.</param>
 internal sealed record ProofResult(ImmutableArray<Pair> Pairs, bool Diverged, bool Accepted, bool Hopeless, double Gain, double Spread, int Rung, double? ControlEnd)
 {
-    /// <summary>Whether it is accepted, and with each seed half of what there is to learn has been learnt.</summary>
+    /// <summary>Whether it is accepted, and with each seed it learns about as well as the candidate did, or half of what there is to learn.</summary>
     public bool IsSure { get; init; }
+
+    /// <summary>Whether the cure went well with one seed and not with another: its steps may be too long.</summary>
+    public bool IsUneven => Diverged || Pairs.Max(pair => pair.Mended) - Pairs.Min(pair => pair.Mended) > Uneven;
+
+    private const double Uneven = 0.25;
 
     /// <summary>Which network could not be trained with which seed, and why: there is nothing to compare then; null if all could.</summary>
     public string? Failure { get; init; }
@@ -44,6 +49,9 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
 
     private const int HalfWay = 3;
 
+    /// <summary>How far a seed may stay behind the candidate's own.</summary>
+    private const double Lag = 0.15;
+
     private readonly Side[] sides =
     [
         .. Enumerable.Range(1, Math.Max(1, options.Seeds)).Select(i => model.Plan.Seed + (ulong)i)
@@ -53,14 +61,14 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
     /// <summary>
     /// Accepted only if the cure is better with each seed, by more than the seeds differ among themselves and than chance
     /// explains; and if controls that learn something could still catch up, by more than chance above the end of one. From
-    /// stop to stop all seeds are carried on until that is decided and each has learnt most of what there is to learn, or as
-    /// far as an examination may go.
+    /// stop to stop all seeds are carried on until that is decided and each comes along as the candidate did, or as far as an
+    /// examination may go.
     /// </summary>
     /// <param name="decided">Where the candidate was first seen to lead: no cure is given up before.</param>
-    /// <param name="learns">Whether the candidate had learnt something by a stop.</param>
+    /// <param name="learnt">What the candidate had come to at a stop; null if that is not known, or was nothing.</param>
     /// <param name="controlEnd">The end of the control with its own seed on the rows that prove.</param>
     /// <param name="cancellation">Ends it.</param>
-    public ProofResult Run(int decided, Func<int, bool> learns, Func<double> controlEnd, CancellationToken cancellation)
+    public ProofResult Run(int decided, Func<int, double?> learnt, Func<double> controlEnd, CancellationToken cancellation)
     {
         int at = options.Thorough ? TrialRace.Rungs.Length - 1 : 0;
         for (; ; at++)
@@ -74,9 +82,9 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
                     break;
                 }
             }
-            ProofResult result = Judge(at, decided, learns(at), controlEnd);
+            ProofResult result = Judge(at, decided, learnt(at), controlEnd);
             bool last = at == TrialRace.Rungs.Length - 1 || !Affordable(at + 1);
-            if (result.Diverged || result.Hopeless || result.Failure is not null || last || (result.Accepted && (at >= Enough || sides.Where(side => side.Mended).All(HasLearnt))))
+            if (result.Diverged || result.Hopeless || result.Failure is not null || last || (result.Accepted && (at >= Enough || result.IsSure)))
             {
                 return result;
             }
@@ -122,7 +130,7 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         return new MeteredRun(Piece.OfProof(mended, side.Mended, side.Seed), seeded with { Plan = seeded.Plan with { Seed = side.Seed } }, data, null, fullRun, cost, DoctorStage.Confirmation);
     }
 
-    private ProofResult Judge(int rung, int decided, bool learns, Func<double> controlEnd)
+    private ProofResult Judge(int rung, int decided, double? learnt, Func<double> controlEnd)
     {
         Side[] compared = [.. sides.Where(side => side.Now is not null)];
         Measurement[] controls = [.. compared.Where(side => !side.Mended).Select(side => side.Now!)], cures = [.. compared.Where(side => side.Mended).Select(side => side.Now!)];
@@ -135,11 +143,13 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         double? end = better && !options.Thorough && !controls.All(Dead) ? controlEnd() : null;
         // How controls differ half way says nothing of how they differ at the end: the margin is that of the cures.
         bool accepted = better && (end is not { } control || reached > control + Math.Max(differ, 2 * chance));
-        bool hopeless = !options.Thorough && ((rung >= Math.Max(FirstDoubt, decided) && pairs.Any(pair => !(pair.Mended > pair.Control))) || (rung > 0 && learns && cures.Any(Dead)));
-        return new ProofResult(pairs, diverged, accepted, hopeless, gain, spread, rung, end) { Failure = failure, IsSure = accepted && compared.Where(side => side.Mended).All(HasLearnt) };
+        bool hopeless = !options.Thorough && ((rung >= Math.Max(FirstDoubt, decided) && pairs.Any(pair => !(pair.Mended > pair.Control))) || (rung > 0 && learnt is not null && cures.Any(Dead)));
+        return new ProofResult(pairs, diverged, accepted, hopeless, gain, spread, rung, end) { Failure = failure, IsSure = accepted && cures.All(cure => Keeps(cure, learnt)) };
     }
 
-    private bool HasLearnt(Side side) => side.Now is { Diverged: false } at && at.Metric >= (1 + Tolerance.Ignorance(data.Validation)) / 2;
+    /// <summary>It has learnt half of what there is to learn, or comes along as the candidate did.</summary>
+    private bool Keeps(Measurement cure, double? candidate) => !cure.Diverged
+        && (cure.Metric >= (1 + Tolerance.Ignorance(data.Validation)) / 2 || cure.Metric >= candidate - Math.Max(Lag, 4 * Tolerance.Of(cure.Metric, data.Validation)));
 
     private bool Dead(Measurement control) => ((isSick && !Plateau.IsUsual(model.Graph)) || control.Diverged) && control.Dead(Tolerance.Ignorance(data.Validation), Tolerance.Of(control.Metric, data.Validation));
 

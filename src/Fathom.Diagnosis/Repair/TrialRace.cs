@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Fathom.Diagnosis.Remedies;
+using Fathom.Diagnosis.Repair.References;
 using Fathom.Training.Data;
 
 namespace Fathom.Diagnosis.Repair;
@@ -31,11 +32,14 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>What is spent on better candidates when a fair one is in hand, in full runs.</summary>
     private const double Improvement = 0.5;
 
-    /// <summary>What a search may cost, in full runs: no candidate is begun or carried on that would take it beyond.</summary>
-    private const double Longest = 2.6;
+    /// <summary>What a search may cost, in full runs: no candidate is begun or carried on that would take it beyond. Where the control has cost much, less is left.</summary>
+    private const double Longest = 2.6, WithControl = 3;
 
     /// <summary>Share of a guess's error that is left when most has been learnt; chosen on the tuning part of bench/corpus.</summary>
     private const double Most = 0.25;
+
+    /// <summary>What is left of an error after twice the steps: it falls about as one over the root of their number.</summary>
+    private const double Steady = 0.7;
 
     /// <summary>The rung of half the budget.</summary>
     public const int HalfWay = 3;
@@ -47,6 +51,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     private readonly double ignorance = Tolerance.Ignorance(data.Validation);
     private readonly HashSet<Trial> stalled = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<Trial> failed = new(ReferenceEqualityComparer.Instance);
+    private readonly Lazy<double> attainable = new(() => Untrained.Metric(data));
     private IEnumerator<List<Trial>>? waves;
     private double budget;
     private Pace? pace;
@@ -73,7 +78,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         Contributions.Clear();
         waves ??= Waves().GetEnumerator();
         budget = options.TrialBudget;
-        if (again is { } candidate && WillDo(Pace.Of(candidate, cancellation)))
+        if (again is { } candidate && Pace.Of(candidate, cancellation) is var paced && !failed.Contains(paced) && WillDo(paced))
         {
             again = null;
             return candidate;
@@ -100,11 +105,15 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>Whether a cure has yet to show that it learns most of what there is to learn.</summary>
     public bool IsPoor(Trial cure) => 1 - cure.Metric > Most * (1 - ignorance);
 
+    /// <summary>Whether what a cure will come to, as far as it has been carried, falls short of what the training rows give without a network.</summary>
+    public bool FallsShort(Trial cure) => attainable.Value > 1 - (runs.Rung(cure) is >= 0 and int rung ? Forecast(cure, rung) : (1 - cure.Metric) * Math.Pow(Steady, Rungs.Length - 1 - Pace.Rung)) + Math.Max(Attainment.Close, 2 * Tolerance.Of(cure.Metric, data.Validation));
+
     /// <summary>Half of what there is to learn.</summary>
     public bool HasLearnt(Measurement at) => !at.Diverged && at.Metric >= (1 + ignorance) / 2;
 
-    /// <summary>A candidate at its best pace; itself if next to nothing is left to gain.</summary>
-    public Trial WellPaced(Trial cure, CancellationToken cancellation) => Suffices(cure, runs.Rung(cure)) || failed.Contains(cure) ? cure : Pace.Of(cure, cancellation);
+    /// <summary>A candidate at its best pace; itself if next to nothing is left to gain, and its steps are not in doubt.</summary>
+    public Trial WellPaced(Trial cure, CancellationToken cancellation) =>
+        (Suffices(cure, runs.Rung(cure)) && !candidates.StepsWereTooLong) || failed.Contains(cure) ? cure : Pace.Of(cure, cancellation);
 
     /// <summary>A cure is trained at a better pace: what that adds is what it contributes, in a rehearsal against as many steps at the old one.</summary>
     public void Replace(Trial cure, Trial better)
@@ -117,13 +126,13 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     }
 
     /// <summary>A candidate did not stand the proof at a pace: it is not to be chosen again, or at another pace.</summary>
-    public void Reject(Trial trial, Trial pace)
+    public void Reject(Trial trial, Trial pace, bool unstable, CancellationToken cancellation)
     {
         pace.Fate = "not proven";
         failed.Add(pace);
-        if (!ReferenceEquals(trial, pace))
+        if (!double.IsNaN(Pace.Reached(trial)))
         {
-            Pace.Reject(trial, pace);
+            Pace.Reject(trial, pace, unstable, cancellation);
             again = trial;
         }
     }
@@ -192,10 +201,10 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
                 return leader;
             }
             // One that has learnt most of what there is may need no other pace: a quarter of the run will tell, and costs less than the rehearsals.
-            if (!runs.Of(leader, Pace.Rung).Diverged && 1 - runs.Of(leader, Pace.Rung).Metric <= Most * (1 - ignorance) && Affordable([leader], Pace.Rung + 1).Count > 0)
+            if (HasLearntMost(runs.Of(leader, Pace.Rung)) && Affordable([leader], Pace.Rung + 1).Count > 0)
             {
                 Advance([leader], Pace.Rung + 1, DoctorStage.Trials, cancellation);
-                if (Good(leader, Pace.Rung + 1))
+                if (Good(leader, Pace.Rung + 1) || (IsPlain(leader) && HasLearntMost(runs.Of(leader, Pace.Rung + 1))))
                 {
                     return leader;
                 }
@@ -218,6 +227,11 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         return null;
     }
 
+    /// <summary>It undoes what is a fault in itself, and nothing else: what the network then comes to is its own affair.</summary>
+    private static bool IsPlain(Trial trial) => trial.Remedies.All(part => part.Remedy.IsForAnyCause);
+
+    private bool HasLearntMost(Measurement at) => !at.Diverged && 1 - at.Metric <= Most * (1 - ignorance);
+
     /// <summary>Where a fair one is in hand, one that was no better at its first stop is not carried on.</summary>
     private bool KeepsUp(Trial trial) => Trials.Where(other => !double.IsNaN(Pace.Reached(other)) && Fair(other))
         .All(other => runs.Of(trial, 0).Metric > runs.Of(other, 0).Metric - 2 * Tolerance.Of(runs.Of(other, 0).Metric, data.Validation));
@@ -233,7 +247,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// After an eighth of the run, a rehearsal or not, most of what there is to learn has been learnt: all of the run will do the rest.
     /// Rules have no say in it: they take a rate that falls within an eighth of the run for one that is too small.
     /// </summary>
-    private bool WillDo(Trial trial) => (runs.Rehearsed(trial) ?? runs.Find(trial, Pace.Rung)) is { Diverged: false } at && 1 - at.Metric <= Most * (1 - ignorance) && at.Metric > Floor(Pace.Rung) + Tolerance.Of(at.Metric, data.Validation);
+    private bool WillDo(Trial trial) => (runs.Rehearsed(trial) ?? runs.Find(trial, Pace.Rung)) is { } at && HasLearntMost(at) && at.Metric > Floor(Pace.Rung) + Tolerance.Of(at.Metric, data.Validation);
 
     /// <summary>Trains candidates for an eighth of their run as if that were all.</summary>
     public void Rehearse(IReadOnlyCollection<Trial> trials, CancellationToken cancellation)
@@ -284,7 +298,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     public List<Trial> Affordable(IEnumerable<Trial> trials, int rung)
     {
         double spent = runs.Spent;
-        return [.. trials.TakeWhile(trial => options.Thorough || (spent += (Rungs[rung] - (runs.Rung(trial) is >= 0 and int done ? Rungs[done] : 0)) * runs.RelativeWork(trial)) <= Longest)];
+        return [.. trials.TakeWhile(trial => options.Thorough || (spent += (Rungs[rung] - (runs.Rung(trial) is >= 0 and int done ? Rungs[done] : 0)) * runs.RelativeWork(trial)) <= Math.Min(Longest, WithControl - runs.ControlCost))];
     }
 
     /// <summary>Candidates that have not failed in a proof.</summary>
@@ -340,15 +354,18 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
 
     private bool OnItsWay(Trial trial, int rung) => Forecast(trial, rung) <= 2 * Little;
 
-    /// <summary>The error at the end of the budget, if it goes on to change by the same factor with each doubling of the steps.</summary>
+    /// <summary>
+    /// The error at the end of the budget, if it goes on to change by the same factor with each doubling of the steps, but no
+    /// faster than errors do in the long run.
+    /// </summary>
     private double Forecast(Trial trial, int rung)
     {
         double error = 1 - runs.Of(trial, rung).Metric, before = rung > 0 ? 1 - runs.Of(trial, rung - 1).Metric : error;
-        return before > 0 ? error * Math.Pow(error / before, Rungs.Length - 1 - rung) : error;
+        return before > 0 ? error * Math.Pow(Math.Max(error / before, Steady), Rungs.Length - 1 - rung) : error;
     }
 
-    /// <summary>Whether a candidate had learnt something by a rung.</summary>
-    public Func<int, bool> LearnsBy(Trial trial) => rung => runs.Find(trial, rung) is { } at && !Dead(at);
+    /// <summary>What a candidate had learnt by a rung; null if it was not measured there, or had learnt nothing.</summary>
+    public Func<int, double?> LearntBy(Trial trial) => rung => runs.Find(trial, rung) is { } at && !Dead(at) ? at.Metric : null;
 
     /// <summary>Nothing has been learnt.</summary>
     public bool Dead(Measurement at) => at.Dead(ignorance, Tolerance.Of(at.Metric, data.Validation));
