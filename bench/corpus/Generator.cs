@@ -10,7 +10,7 @@ namespace Fathom.Corpus;
 internal sealed record CorpusCase(int Number, Recipe Recipe, Fault? Fault, ulong Seed)
 {
     /// <summary>From here on networks are for judging.</summary>
-    private const int FirstOfTest = 1000;
+    private const int FirstOfTest = 1600;
 
     /// <summary>
     /// From here on each network has one bad layer, since too few of the others have one to say how well a layer is located. They are

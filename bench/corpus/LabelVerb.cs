@@ -8,7 +8,7 @@ internal static class CorpusOptions
 {
     public static Option<string> Folder() => new("--folder") { HelpName = "DIR", DefaultValueFactory = _ => "bench/corpus/labels", Description = "Where labels.csv and references.csv lie (default bench/corpus/labels)." };
 
-    public static Option<int> Count() => new("--count") { HelpName = "N", DefaultValueFactory = _ => 1600, Description = "How many networks (default 1600)." };
+    public static Option<int> Count() => new("--count") { HelpName = "N", DefaultValueFactory = _ => 2200, Description = "How many networks (default 2200)." };
 
     public static Option<bool> OneLayer() => new("--one-layer") { Description = $"The networks with one bad layer instead (numbers from {CorpusCase.FirstWithBadLayer})." };
 
