@@ -17,6 +17,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
     private readonly int[] offsets;
     private readonly StagePlan stages;
     private readonly int[] stageOf;
+    private readonly int[] endOf;
     private readonly int[] measuredIn;
 
     public PlanBuilder(Graph graph, int batch, ParameterStore<T> store, WorkerPool pool,
@@ -31,10 +32,12 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
         offsets = new int[Schedule.Values];
         stages = new StagePlan(Schedule, pool.Threads, Schedule.Mark(watched), limits);
         stageOf = new int[Schedule.Count];
+        endOf = new int[Schedule.Count];
         measuredIn = new int[Schedule.Count];
         for (int place = 0; place < stageOf.Length; place++)
         {
             stageOf[place] = stages.StageOf(place);
+            endOf[place] = stages.EndOf(place);
             measuredIn[place] = stages.MeasuredIn(place);
         }
         Place();
@@ -116,17 +119,17 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
 
     /// <summary>
     /// Gives every tensor its place. What runs in one stage runs at the same time or in any order, so a tensor lives from
-    /// the beginning of the stage that writes it to the end of the last one that reads it.
+    /// the beginning of the stage that writes it, or its first part, to the end of the last one that reads it.
     /// </summary>
     private void Place()
     {
         int[] reading = new int[Schedule.Count];
         for (int place = 0; place < reading.Length; place++)
         {
-            reading[place] = Schedule.Nodes[place].Op.IsView ? Math.Max(stageOf[place], measuredIn[place]) : stageOf[place];
+            reading[place] = Schedule.Nodes[place].Op.IsView ? Math.Max(endOf[place], measuredIn[place]) : endOf[place];
         }
         int[] lastRead = LastReads(reading);
-        InPlaceOutputs inPlace = InPlace(stageOf, measuredIn, lastRead);
+        InPlaceOutputs inPlace = InPlace(stageOf, endOf, measuredIn, lastRead);
         FindLastGradients(lastRead);
         int[] ends = Ends(inPlace, lastRead);
         // Inputs are written before the first node runs, so they get memory that nothing else uses.
@@ -195,7 +198,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
             if (inArena[number])
             {
                 int place = Schedule.WriterOf(number), memory = inPlace.MemoryOf(number);
-                int end = wanted[number] ? int.MaxValue : lastRead[number] >= 0 ? lastRead[number] : stageOf[place];
+                int end = wanted[number] ? int.MaxValue : lastRead[number] >= 0 ? lastRead[number] : endOf[place];
                 ends[memory] = Math.Max(ends[memory], Math.Max(end, measuredIn[place]));
             }
         }
@@ -203,7 +206,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
     }
 
     /// <summary>What may be written where an input lies, if the nodes run in these turns.</summary>
-    private InPlaceOutputs InPlace(int[] turns, int[] measured, int[] lastRead)
+    private InPlaceOutputs InPlace(int[] turns, int[] ends, int[] measured, int[] lastRead)
     {
         bool[] hasPlace = new bool[Schedule.Values], isFree = new bool[Schedule.Values];
         for (int number = 0; number < hasPlace.Length; number++)
@@ -211,7 +214,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
             hasPlace[number] = inArena[number] && Schedule.Nodes[Schedule.WriterOf(number)].Op is not Input;
             isFree[number] = hasPlace[number] && !wanted[number];
         }
-        return new InPlaceOutputs(Schedule, turns, measured, lastRead, isFree, hasPlace);
+        return new InPlaceOutputs(Schedule, turns, ends, measured, lastRead, isFree, hasPlace);
     }
 
     /// <summary>The most elements that would be alive at once if one kernel ran after the other.</summary>
@@ -223,7 +226,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
             (turns[place], never[place]) = (place, -1);
         }
         int[] lastRead = LastReads(turns);
-        InPlaceOutputs inPlace = InPlace(turns, never, lastRead);
+        InPlaceOutputs inPlace = InPlace(turns, turns, never, lastRead);
         long[] change = new long[Schedule.Count + 1];
         for (int number = 0; number < Schedule.Values; number++)
         {

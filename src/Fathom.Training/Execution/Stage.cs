@@ -51,6 +51,15 @@ internal sealed record StageLimits
     /// </summary>
     public double ChainWork { get; init; } = 2.5e6;
 
+    /// <summary>
+    /// Floating-point operations of one thread after which a stretch of a staggered chain ends: short, since a chain begins and ends
+    /// with a stretch that one thread has to wait for.
+    /// </summary>
+    public double StretchWork { get; init; } = 1.25e6;
+
+    /// <summary>Stretches from which a chain is staggered.</summary>
+    public int StaggeredChain { get; init; } = 6;
+
     /// <summary>The least samples in a part: a product of fewer rows is slow.</summary>
     public int PartSamples { get; init; } = 16;
 
