@@ -20,6 +20,12 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
     private readonly int[] endOf;
     private readonly int[] measuredIn;
 
+    /// <summary>
+    /// The arena's regions: of what each thread alone writes, so that no line that it writes is still in another one's cache, and
+    /// first of all else.
+    /// </summary>
+    private readonly MemoryPlan[] regions;
+
     public PlanBuilder(Graph graph, int batch, ParameterStore<T> store, WorkerPool pool,
         IReadOnlyCollection<Value> wanted, IReadOnlyDictionary<string, Value> gradients, IReadOnlyCollection<Value> watched, StageLimits limits)
     {
@@ -34,6 +40,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
         stageOf = new int[Schedule.Count];
         endOf = new int[Schedule.Count];
         measuredIn = new int[Schedule.Count];
+        regions = [.. Enumerable.Range(0, 1 + pool.Threads).Select(_ => new MemoryPlan())];
         for (int place = 0; place < stageOf.Length; place++)
         {
             stageOf[place] = stages.StageOf(place);
@@ -41,8 +48,8 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
             measuredIn[place] = stages.MeasuredIn(place);
         }
         Place();
-        LeastElements = pool.Threads == 1 ? Memory.PeakAlive : LeastAlive();
-        Arena = new AlignedMemory<T>(Memory.Length);
+        LeastElements = pool.Threads == 1 ? regions[0].PeakAlive : LeastAlive();
+        Arena = new AlignedMemory<T>(checked(regions.Sum(region => region.Length)));
         Indices = new AlignedMemory<int>(IndexLength);
         Kernels = new ExecutionPlan<T>.Kernel[Schedule.Count];
         Bind();
@@ -53,8 +60,6 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
     public WorkerPool Pool { get; }
 
     public ParameterStore<T> Store => store;
-
-    public MemoryPlan Memory { get; } = new();
 
     /// <summary>The most elements that are alive at once when one kernel runs after the other.</summary>
     public int LeastElements { get; }
@@ -138,7 +143,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
             int number = Schedule.FirstOutput(place);
             if (Schedule.Nodes[place].Op is Input && Schedule.KindOf(number) == ElementKind.Real)
             {
-                offsets[number] = Memory.Place(Schedule.ShapeOf(number).Elements, 0, int.MaxValue);
+                offsets[number] = regions[0].Place(Schedule.ShapeOf(number).Elements, 0, int.MaxValue);
             }
         }
         foreach (int place in NodeSchedule.ByTurn(stageOf))
@@ -146,6 +151,25 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
             for (int output = 0; output < Schedule.Outputs(place); output++)
             {
                 Place(Schedule.FirstOutput(place) + output, place, inPlace, ends);
+            }
+        }
+        Join(inPlace);
+    }
+
+    private MemoryPlan RegionOf(int place) => regions[1 + stages.LaneOf(place)];
+
+    /// <summary>Puts the regions behind each other.</summary>
+    private void Join(InPlaceOutputs inPlace)
+    {
+        for (int number = 0; number < offsets.Length; number++)
+        {
+            if (inArena[number] && Schedule.KindOf(number) == ElementKind.Real)
+            {
+                int writer = Schedule.WriterOf(inPlace.MemoryOf(number));
+                for (int before = Schedule.Nodes[writer].Op is Input ? 0 : 1 + stages.LaneOf(writer); before > 0; before--)
+                {
+                    offsets[number] += regions[before - 1].Length;
+                }
             }
         }
     }
@@ -164,7 +188,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
         }
         else if (Schedule.Nodes[place].Op is not Input)
         {
-            offsets[number] = inPlace.Contains(number) ? offsets[inPlace.MemoryOf(number)] : Memory.Place(elements, stageOf[place], ends[number]);
+            offsets[number] = inPlace.Contains(number) ? offsets[inPlace.MemoryOf(number)] : RegionOf(place).Place(elements, stageOf[place], ends[number]);
         }
     }
 

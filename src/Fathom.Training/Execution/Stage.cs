@@ -37,7 +37,7 @@ internal readonly record struct Stage(int First, int Tasks, int Running, bool Ta
 /// <summary>What is worth handing to another thread.</summary>
 internal sealed record StageLimits
 {
-    public static readonly StageLimits Default = new();
+    public static StageLimits Default => new();
 
     /// <summary>Floating-point operations beyond which a kernel gets all threads: about 40 µs of one.</summary>
     public double KernelWork { get; init; } = 4e6;
@@ -55,10 +55,10 @@ internal sealed record StageLimits
     /// Floating-point operations of one thread after which a stretch of a staggered chain ends: short, since a chain begins and ends
     /// with a stretch that one thread has to wait for.
     /// </summary>
-    public double StretchWork { get; init; } = 1.25e6;
+    public double StretchWork { get; init; } = double.Parse(Environment.GetEnvironmentVariable("FSW") ?? "2.5e6");
 
     /// <summary>Stretches from which a chain is staggered.</summary>
-    public int StaggeredChain { get; init; } = 6;
+    public int StaggeredChain { get; init; } = int.Parse(Environment.GetEnvironmentVariable("FSC") ?? "6");
 
     /// <summary>The least samples in a part: a product of fewer rows is slow.</summary>
     public int PartSamples { get; init; } = 16;

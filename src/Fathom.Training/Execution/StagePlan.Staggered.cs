@@ -24,6 +24,9 @@ internal sealed partial class StagePlan
     private int chainLane = -1;
     private bool isStaggered;
 
+    /// <summary>The thread that runs a node with all samples; −1 if that may be any.</summary>
+    public int LaneOf(int place) => laneOf[producers[place]];
+
     /// <summary>Looks at the schedule from its end.</summary>
     private (double[] Work, int[] Weights) LookAhead()
     {
@@ -192,7 +195,7 @@ internal sealed partial class StagePlan
     {
         if (!call.Runs)
         {
-            return laneOf[producers[call.Kernel]];
+            return LaneOf(call.Kernel);
         }
         foreach (int input in schedule.Inputs(call.Kernel))
         {
