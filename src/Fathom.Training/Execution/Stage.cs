@@ -37,7 +37,7 @@ internal readonly record struct Stage(int First, int Tasks, int Running, bool Ta
 /// <summary>What is worth handing to another thread.</summary>
 internal sealed record StageLimits
 {
-    public static StageLimits Default => new();
+    public static readonly StageLimits Default = new();
 
     /// <summary>Floating-point operations beyond which a kernel gets all threads: about 40 µs of one.</summary>
     public double KernelWork { get; init; } = 4e6;
@@ -52,13 +52,10 @@ internal sealed record StageLimits
     public double ChainWork { get; init; } = 2.5e6;
 
     /// <summary>
-    /// Floating-point operations of one thread after which a stretch of a staggered chain ends: short, since a chain begins and ends
-    /// with a stretch that one thread has to wait for.
+    /// Stretches of <see cref="ChainWork"/> from which a chain is staggered: it begins and ends with a stretch that only one thread
+    /// works on.
     /// </summary>
-    public double StretchWork { get; init; } = double.Parse(Environment.GetEnvironmentVariable("FSW") ?? "2.5e6");
-
-    /// <summary>Stretches from which a chain is staggered.</summary>
-    public int StaggeredChain { get; init; } = int.Parse(Environment.GetEnvironmentVariable("FSC") ?? "6");
+    public int StaggeredChain { get; init; } = 6;
 
     /// <summary>The least samples in a part: a product of fewer rows is slow.</summary>
     public int PartSamples { get; init; } = 16;

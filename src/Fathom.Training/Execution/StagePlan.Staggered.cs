@@ -68,7 +68,7 @@ internal sealed partial class StagePlan
     /// <summary>Decides, with its first node, how a chain is run.</summary>
     private void BeginChain(int place)
     {
-        isStaggered = staggered.Count > 0 || (parts > 1 && stretchWork[place] >= limits.StaggeredChain * parts * limits.StretchWork);
+        isStaggered = staggered.Count > 0 || (parts > 1 && stretchWork[place] >= limits.StaggeredChain * parts * limits.ChainWork);
         chainLane = -1;
     }
 
@@ -85,10 +85,10 @@ internal sealed partial class StagePlan
         }
         if (chainLane < 0)
         {
-            return chainWork >= parts * limits.StretchWork;
+            return chainWork >= parts * limits.ChainWork;
         }
         int next = place + 1 < schedule.Count ? nextWeights[place + 1] : -1;
-        return chainWork >= 2 * parts * limits.StretchWork || (parameter >= 0 && next >= 0 && laneOf[next] >= 0 && laneOf[next] != chainLane);
+        return chainWork >= 2 * parts * limits.ChainWork || (parameter >= 0 && next >= 0 && laneOf[next] >= 0 && laneOf[next] != chainLane);
     }
 
     /// <summary>Makes a stage of one part of each stretch in hand, and of what waits for no later one, by threads.</summary>
