@@ -18,6 +18,8 @@ public sealed class RecurrentCellChange : Remedy
 
     public override string Source => "Hochreiter and Schmidhuber 1997; Gers et al. 2000; Cho et al. 2014 (GRU)";
 
+    protected override ImmutableArray<string>? MadeFor => [Causes.Vanishing, Causes.Exploding, Causes.Saturation, Causes.BadInitialization];
+
     public override IEnumerable<Prescription> Propose(ModelDefinition model, CaseHistory history)
     {
         if (Targets(model.Graph).Count > 0)

@@ -30,7 +30,9 @@ internal sealed class Ablation(TrialRace race, TrialRuns runs, DataSet validatio
             Trial[] alive = [.. without.Where(trial => options.Thorough || !race.Dead(runs.Of(trial, 0)))];
             race.Advance(alive, rung, DoctorStage.Ablation, cancellation);
             double[] metrics = [.. without.Select(trial => runs.Of(trial, Math.Min(rung, runs.Rung(trial))) is { Diverged: false } at ? at.Metric : double.MinValue)];
-            int idle = Enumerable.Range(0, without.Length).MaxBy(i => metrics[i]);
+            // What is a fault in itself is not to be kept for the sake of something that makes up for it.
+            int[] optional = [.. Enumerable.Range(0, without.Length).Where(i => !chosen.Remedies[i].Remedy.IsForAnyCause)];
+            int idle = (optional.Length > 0 ? optional : Enumerable.Range(0, without.Length)).MaxBy(i => metrics[i]);
             double whole = runs.Of(chosen, rung).Metric;
             long steps = runs.Of(chosen, rung).Steps;
             if (metrics[idle] < enough)

@@ -20,7 +20,7 @@ internal static class Attainment
     private const double Far = 0.15;
 
     /// <summary>What the corpus counts as the difference of two healthy networks.</summary>
-    private const double Close = 0.05;
+    public const double Close = 0.05;
 
     /// <summary>
     /// Where no error was found, each cause is possible: what is commonest first, by the tuning half of bench/corpus.

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Fathom.Diagnosis.Remedies;
+using Fathom.Diagnosis.Repair.Journal;
 using Fathom.Graphs;
 using Fathom.Theory;
 using Fathom.Training;
@@ -26,6 +27,11 @@ internal sealed class Candidates
 
     private static readonly Remedy Decay = RemedyCatalog.All.First(remedy => remedy is RateDecay);
 
+    /// <summary>What a rule names; where steps of the wrong length are the cause of what it sees, their length first.</summary>
+    private static IEnumerable<string> Named(Finding finding) => IsOfRate(finding) ? finding.Remedies.Prepend(Rate.Kind) : finding.Remedies;
+
+    private static bool IsOfRate(Finding finding) => finding.Cause is Causes.LearningRateTooLarge or Causes.LearningRateTooSmall && finding.Remedies.Contains(Rate.Kind);
+
     /// <summary>What only a remedy answers whose precondition is a fault in itself.</summary>
     private static readonly Finding Nothing = new()
     {
@@ -39,6 +45,7 @@ internal sealed class Candidates
     private readonly CaseHistory history;
     private readonly Dictionary<string, int> wish = [];
     private readonly ConcurrentDictionary<string, double> predicted = new();
+    private readonly ConcurrentDictionary<string, string> made = new();
     private readonly double sickDecades;
 
     /// <param name="model">The network as given.</param>
@@ -52,13 +59,22 @@ internal sealed class Candidates
         Remedy[] catalog = [.. RemedyCatalog.All];
         string[] plain = [.. catalog.Where(remedy => remedy.Answers(Nothing)).Select(remedy => remedy.Kind)];
         Finding[] worst = [.. history.Findings.OrderByDescending(finding => finding.Severity)];
-        string[] made = [.. worst.SelectMany(finding => catalog.Where(remedy => remedy.Answers(finding)).Select(remedy => remedy.Kind))];
-        foreach (string kind in plain.Concat(worst.SelectMany(finding => finding.Remedies)).Concat(made))
+        string[] fitting = [.. worst.SelectMany(finding => catalog.Where(remedy => remedy.Answers(finding)).Select(remedy => remedy.Kind))];
+        // A warning that steps have the wrong length is not left until all else has been tried.
+        string[] second = worst.Any(finding => finding.Severity > Severity.Info && IsOfRate(finding)) ? [Rate.Kind] : [];
+        foreach (string kind in plain.Concat(worst.SelectMany(Named).Take(1)).Concat(second).Concat(worst.SelectMany(Named)).Concat(fitting))
         {
             wish.TryAdd(kind, wish.Count);
         }
+        made[JournalKey.OfModel(model)] = "";
         sickDecades = Math.Abs(Decades(model));
     }
+
+    /// <summary>Whether steps that were too long, or gradients that were too large, made the network sick.</summary>
+    public bool StepsWereTooLong => history.Findings.Any(finding => finding.Severity == Severity.Error && finding.Cause is Causes.LearningRateTooLarge or Causes.Exploding);
+
+    /// <summary>Whether first steps say little of the network.</summary>
+    public bool StartsOnPlateau => Plateau.IsUsual(model.Graph);
 
     /// <summary>Remedies that could not be applied to this network, with the reason as their fate.</summary>
     public List<Trial> Impossible { get; } = [];
@@ -166,6 +182,7 @@ internal sealed class Candidates
     private List<Trial> Ranked(IReadOnlyCollection<ImmutableArray<Prescription>> sets)
     {
         (ImmutableArray<Prescription> Remedies, ModelDefinition Mended)[] possible = [.. sets.Select(set => (set, Mended: TryApply(set))).Where(pair => pair.Mended is not null).Select(pair => (pair.set, pair.Mended!))];
+        possible = [.. possible.Where(IsNew)];
         workers.Run(possible, default, pair => predicted.GetOrAdd(Trial.NameOf(pair.Remedies), _ => Decades(pair.Mended)));
         Trial[] trials = [.. possible.Select(pair => new Trial { Remedies = pair.Remedies, PredictedDecades = predicted[Trial.NameOf(pair.Remedies)] }).Where(Helps)];
         // The first variant of each kind before the second of any: ten learning rates are one idea.
@@ -176,6 +193,13 @@ internal sealed class Candidates
                 .Select(trial => (Trial: trial, Doubt: Doubt(trial), Variant: Next(variants, $"{Doubt(trial)} {string.Join('+', trial.Remedies.Select(remedy => remedy.Remedy.Kind))}")))
                 .OrderBy(item => item.Doubt).ThenBy(item => item.Variant).Select(item => item.Trial),
         ];
+    }
+
+    /// <summary>Two ways to one and the same network are one candidate, and one that leaves it as it is is none: usual settings of an optimizer that is then replaced.</summary>
+    private bool IsNew((ImmutableArray<Prescription> Remedies, ModelDefinition Mended) candidate)
+    {
+        string name = Trial.NameOf(candidate.Remedies);
+        return made.GetOrAdd(JournalKey.OfModel(candidate.Mended), name) == name;
     }
 
     private static int Next(Dictionary<string, int> counts, string key) => counts[key] = counts.GetValueOrDefault(key) + 1;

@@ -131,6 +131,13 @@ internal sealed class ControlRun : IDisposable
         return measured[rung] = now;
     }
 
+    /// <summary>What a candidate has to beat at a rung: the control's metric there, or what it has come down to since.</summary>
+    public double ToBeat(int rung, CancellationToken cancellation)
+    {
+        double there = At(rung, cancellation).Metric;
+        return measured.Where(pair => pair.Key > rung).Select(pair => pair.Value.Metric).Append(there).Min();
+    }
+
     /// <summary>
     /// What it comes to, on given rows: its end, or where it stands from a quarter of the budget on, if it was found sick and twice
     /// the steps have brought it no further, in the metric beyond chance and in the loss.

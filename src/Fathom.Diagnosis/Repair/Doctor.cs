@@ -158,20 +158,39 @@ public sealed class Doctor
         Candidates candidates = new(report.Model, history, data.Training, workers);
         using TrialRuns runs = new(candidates, choosing, fullRun, cost);
         // Where no rule has spoken less is spent: there may be nothing to cure.
-        bool doubtful = shortfall.Length > 0 && !options.Thorough;
+        bool doubtful = shortfall.Length > 0 && !options.Thorough && report.Findings.All(finding => finding.Severity == Severity.Info);
         DoctorOptions modest = doubtful ? options with { TrialBudget = options.TrialBudget / 2, Finalists = 1, ProofLimit = Late } : options;
         TrialRace race = new(candidates, choosing, modest, workers, runs, Report);
         using Proofs proofs = new();
-        while (report.Cure is null && (proofs.Count == 0 || (proofs.Count < MostProofs && !doubtful && (options.Thorough || cost.Sum.Total < Late))) && race.Run(rung => control.At(rung, cancellation), cancellation) is { } best)
+        DoctorReport? proven = null;
+        while (MayProve() && race.Run(rung => control.At(rung, cancellation), rung => control.ToBeat(rung, cancellation), cancellation) is { } best)
         {
-            report = Prove(report, modest, race, runs, candidates, best, proofs, control, fullRun, cost, cancellation);
+            report = Prove(report, modest, race, runs, candidates, best, proofs, control, fullRun, cost, cancellation) with { Contributions = [.. race.Contributions] };
+            proven = report.Cure is { } better && !(proven?.Cure!.Metric > better.Metric) ? report : proven;
+            bool sure = proofs.IsSure && report.Cure is { } now && !race.FallsShort(now);
+            if (report.Cure is not null && (sure || !MayProve()))
+            {
+                proven = sure ? report : proven;
+                break;
+            }
+            if (report.Cure is { } doubted)
+            {
+                // It is better, but with some seed it has not learnt half of what there is to learn, or it will fall short of it: another may not.
+                race.Reject(best, doubted, proofs.IsUneven, cancellation);
+                report = report with { Cure = null };
+            }
+        }
+        bool MayProve() => proofs.Count == 0 || (proofs.Count < MostProofs && !doubtful && (options.Thorough || cost.Sum.Total < Late));
+        report = proven ?? report;
+        if (report.Cure is { } chosen)
+        {
+            chosen.Fate = TrialRace.Accepted;
         }
         race.Close();
         return report with
         {
             Control = control.Outcome(cancellation),
             Trials = [.. race.Trials],
-            Contributions = [.. race.Contributions],
             Verdict = report.Verdict.Length > 0 ? report.Verdict : $"Found no cure: {(race.Trials.Count == 0 ? "no remedy fits what was found" : $"none of {Count(race.Trials.Count, "candidate")} did better than the network as it is")}. {shortfall}Nothing was changed.",
         };
     }
@@ -187,11 +206,12 @@ public sealed class Doctor
         ModelDefinition mended = candidates.Apply(cure.Remedies);
         Proof proof = proofs.Add(before => new Proof(report.Model, mended, proving, modest, workers, fullRun, cost, Report, before, report.Sick));
         Measurement? stands = null;
-        ProofResult result = proof.Run(decided, () => (stands = control.End(proving.Validation, cancellation)).Metric, cancellation);
+        ProofResult result = proof.Run(decided, race.LearntBy(best), () => (stands = control.End(proving.Validation, cancellation)).Metric, cancellation);
+        (proofs.IsSure, proofs.IsUneven) = (result.IsSure, result.IsUneven);
         report = report with { Pairs = result.Pairs };
         if (!result.Accepted)
         {
-            race.Reject(best, cure);
+            race.Reject(best, cure, proofs.IsUneven, cancellation);
             return report with { Verdict = NotProven(report, cure, result) };
         }
         if (!ReferenceEquals(cure, best))
@@ -202,7 +222,7 @@ public sealed class Doctor
         record.CarryOn(cure, cost.Sum.Total, unstable, cancellation);
         if (!record.Holds(cure))
         {
-            race.Reject(best, cure);
+            race.Reject(best, cure, proofs.IsUneven, cancellation);
             return report with { Verdict = $"No cure is proven: the best candidate ({cure.Name}) did well at first, but lost it again before its end. Nothing was changed." };
         }
         return report with
@@ -265,6 +285,12 @@ public sealed class Doctor
         private readonly List<Proof> made = [];
 
         public int Count => made.Count;
+
+        /// <summary>Whether the last one leaves no doubt.</summary>
+        public bool IsSure { get; set; }
+
+        /// <summary>Whether it went well with one seed and not with another.</summary>
+        public bool IsUneven { get; set; }
 
         public Proof Add(Func<Proof?, Proof> make)
         {

@@ -7,7 +7,7 @@ namespace Fathom.Diagnosis.Repair;
 /// <summary>
 /// A remedy undoes the fault; how far the network then comes is a matter of its learning rate. So a candidate that does well is
 /// rehearsed: an eighth of its run as if that were all of it, its rate falling to 0 on a cosine, from its own rate and from
-/// three times that. What these come to stands for their end far better than a run that is cut off in full stride.
+/// three times that, or a third of it where steps that were too long had been the trouble. What these come to stands for their end far better than a run that is cut off in full stride.
 /// </summary>
 internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs, DataSet validation)
 {
@@ -17,18 +17,16 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
     /// <summary>Remedies of one cure.</summary>
     private const int MostRemedies = 3;
 
-    /// <summary>
-    /// What the rate is multiplied by. A third mended nothing more on the tuning part of bench/corpus: a rate that falls passes
-    /// through it.
-    /// </summary>
-    private static readonly double[] Factors = [1, 3];
+    /// <summary>What the rate is multiplied by beside 1: where steps were too long and where a pace proves unstable, and where they were not.</summary>
+    private const double Slower = 1 / 3.0, Faster = 3;
 
     /// <summary>Tried where three times the rate was clearly better than the rate itself and yet much is left to gain.</summary>
     private const double Far = 10;
 
-    /// <summary>The error from which on much is left to gain.</summary>
+    /// <summary>The share of a guess's error from which on much is left to gain, so that a faster pace is tried.</summary>
     private const double Much = 0.1;
 
+    private readonly bool cautious = candidates.StepsWereTooLong;
     private readonly Dictionary<Trial, Trial[]> rehearsed = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<Trial> failed = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<Trial, Trial> chosen = new(ReferenceEqualityComparer.Instance);
@@ -46,42 +44,63 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
     /// <summary>What a candidate comes to at its best pace; NaN if that has not been asked for.</summary>
     public double Reached(Trial candidate) => chosen.TryGetValue(candidate, out Trial? best) ? Metric(best) : double.NaN;
 
-    /// <summary>A pace did not stand the proof: the candidate may still do so at another.</summary>
-    public void Reject(Trial candidate, Trial pace)
+    /// <summary>
+    /// A pace did not stand the proof. Where the cure was unstable, doing well with one seed and not with another, only a slower
+    /// one may; else any other.
+    /// </summary>
+    public void Reject(Trial candidate, Trial pace, bool unstable, CancellationToken cancellation)
     {
         failed.Add(pace);
+        if (unstable)
+        {
+            failed.UnionWith([candidate, .. rehearsed[candidate].SkipWhile(other => !ReferenceEquals(other, pace))]);
+            if (AtPace(candidate, Slower) is { } slow && !rehearsed[candidate].Contains(slow))
+            {
+                race.Rehearse([slow], cancellation);
+                rehearsed[candidate] = [slow, .. rehearsed[candidate]];
+            }
+        }
         chosen[candidate] = Best(candidate);
     }
 
     private Trial Choose(Trial candidate, CancellationToken cancellation)
     {
         race.Advance([candidate], Rung, DoctorStage.Trials, cancellation);
-        Trial[] paces = [.. Factors.Select(factor => AtPace(candidate, factor)).OfType<Trial>()];
-        race.Rehearse(paces, cancellation);
-        if (paces is [{ } same, { } faster] && Metric(faster) > Metric(same) + Chance(same) && Metric(faster) < 1 - Much && AtPace(candidate, Far) is { } fastest)
+        List<Trial> paces = [];
+        foreach (double factor in cautious ? [Slower, 1, Faster] : (double[])[1, Faster, Far])
         {
-            race.Rehearse([fastest], cancellation);
-            paces = Metric(fastest) > Metric(faster) + Chance(faster) ? [.. paces, fastest] : paces;
+            if (AtPace(candidate, factor) is not { } pace)
+            {
+                continue;
+            }
+            race.Rehearse([pace], cancellation);
+            // What is faster is more easily too fast with another seed: it has to be clearly better.
+            bool better = paces.Count == 0 || Metric(pace) > Metric(paces[^1]) + 2 * Chance(pace);
+            if (better)
+            {
+                paces.Add(pace);
+            }
+            if (!better || Metric(pace) >= 1 - Much * (1 - Tolerance.Ignorance(validation)))
+            {
+                break;
+            }
         }
-        rehearsed[candidate] = paces;
+        rehearsed[candidate] = [.. paces];
         return Best(candidate);
     }
 
     private Trial Best(Trial candidate)
     {
         Trial[] paces = [.. rehearsed[candidate].Where(pace => !failed.Contains(pace))];
-        // Of metrics that may be one and the same, the loss tells more.
-        Trial? best = paces.MaxBy(Metric) is { } highest ? paces.Where(pace => Metric(pace) >= Metric(highest) - Chance(highest)).MinBy(Loss) : null;
+        Trial? best = paces.MaxBy(Metric);
         // Where learning is slow throughout, a rate that falls only takes steps away.
-        return best is null || Metric(candidate) > Metric(best) + Chance(best) ? candidate : best;
+        return best is null || (!failed.Contains(candidate) && Metric(candidate) > Metric(best) + Chance(best)) ? candidate : best;
     }
 
     private Trial? AtPace(Trial candidate, double factor) =>
         (candidates.Falling(candidate.Remedies, factor) ?? (factor == 1 ? null : candidates.AtPace(candidate.Remedies, factor))) is { } remedies && remedies.Length <= MostRemedies ? race.Of(remedies) : null;
 
     private double Chance(Trial trial) => Tolerance.Of(Metric(trial), validation);
-
-    private double Loss(Trial trial) => runs.Rehearsed(trial) is { Diverged: false } at ? at.Loss : double.MaxValue;
 
     private double Metric(Trial trial) => (runs.Rehearsed(trial) ?? runs.Find(trial, Rung)) is { Diverged: false } at ? at.Metric : double.MinValue;
 }

@@ -16,6 +16,14 @@ namespace Fathom.Diagnosis.Repair;
 /// <param name="ControlEnd">What the control with its own seed comes to at the end; null if the controls had learnt nothing.</param>
 internal sealed record ProofResult(ImmutableArray<Pair> Pairs, bool Diverged, bool Accepted, bool Hopeless, double Gain, double Spread, int Rung, double? ControlEnd)
 {
+    /// <summary>Whether it is accepted, and with each seed it learns about as well as the candidate did, or half of what there is to learn.</summary>
+    public bool IsSure { get; init; }
+
+    /// <summary>Whether the cure went well with one seed and not with another: its steps may be too long.</summary>
+    public bool IsUneven => Diverged || Pairs.Max(pair => pair.Mended) - Pairs.Min(pair => pair.Mended) > Uneven;
+
+    private const double Uneven = 0.25;
+
     /// <summary>Which network could not be trained with which seed, and why: there is nothing to compare then; null if all could.</summary>
     public string? Failure { get; init; }
 }
@@ -36,10 +44,13 @@ internal sealed record ProofResult(ImmutableArray<Pair> Pairs, bool Diverged, bo
 /// <param name="isSick">Whether an error was found in the network. Only then is a control that has learnt nothing by its first stop taken for one that never will; any network knows little that early.</param>
 internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataSplit data, DoctorOptions options, SideBySide workers, double fullRun, CostBook cost, Action<DoctorProgress> report, Proof? before = null, bool isSick = true) : IDisposable
 {
-    /// <summary>A quarter of the budget: from there on a cure that does not show with a seed ends the proof.</summary>
-    private const int FirstDoubt = 2;
+    /// <summary>A quarter of the budget: from there on a cure that does not show with a seed ends the proof, and one that does is not asked how far it comes.</summary>
+    private const int FirstDoubt = 2, Enough = 2;
 
     private const int HalfWay = 3;
+
+    /// <summary>How far a seed may stay behind the candidate's own.</summary>
+    private const double Lag = 0.15;
 
     private readonly Side[] sides =
     [
@@ -47,44 +58,41 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
             .SelectMany(seed => new[] { before?.sides.First(side => !side.Mended && side.Seed == seed) ?? new Side(false, seed, 1), new Side(true, seed, StepWork.FullRun(mended, data.Training.Count) / fullRun) }),
     ];
 
-    private int reached;
-
     /// <summary>
     /// Accepted only if the cure is better with each seed, by more than the seeds differ among themselves and than chance
-    /// explains; and if controls that learn something could still catch up, by more than that above the end of one.
+    /// explains; and if controls that learn something could still catch up, by more than chance above the end of one. From
+    /// stop to stop all seeds are carried on until that is decided and each comes along as the candidate did, or as far as an
+    /// examination may go.
     /// </summary>
-    /// <param name="rung">Where to look first.</param>
+    /// <param name="decided">Where the candidate was first seen to lead: no cure is given up before.</param>
+    /// <param name="learnt">What the candidate had come to at a stop; null if that is not known, or was nothing.</param>
     /// <param name="controlEnd">The end of the control with its own seed on the rows that prove.</param>
     /// <param name="cancellation">Ends it.</param>
-    public ProofResult Run(int rung, Func<double> controlEnd, CancellationToken cancellation)
+    public ProofResult Run(int decided, Func<int, double?> learnt, Func<double> controlEnd, CancellationToken cancellation)
     {
-        int at = options.Thorough ? TrialRace.Rungs.Length - 1 : Math.Max(rung, before?.reached ?? 0);
-        while (at > 0 && !Affordable(at))
-        {
-            at--;
-        }
-        for (int first = at; ; at++)
+        int at = options.Thorough ? TrialRace.Rungs.Length - 1 : 0;
+        for (; ; at++)
         {
             // From half the budget on seed by seed: one that speaks against the cure spares the others.
             foreach (Side[] part in options.Thorough || at < HalfWay ? [sides] : sides.Chunk(2))
             {
                 Advance(part, at, cancellation);
-                if (part.Length < sides.Length && at >= Math.Max(FirstDoubt, first) && !(part[1].Now!.Metric > part[0].Now!.Metric))
+                if (part.Length < sides.Length && at >= decided && !(part[1].Now!.Metric > part[0].Now!.Metric))
                 {
                     break;
                 }
             }
-            reached = at;
-            ProofResult result = Judge(at, first, controlEnd);
-            if (result.Accepted || result.Diverged || result.Hopeless || result.Failure is not null || at == TrialRace.Rungs.Length - 1 || !Affordable(at + 1))
+            ProofResult result = Judge(at, decided, learnt(at), controlEnd);
+            bool last = at == TrialRace.Rungs.Length - 1 || !Affordable(at + 1);
+            if (result.Diverged || result.Hopeless || result.Failure is not null || last || (result.Accepted && (at >= Enough || result.IsSure)))
             {
                 return result;
             }
         }
     }
 
-    /// <summary>Whether all seeds can be carried on to a rung within what an examination may cost, should no control be left out.</summary>
-    private bool Affordable(int rung) => options.Thorough || cost.Sum.Total + sides.Sum(side => Math.Max(0, TrialRace.Rungs[rung] - (side.Now?.Share ?? 0)) * side.Work) <= options.ProofLimit;
+    /// <summary>Whether all seeds can be carried on to a rung within what an examination may cost.</summary>
+    private bool Affordable(int rung) => options.Thorough || cost.Sum.Total + sides.Where(side => GoesOn(side, rung)).Sum(side => Math.Max(0, TrialRace.Rungs[rung] - (side.Now?.Share ?? 0)) * side.Work) <= options.ProofLimit;
 
     public void Dispose()
     {
@@ -100,20 +108,21 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         int done = 0;
         workers.Run(part, cancellation, side =>
         {
-            // A control that has learnt nothing up to the first stop is not asked again before the last.
-            if (side.Mended || side.Now is null || rung == TrialRace.Rungs.Length - 1 || !Dead(side.Now))
+            if (GoesOn(side, rung))
             {
                 side.Run ??= Start(side);
-                double share = !options.Thorough && !side.Mended && side.Now is null ? TrialRace.Rungs[0] : TrialRace.Rungs[rung];
-                side.Now = side.Run.Attempt(share, data.Validation, cancellation);
-                if (!side.Mended && share < TrialRace.Rungs[rung] && !Dead(side.Now))
-                {
-                    side.Now = side.Run.Attempt(TrialRace.Rungs[rung], data.Validation, cancellation);
-                }
+                side.Now = side.Run.Attempt(TrialRace.Rungs[rung], data.Validation, cancellation);
             }
             report(new DoctorProgress(DoctorStage.Confirmation, $"seed {side.Seed}", (double)Interlocked.Increment(ref done) / part.Length));
         });
     }
+
+    /// <summary>
+    /// A control that has learnt nothing up to the first stop is not asked again; one that learns is compared at each stop up
+    /// to a quarter of the budget, and from there on by the end of the one with its own seed.
+    /// </summary>
+    private bool GoesOn(Side side, int rung) => side.Mended || side.Now is null || options.Thorough
+        || (side.Now.Share < TrialRace.Rungs[rung] && !Dead(side.Now) && rung <= FirstDoubt);
 
     private MeteredRun Start(Side side)
     {
@@ -121,22 +130,26 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         return new MeteredRun(Piece.OfProof(mended, side.Mended, side.Seed), seeded with { Plan = seeded.Plan with { Seed = side.Seed } }, data, null, fullRun, cost, DoctorStage.Confirmation);
     }
 
-    private ProofResult Judge(int rung, int first, Func<double> controlEnd)
+    private ProofResult Judge(int rung, int decided, double? learnt, Func<double> controlEnd)
     {
         Side[] compared = [.. sides.Where(side => side.Now is not null)];
         Measurement[] controls = [.. compared.Where(side => !side.Mended).Select(side => side.Now!)], cures = [.. compared.Where(side => side.Mended).Select(side => side.Now!)];
         ImmutableArray<Pair> pairs = [.. compared.Where(side => !side.Mended).Select((side, i) => new Pair(side.Seed, controls[i].Metric, cures[i].Metric, controls[i].Diverged) { ControlSteps = controls[i].Steps, MendedSteps = cures[i].Steps })];
-        double gain = pairs.Average(pair => pair.Mended - pair.Control);
-        double spread = Math.Max(Tolerance.Spread([.. pairs.Select(pair => pair.Control)]), Tolerance.Spread([.. pairs.Select(pair => pair.Mended)]));
-        double least = Math.Max(spread, Tolerance.Of(cures.Average(cure => cure.Metric), data.Validation));
+        double gain = pairs.Average(pair => pair.Mended - pair.Control), reached = cures.Average(cure => cure.Metric), chance = Tolerance.Of(reached, data.Validation);
+        double differ = Tolerance.Spread([.. pairs.Select(pair => pair.Mended)]), spread = Math.Max(Tolerance.Spread([.. pairs.Select(pair => pair.Control)]), differ);
         bool diverged = cures.Any(cure => cure.Diverged);
         string? failure = compared.Select(side => side.Now!.Failure is { } why ? $"{(side.Mended ? "it" : "the network as it is")} cannot be trained with seed {side.Seed}: {why}" : null).FirstOrDefault(why => why is not null);
-        bool better = !diverged && failure is null && pairs.All(pair => pair.Mended > pair.Control) && gain > least;
-        double? end = better && rung < TrialRace.Rungs.Length - 1 && !controls.All(Dead) ? controlEnd() : null;
-        bool accepted = better && (end is not { } reached || cures.Average(cure => cure.Metric) > reached + least);
-        bool hopeless = !options.Thorough && rung >= Math.Max(FirstDoubt, first) && pairs.Any(pair => !(pair.Mended > pair.Control));
-        return new ProofResult(pairs, diverged, accepted, hopeless, gain, spread, rung, end) { Failure = failure };
+        bool better = !diverged && failure is null && pairs.All(pair => pair.Mended > pair.Control) && gain > Math.Max(spread, chance);
+        double? end = better && !options.Thorough && !controls.All(Dead) ? controlEnd() : null;
+        // How controls differ half way says nothing of how they differ at the end: the margin is that of the cures.
+        bool accepted = better && (end is not { } control || reached > control + Math.Max(differ, 2 * chance));
+        bool hopeless = !options.Thorough && ((rung >= Math.Max(FirstDoubt, decided) && pairs.Any(pair => !(pair.Mended > pair.Control))) || (rung > 0 && learnt is not null && cures.Any(Dead)));
+        return new ProofResult(pairs, diverged, accepted, hopeless, gain, spread, rung, end) { Failure = failure, IsSure = accepted && cures.All(cure => Keeps(cure, learnt)) };
     }
+
+    /// <summary>It has learnt half of what there is to learn, or comes along as the candidate did.</summary>
+    private bool Keeps(Measurement cure, double? candidate) => !cure.Diverged
+        && (cure.Metric >= (1 + Tolerance.Ignorance(data.Validation)) / 2 || cure.Metric >= candidate - Math.Max(Lag, 4 * Tolerance.Of(cure.Metric, data.Validation)));
 
     private bool Dead(Measurement control) => ((isSick && !Plateau.IsUsual(model.Graph)) || control.Diverged) && control.Dead(Tolerance.Ignorance(data.Validation), Tolerance.Of(control.Metric, data.Validation));
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Fathom.Diagnosis.Remedies;
+using Fathom.Diagnosis.Repair.References;
 using Fathom.Training.Data;
 
 namespace Fathom.Diagnosis.Repair;
@@ -22,17 +23,23 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>Candidates that get their first steps together.</summary>
     private const int Wave = 4;
 
+    /// <summary>Where first steps tell little, so many of the likeliest are begun, and more is spent on each.</summary>
+    private const int Likely = 2 * Wave;
+
     /// <summary>Shares of the budget at which candidates are compared.</summary>
     public static ImmutableArray<double> Rungs { get; } = [1.0 / 16, 1.0 / 8, 1.0 / 4, 1.0 / 2, 1];
 
     /// <summary>What is spent on better candidates when a fair one is in hand, in full runs.</summary>
     private const double Improvement = 0.5;
 
-    /// <summary>What a search may cost, in full runs: no candidate is begun or carried on that would take it beyond.</summary>
-    private const double Longest = 2.6;
+    /// <summary>What a search may cost, in full runs: no candidate is begun or carried on that would take it beyond. Where the control has cost much, less is left.</summary>
+    private const double Longest = 2.6, WithControl = 3;
 
     /// <summary>Share of a guess's error that is left when most has been learnt; chosen on the tuning part of bench/corpus.</summary>
     private const double Most = 0.25;
+
+    /// <summary>What is left of an error after twice the steps: it falls about as one over the root of their number.</summary>
+    private const double Steady = 0.7;
 
     /// <summary>The rung of half the budget.</summary>
     public const int HalfWay = 3;
@@ -40,14 +47,17 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>An error (1 − accuracy, 1 − R²) at which there is next to nothing left to gain.</summary>
     public const double Little = 0.03;
 
+    private readonly bool plateau = candidates.StartsOnPlateau;
     private readonly double ignorance = Tolerance.Ignorance(data.Validation);
     private readonly HashSet<Trial> stalled = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<Trial> failed = new(ReferenceEqualityComparer.Instance);
+    private readonly Lazy<double> attainable = new(() => Untrained.Metric(data));
     private IEnumerator<List<Trial>>? waves;
     private double budget;
     private Pace? pace;
     private Trial? again;
     private Func<int, Measurement> control = _ => throw new InvalidOperationException("the race has not begun");
+    private Func<int, double> toBeat = _ => throw new InvalidOperationException("the race has not begun");
 
     /// <summary>The pace at which a candidate is trained best.</summary>
     public Pace Pace => pace ??= new Pace(this, candidates, runs, data.Validation);
@@ -60,19 +70,21 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
 
     /// <summary>The candidate to be proven; null if none does better than the control.</summary>
     /// <param name="controlAt">The control at a rung.</param>
+    /// <param name="least">What it comes to there, or farther on if it has fallen back: what a candidate has to beat.</param>
     /// <param name="cancellation">Ends the race.</param>
-    public Trial? Run(Func<int, Measurement> controlAt, CancellationToken cancellation)
+    public Trial? Run(Func<int, Measurement> controlAt, Func<int, double> least, CancellationToken cancellation)
     {
-        control = controlAt;
+        (control, toBeat) = (controlAt, least);
+        Contributions.Clear();
         waves ??= Waves().GetEnumerator();
         budget = options.TrialBudget;
-        if (again is { } candidate && WillDo(Pace.Of(candidate, cancellation)))
+        if (again is { } candidate && Pace.Of(candidate, cancellation) is var paced && !failed.Contains(paced) && WillDo(paced))
         {
             again = null;
             return candidate;
         }
         Trial? best = options.Thorough ? null : Climb(cancellation);
-        while (best is null && runs.Spent <= budget && waves.MoveNext())
+        while (best is null && runs.Spent <= budget && !(plateau && Trials.Count >= Likely) && waves.MoveNext())
         {
             List<Trial> wave = Affordable(waves.Current, 0);
             Trials.AddRange(wave);
@@ -93,11 +105,15 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>Whether a cure has yet to show that it learns most of what there is to learn.</summary>
     public bool IsPoor(Trial cure) => 1 - cure.Metric > Most * (1 - ignorance);
 
+    /// <summary>Whether what a cure will come to, as far as it has been carried, falls short of what the training rows give without a network.</summary>
+    public bool FallsShort(Trial cure) => attainable.Value > 1 - (runs.Rung(cure) is >= 0 and int rung ? Forecast(cure, rung) : (1 - cure.Metric) * Math.Pow(Steady, Rungs.Length - 1 - Pace.Rung)) + Math.Max(Attainment.Close, 2 * Tolerance.Of(cure.Metric, data.Validation));
+
     /// <summary>Half of what there is to learn.</summary>
     public bool HasLearnt(Measurement at) => !at.Diverged && at.Metric >= (1 + ignorance) / 2;
 
-    /// <summary>A candidate at its best pace; itself if next to nothing is left to gain.</summary>
-    public Trial WellPaced(Trial cure, CancellationToken cancellation) => Suffices(cure, runs.Rung(cure)) || failed.Contains(cure) ? cure : Pace.Of(cure, cancellation);
+    /// <summary>A candidate at its best pace; itself if next to nothing is left to gain, and its steps are not in doubt.</summary>
+    public Trial WellPaced(Trial cure, CancellationToken cancellation) =>
+        (Suffices(cure, runs.Rung(cure)) && !candidates.StepsWereTooLong) || failed.Contains(cure) ? cure : Pace.Of(cure, cancellation);
 
     /// <summary>A cure is trained at a better pace: what that adds is what it contributes, in a rehearsal against as many steps at the old one.</summary>
     public void Replace(Trial cure, Trial better)
@@ -110,13 +126,13 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     }
 
     /// <summary>A candidate did not stand the proof at a pace: it is not to be chosen again, or at another pace.</summary>
-    public void Reject(Trial trial, Trial pace)
+    public void Reject(Trial trial, Trial pace, bool unstable, CancellationToken cancellation)
     {
         pace.Fate = "not proven";
         failed.Add(pace);
-        if (!ReferenceEquals(trial, pace))
+        if (!double.IsNaN(Pace.Reached(trial)))
         {
-            Pace.Reject(trial, pace);
+            Pace.Reject(trial, pace, unstable, cancellation);
             again = trial;
         }
     }
@@ -185,10 +201,10 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
                 return leader;
             }
             // One that has learnt most of what there is may need no other pace: a quarter of the run will tell, and costs less than the rehearsals.
-            if (!runs.Of(leader, Pace.Rung).Diverged && 1 - runs.Of(leader, Pace.Rung).Metric <= Most * (1 - ignorance) && Affordable([leader], Pace.Rung + 1).Count > 0)
+            if (HasLearntMost(runs.Of(leader, Pace.Rung)) && Affordable([leader], Pace.Rung + 1).Count > 0)
             {
                 Advance([leader], Pace.Rung + 1, DoctorStage.Trials, cancellation);
-                if (Good(leader, Pace.Rung + 1))
+                if (Good(leader, Pace.Rung + 1) || (IsPlain(leader) && HasLearntMost(runs.Of(leader, Pace.Rung + 1))))
                 {
                     return leader;
                 }
@@ -211,6 +227,11 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         return null;
     }
 
+    /// <summary>It undoes what is a fault in itself, and nothing else: what the network then comes to is its own affair.</summary>
+    private static bool IsPlain(Trial trial) => trial.Remedies.All(part => part.Remedy.IsForAnyCause);
+
+    private bool HasLearntMost(Measurement at) => !at.Diverged && 1 - at.Metric <= Most * (1 - ignorance);
+
     /// <summary>Where a fair one is in hand, one that was no better at its first stop is not carried on.</summary>
     private bool KeepsUp(Trial trial) => Trials.Where(other => !double.IsNaN(Pace.Reached(other)) && Fair(other))
         .All(other => runs.Of(trial, 0).Metric > runs.Of(other, 0).Metric - 2 * Tolerance.Of(runs.Of(other, 0).Metric, data.Validation));
@@ -223,10 +244,10 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     }
 
     /// <summary>
-    /// After a rehearsal of an eighth of the run most of what there is to learn has been learnt: all of the run will do the rest.
+    /// After an eighth of the run, a rehearsal or not, most of what there is to learn has been learnt: all of the run will do the rest.
     /// Rules have no say in it: they take a rate that falls within an eighth of the run for one that is too small.
     /// </summary>
-    private bool WillDo(Trial trial) => runs.Rehearsed(trial) is { Diverged: false } at && 1 - at.Metric <= Most * (1 - ignorance) && at.Metric > Floor(Pace.Rung) + Tolerance.Of(at.Metric, data.Validation);
+    private bool WillDo(Trial trial) => (runs.Rehearsed(trial) ?? runs.Find(trial, Pace.Rung)) is { } at && HasLearntMost(at) && at.Metric > Floor(Pace.Rung) + Tolerance.Of(at.Metric, data.Validation);
 
     /// <summary>Trains candidates for an eighth of their run as if that were all.</summary>
     public void Rehearse(IReadOnlyCollection<Trial> trials, CancellationToken cancellation)
@@ -252,7 +273,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
             return fair;
         }
         List<Trial> alive = [.. Open.Where(trial => runs.Find(trial, 0) is not null && !runs.Of(trial, runs.Rung(trial)).Diverged)
-            .OrderByDescending(trial => Promising(trial)).ThenBy(trial => options.Thorough ? 0 : Forecast(trial, runs.Rung(trial)))
+            .OrderByDescending(trial => Promising(trial)).ThenBy(trial => plateau && Guesses(runs.Of(trial, runs.Rung(trial))) ? 1 + Trials.IndexOf(trial) : options.Thorough ? 0 : Forecast(trial, runs.Rung(trial)))
             .ThenByDescending(trial => runs.Of(trial, 0).Metric).ThenBy(trial => runs.Of(trial, 0).LossShare)];
         int reached = 0;
         for (int rung = 1; rung < Rungs.Length && alive.Count > 0; rung++)
@@ -277,7 +298,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     public List<Trial> Affordable(IEnumerable<Trial> trials, int rung)
     {
         double spent = runs.Spent;
-        return [.. trials.TakeWhile(trial => options.Thorough || (spent += (Rungs[rung] - (runs.Rung(trial) is >= 0 and int done ? Rungs[done] : 0)) * runs.RelativeWork(trial)) <= Longest)];
+        return [.. trials.TakeWhile(trial => options.Thorough || (spent += (Rungs[rung] - (runs.Rung(trial) is >= 0 and int done ? Rungs[done] : 0)) * runs.RelativeWork(trial)) <= Math.Min(Longest, WithControl - runs.ControlCost))];
     }
 
     /// <summary>Candidates that have not failed in a proof.</summary>
@@ -306,8 +327,11 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     private List<Trial> Ranked(IEnumerable<Trial> trials, int rung) =>
     [
         .. trials.Where(trial => runs.Find(trial, rung) is { Diverged: false } at && double.IsFinite(at.Loss))
-            .OrderByDescending(trial => runs.Of(trial, rung).Metric).ThenBy(trial => runs.Of(trial, rung).LossShare),
+            .OrderByDescending(trial => Guesses(runs.Of(trial, rung)) ? ignorance : runs.Of(trial, rung).Metric).ThenBy(trial => plateau && Guesses(runs.Of(trial, rung)) ? Trials.IndexOf(trial) : runs.Of(trial, rung).LossShare),
     ];
+
+    /// <summary>On a plateau, where a metric is chance; the likeliest remedy comes first there.</summary>
+    private bool Guesses(Measurement at) => plateau && at.Metric <= ignorance + 2 * Tolerance.Of(at.Metric, data.Validation);
 
     /// <summary>Above the control and above guessing by more than chance, or its loss on the way down.</summary>
     private bool Promising(Trial trial) => runs.Find(trial, 0) is { Diverged: false } at
@@ -325,17 +349,23 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
             && at.Metric > Floor(rung) + Tolerance.Of(at.Metric, data.Validation);
     }
 
-    /// <summary>What a candidate must beat: the control after as many steps, and guessing.</summary>
-    private double Floor(int rung) => Math.Max(control(rung).Metric, ignorance);
+    /// <summary>What a candidate must beat: the control after as many steps or what has become of it since, and guessing.</summary>
+    private double Floor(int rung) => Math.Max(toBeat(rung), ignorance);
 
     private bool OnItsWay(Trial trial, int rung) => Forecast(trial, rung) <= 2 * Little;
 
-    /// <summary>The error at the end of the budget, if it goes on to change by the same factor with each doubling of the steps.</summary>
+    /// <summary>
+    /// The error at the end of the budget, if it goes on to change by the same factor with each doubling of the steps, but no
+    /// faster than errors do in the long run.
+    /// </summary>
     private double Forecast(Trial trial, int rung)
     {
         double error = 1 - runs.Of(trial, rung).Metric, before = rung > 0 ? 1 - runs.Of(trial, rung - 1).Metric : error;
-        return before > 0 ? error * Math.Pow(error / before, Rungs.Length - 1 - rung) : error;
+        return before > 0 ? error * Math.Pow(Math.Max(error / before, Steady), Rungs.Length - 1 - rung) : error;
     }
+
+    /// <summary>What a candidate had learnt by a rung; null if it was not measured there, or had learnt nothing.</summary>
+    public Func<int, double?> LearntBy(Trial trial) => rung => runs.Find(trial, rung) is { } at && !Dead(at) ? at.Metric : null;
 
     /// <summary>Nothing has been learnt.</summary>
     public bool Dead(Measurement at) => at.Dead(ignorance, Tolerance.Of(at.Metric, data.Validation));

@@ -17,6 +17,9 @@ internal sealed class TrialRuns(Candidates candidates, DataSplit data, double fu
     /// <summary>What trials have cost so far, in full runs.</summary>
     public double Spent => cost.Sum.Trials;
 
+    /// <summary>What the control has cost so far, in full runs.</summary>
+    public double ControlCost => cost.Sum.Control;
+
     public Measurement Advance(Trial trial, int rung, DoctorStage stage, CancellationToken cancellation)
     {
         if (Find(trial, rung) is { } known)
