@@ -43,9 +43,9 @@ public sealed class WorkSharesTests
         shares.Begin(5, dealt: true);
         long other = shares.Look(0);
         Assert.False(shares.IsDone(1, other));
-        _ = All(shares, 1, own: true);
+        Assert.Equal([1, 3], All(shares, 1, own: true));
         Assert.True(shares.IsDone(1, other));
-        _ = All(shares, 0, own: true);
+        Assert.Equal([0, 2, 4], All(shares, 0, own: true));
         shares.Begin(1, dealt: true);
         Assert.True(shares.IsDone(1, shares.Look(0))); // there is one part, and it is the other's
         Assert.False(shares.IsDone(1, other)); // of the last job
