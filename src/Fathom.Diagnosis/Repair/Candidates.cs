@@ -25,6 +25,8 @@ internal sealed class Candidates
 
     private static readonly Remedy Rate = RemedyCatalog.All.First(remedy => remedy is LearningRateChange);
 
+    private static readonly Remedy Adam = RemedyCatalog.All.First(remedy => remedy is AdamOptimizer);
+
     private static readonly Remedy Decay = RemedyCatalog.All.First(remedy => remedy is RateDecay);
 
     /// <summary>What a rule names; where steps of the wrong length are the cause of what it sees, their length first.</summary>
@@ -57,7 +59,7 @@ internal sealed class Candidates
         (this.model, this.history, this.data, this.workers) = (model, history, data, workers);
         // What is wrong in itself, whatever the finding says, then what rules ask for, then what is made for the cause.
         Remedy[] catalog = [.. RemedyCatalog.All];
-        string[] plain = [.. catalog.Where(remedy => remedy.Answers(Nothing)).Select(remedy => remedy.Kind)];
+        string[] plain = [.. catalog.GroupBy(remedy => remedy.Kind).Where(kind => kind.All(remedy => remedy.Answers(Nothing))).Select(kind => kind.Key)];
         Finding[] worst = [.. history.Findings.OrderByDescending(finding => finding.Severity)];
         string[] fitting = [.. worst.SelectMany(finding => catalog.Where(remedy => remedy.Answers(finding)).Select(remedy => remedy.Kind))];
         // A warning that steps have the wrong length is not left until all else has been tried.
@@ -70,8 +72,8 @@ internal sealed class Candidates
         sickDecades = Math.Abs(Decades(model));
     }
 
-    /// <summary>Whether steps that were too long, or gradients that were too large, made the network sick.</summary>
-    public bool StepsWereTooLong => history.Findings.Any(finding => finding.Severity == Severity.Error && finding.Cause is Causes.LearningRateTooLarge or Causes.Exploding);
+    /// <summary>Whether steps that were too long made the network sick.</summary>
+    public bool StepsWereTooLong => history.Findings.Any(finding => finding.Severity == Severity.Error && finding.Cause == Causes.LearningRateTooLarge);
 
     /// <summary>Whether first steps say little of the network.</summary>
     public bool StartsOnPlateau => Plateau.IsUsual(model.Graph);
@@ -119,6 +121,10 @@ internal sealed class Candidates
         Prescription start = AtPace(cure, factor)[^1];
         return factor == 1 ? cure.Add(fall) : WithRate(cure, new Prescription(Rate, $"{start.Name} that falls on a cosine", old => fall.Rewrite(start.Rewrite(old))));
     }
+
+    /// <summary>The same cure with Adam at three times its usual rate, which falls over the run; null if it has Adam, or another remedy for the optimizer.</summary>
+    public ImmutableArray<Prescription>? WithAdam(ImmutableArray<Prescription> cure) => cure.All(part => part.Remedy.Kind != Adam.Kind) && Adam.Propose(Apply(cure), history).FirstOrDefault() is { } adam
+        ? Falling(cure.Add(adam), 3) : null;
 
     private static ImmutableArray<Prescription> WithRate(ImmutableArray<Prescription> cure, Prescription rate) => [.. cure.Where(part => part.Remedy.Kind != Rate.Kind), rate];
 
@@ -182,7 +188,7 @@ internal sealed class Candidates
     private List<Trial> Ranked(IReadOnlyCollection<ImmutableArray<Prescription>> sets)
     {
         (ImmutableArray<Prescription> Remedies, ModelDefinition Mended)[] possible = [.. sets.Select(set => (set, Mended: TryApply(set))).Where(pair => pair.Mended is not null).Select(pair => (pair.set, pair.Mended!))];
-        possible = [.. possible.Where(IsNew)];
+        possible = [.. possible.OrderBy(pair => pair.Remedies.Sum(Prior)).ThenBy(pair => pair.Remedies.Sum(part => (int)part.Remedy.Safety)).Where(IsNew)];
         workers.Run(possible, default, pair => predicted.GetOrAdd(Trial.NameOf(pair.Remedies), _ => Decades(pair.Mended)));
         Trial[] trials = [.. possible.Select(pair => new Trial { Remedies = pair.Remedies, PredictedDecades = predicted[Trial.NameOf(pair.Remedies)] }).Where(Helps)];
         // The first variant of each kind before the second of any: ten learning rates are one idea.
@@ -195,7 +201,7 @@ internal sealed class Candidates
         ];
     }
 
-    /// <summary>Two ways to one and the same network are one candidate, and one that leaves it as it is is none: usual settings of an optimizer that is then replaced.</summary>
+    /// <summary>Two ways to one and the same network are one candidate, by the likelier name, and one that leaves it as it is is none: usual settings of an optimizer that is then replaced.</summary>
     private bool IsNew((ImmutableArray<Prescription> Remedies, ModelDefinition Mended) candidate)
     {
         string name = Trial.NameOf(candidate.Remedies);

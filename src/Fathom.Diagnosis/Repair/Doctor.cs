@@ -166,20 +166,20 @@ public sealed class Doctor
         while (MayProve() && race.Run(rung => control.At(rung, cancellation), rung => control.ToBeat(rung, cancellation), cancellation) is { } best)
         {
             report = Prove(report, modest, race, runs, candidates, best, proofs, control, fullRun, cost, cancellation) with { Contributions = [.. race.Contributions] };
-            proven = report.Cure is { } better && !(proven?.Cure!.Metric > better.Metric) ? report : proven;
             bool sure = proofs.IsSure && report.Cure is { } now && !race.FallsShort(now);
+            proven = report.Cure is not null && (sure || proven is null || Reached(report) > Reached(proven)) ? report : proven;
             if (report.Cure is not null && (sure || !MayProve()))
             {
-                proven = sure ? report : proven;
                 break;
             }
             if (report.Cure is { } doubted)
             {
                 // It is better, but with some seed it has not learnt half of what there is to learn, or it will fall short of it: another may not.
-                race.Reject(best, doubted, proofs.IsUneven, cancellation);
+                race.Reject(best, doubted, proofs.IsUneven ? Why.Unstable : Why.Slow, cancellation);
                 report = report with { Cure = null };
             }
         }
+        static double Reached(DoctorReport one) => one.Pairs.Average(pair => pair.Mended);
         bool MayProve() => proofs.Count == 0 || (proofs.Count < MostProofs && !doubtful && (options.Thorough || cost.Sum.Total < Late));
         report = proven ?? report;
         if (report.Cure is { } chosen)
@@ -211,7 +211,7 @@ public sealed class Doctor
         report = report with { Pairs = result.Pairs };
         if (!result.Accepted)
         {
-            race.Reject(best, cure, proofs.IsUneven, cancellation);
+            race.Reject(best, cure, proofs.IsUneven ? Why.Unstable : Why.NotBetter, cancellation);
             return report with { Verdict = NotProven(report, cure, result) };
         }
         if (!ReferenceEquals(cure, best))
@@ -222,7 +222,7 @@ public sealed class Doctor
         record.CarryOn(cure, cost.Sum.Total, unstable, cancellation);
         if (!record.Holds(cure))
         {
-            race.Reject(best, cure, proofs.IsUneven, cancellation);
+            race.Reject(best, cure, proofs.IsUneven ? Why.Unstable : Why.NotBetter, cancellation);
             return report with { Verdict = $"No cure is proven: the best candidate ({cure.Name}) did well at first, but lost it again before its end. Nothing was changed." };
         }
         return report with

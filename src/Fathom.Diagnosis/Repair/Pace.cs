@@ -69,24 +69,36 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
         List<Trial> paces = [];
         foreach (double factor in cautious ? [Slower, 1, Faster] : (double[])[1, Faster, Far])
         {
-            if (AtPace(candidate, factor) is not { } pace)
-            {
-                continue;
-            }
-            race.Rehearse([pace], cancellation);
-            // What is faster is more easily too fast with another seed: it has to be clearly better.
-            bool better = paces.Count == 0 || Metric(pace) > Metric(paces[^1]) + 2 * Chance(pace);
-            if (better)
-            {
-                paces.Add(pace);
-            }
-            if (!better || Metric(pace) >= 1 - Much * (1 - Tolerance.Ignorance(validation)))
+            if (AtPace(candidate, factor) is { } pace && !IsBetter(pace, paces, cancellation))
             {
                 break;
             }
         }
+        if (candidates.WithAdam(candidate.Remedies) is { Length: <= MostRemedies } adam)
+        {
+            IsBetter(race.Of(adam), paces, cancellation);
+        }
         rehearsed[candidate] = [.. paces];
         return Best(candidate);
+    }
+
+    /// <summary>
+    /// Whether a pace is clearly better than the best before it, since what is faster is more easily too fast with another
+    /// seed. It is not even tried if little is left to gain.
+    /// </summary>
+    private bool IsBetter(Trial pace, List<Trial> paces, CancellationToken cancellation)
+    {
+        if (paces.Count > 0 && Metric(paces[^1]) >= 1 - Much * (1 - Tolerance.Ignorance(validation)))
+        {
+            return false;
+        }
+        race.Rehearse([pace], cancellation);
+        bool better = paces.Count == 0 || Metric(pace) > Metric(paces[^1]) + 2 * Chance(pace);
+        if (better)
+        {
+            paces.Add(pace);
+        }
+        return better;
     }
 
     private Trial Best(Trial candidate)

@@ -117,12 +117,8 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         });
     }
 
-    /// <summary>
-    /// A control that has learnt nothing up to the first stop is not asked again; one that learns is compared at each stop up
-    /// to a quarter of the budget, and from there on by the end of the one with its own seed.
-    /// </summary>
-    private bool GoesOn(Side side, int rung) => side.Mended || side.Now is null || options.Thorough
-        || (side.Now.Share < TrialRace.Rungs[rung] && !Dead(side.Now) && rung <= FirstDoubt);
+    /// <summary>A control that has learnt nothing up to the first stop is not asked again; one that learns gets as many steps as the cure.</summary>
+    private bool GoesOn(Side side, int rung) => side.Mended || side.Now is null || options.Thorough || (side.Now.Share < TrialRace.Rungs[rung] && !Dead(side.Now));
 
     private MeteredRun Start(Side side)
     {

@@ -113,7 +113,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
 
     /// <summary>A candidate at its best pace; itself if next to nothing is left to gain, and its steps are not in doubt.</summary>
     public Trial WellPaced(Trial cure, CancellationToken cancellation) =>
-        (Suffices(cure, runs.Rung(cure)) && !candidates.StepsWereTooLong) || failed.Contains(cure) ? cure : Pace.Of(cure, cancellation);
+        double.IsNaN(Pace.Reached(cure)) && ((Suffices(cure, runs.Rung(cure)) && !candidates.StepsWereTooLong) || failed.Contains(cure)) ? cure : Pace.Of(cure, cancellation);
 
     /// <summary>A cure is trained at a better pace: what that adds is what it contributes, in a rehearsal against as many steps at the old one.</summary>
     public void Replace(Trial cure, Trial better)
@@ -125,14 +125,21 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         }
     }
 
-    /// <summary>A candidate did not stand the proof at a pace: it is not to be chosen again, or at another pace.</summary>
-    public void Reject(Trial trial, Trial pace, bool unstable, CancellationToken cancellation)
+    /// <summary>
+    /// A candidate did not stand the proof at a pace, or is not all that one could wish for: it is not to be chosen again, or at
+    /// another pace. One that was proven but slow with each seed gives way to others.
+    /// </summary>
+    public void Reject(Trial trial, Trial pace, Why why, CancellationToken cancellation)
     {
         pace.Fate = "not proven";
         failed.Add(pace);
-        if (!double.IsNaN(Pace.Reached(trial)))
+        if (why == Why.Slow)
         {
-            Pace.Reject(trial, pace, unstable, cancellation);
+            failed.Add(trial);
+        }
+        else if (!double.IsNaN(Pace.Reached(trial)))
+        {
+            Pace.Reject(trial, pace, why == Why.Unstable, cancellation);
             again = trial;
         }
     }
@@ -201,10 +208,10 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
                 return leader;
             }
             // One that has learnt most of what there is may need no other pace: a quarter of the run will tell, and costs less than the rehearsals.
-            if (HasLearntMost(runs.Of(leader, Pace.Rung)) && Affordable([leader], Pace.Rung + 1).Count > 0)
+            if ((HasLearntMost(runs.Of(leader, Pace.Rung)) || (IsPlain(leader) && HasLearnt(runs.Of(leader, Pace.Rung)))) && Affordable([leader], Pace.Rung + 1).Count > 0)
             {
                 Advance([leader], Pace.Rung + 1, DoctorStage.Trials, cancellation);
-                if (Good(leader, Pace.Rung + 1) || (IsPlain(leader) && HasLearntMost(runs.Of(leader, Pace.Rung + 1))))
+                if (Good(leader, Pace.Rung + 1) || (IsPlain(leader) && HasLearnt(runs.Of(leader, Pace.Rung + 1))) || (HasLearntMost(runs.Of(leader, Pace.Rung + 1)) && !FallsShort(leader)))
                 {
                     return leader;
                 }

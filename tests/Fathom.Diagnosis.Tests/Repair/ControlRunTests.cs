@@ -5,6 +5,7 @@ using Fathom.Graphs.Ops;
 using Fathom.Runs;
 using Fathom.Training;
 using Fathom.Training.Data;
+using Fathom.Training.Schedules;
 
 namespace Fathom.Diagnosis.Tests.Repair;
 
@@ -35,6 +36,23 @@ public sealed class ControlRunTests
     {
         Measurement end = End(SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 3e-3, epochs: 12), out _);
         Assert.Equal(1.0, end.Share);
+    }
+
+    /// <summary>What has learnt and lost it again is to be beaten where it stands: a candidate that does as well as it once did is better.</summary>
+    [Fact]
+    public void AControlThatFellBackIsBeatenAsItStands()
+    {
+        ModelDefinition model = SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 0.1, epochs: 8);
+        // A hundred thousand times a good rate from a quarter of the run on.
+        model = model with { Plan = model.Plan with { Schedule = new MultiStepSchedule([2], 1e5) } };
+        DataSplit data = SickNetworks.Digits;
+        CostBook cost = new(NoMemo.Instance);
+        using ControlRun control = new(new MeteredRun(Piece.Control, model, data, null, StepWork.FullRun(model, data.Training.Count), cost, DoctorStage.Control), data.Validation, cost, new DoctorOptions(), recorded: false);
+        double learnt = control.At(2, default).Metric;
+        Assert.Equal(learnt, control.ToBeat(2, default));
+        control.At(3, default);
+        Assert.True(learnt > 0.6, $"{learnt} at a quarter");
+        Assert.True(control.ToBeat(2, default) < 0.3, $"{control.ToBeat(2, default)} to beat");
     }
 
     private static Measurement End(ModelDefinition model, out CostBook cost)

@@ -93,6 +93,22 @@ public sealed class PaceTests
         Assert.Equal(1.0, steady.Share);
     }
 
+    /// <summary>What did well with one seed and not with another is tried at a slower pace, and at no faster one.</summary>
+    [Fact]
+    public void AnUnstableCureIsSlowedDown()
+    {
+        using Bench bench = new(SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 1e-6, epochs: 6));
+        Trial cure = bench.Cure(bench.AtRate(0.3));
+        bench.Race.Advance([cure], Pace.Rung, DoctorStage.Trials, default);
+        Trial first = bench.Race.Pace.Of(cure, default);
+
+        bench.Race.Reject(cure, first, Why.Unstable, default);
+
+        Trial second = bench.Race.WellPaced(cure, default);
+        Assert.Equal(0.1, bench.Candidates.Apply(second.Remedies).Plan.Optimizer.LearningRate, 6);
+        Assert.Equal("not proven", first.Fate);
+    }
+
     [Fact]
     public void ARateThatFallsIsOneRemedyAndFallsOnce()
     {
