@@ -67,14 +67,15 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
     {
         race.Advance([candidate], Rung, DoctorStage.Trials, cancellation);
         List<Trial> paces = [];
-        foreach (double factor in cautious ? [Slower, 1, Faster] : (double[])[1, Faster, Far])
+        bool enough = race.WillCome(candidate);
+        foreach (double factor in enough ? (double[])[cautious ? Slower : 1] : cautious ? [Slower, 1, Faster] : [1, Faster, Far])
         {
-            if (AtPace(candidate, factor) is { } pace && !IsBetter(pace, paces, cancellation))
+            if (!LittleIsLeft(paces) && AtPace(candidate, factor) is { } pace && !IsBetter(pace, paces, cancellation))
             {
                 break;
             }
         }
-        if (candidates.WithAdam(candidate.Remedies) is { Length: <= MostRemedies } adam)
+        if (!enough && !LittleIsLeft(paces) && candidates.WithAdam(candidate.Remedies) is { Length: <= MostRemedies } adam)
         {
             IsBetter(race.Of(adam), paces, cancellation);
         }
@@ -82,16 +83,11 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
         return Best(candidate);
     }
 
-    /// <summary>
-    /// Whether a pace is clearly better than the best before it, since what is faster is more easily too fast with another
-    /// seed. It is not even tried if little is left to gain.
-    /// </summary>
+    private bool LittleIsLeft(List<Trial> paces) => paces.Count > 0 && Metric(paces[^1]) >= 1 - Much * (1 - Tolerance.Ignorance(validation));
+
+    /// <summary>Whether a pace is clearly better than the best before it, since what is faster is more easily too fast with another seed.</summary>
     private bool IsBetter(Trial pace, List<Trial> paces, CancellationToken cancellation)
     {
-        if (paces.Count > 0 && Metric(paces[^1]) >= 1 - Much * (1 - Tolerance.Ignorance(validation)))
-        {
-            return false;
-        }
         race.Rehearse([pace], cancellation);
         bool better = paces.Count == 0 || Metric(pace) > Metric(paces[^1]) + 2 * Chance(pace);
         if (better)

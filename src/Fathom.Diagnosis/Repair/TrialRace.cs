@@ -108,6 +108,9 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>Whether what a cure will come to, as far as it has been carried, falls short of what the training rows give without a network.</summary>
     public bool FallsShort(Trial cure) => attainable.Value > 1 - (runs.Rung(cure) is >= 0 and int rung ? Forecast(cure, rung) : (1 - cure.Metric) * Math.Pow(Steady, Rungs.Length - 1 - Pace.Rung)) + Math.Max(Attainment.Close, 2 * Tolerance.Of(cure.Metric, data.Validation));
 
+    /// <summary>By a quarter of the run it has learnt most of what there is to learn, and it will come about as far as one can without a network.</summary>
+    public bool WillCome(Trial trial) => runs.Rung(trial) is > Pace.Rung and int rung && HasLearntMost(runs.Of(trial, rung)) && !FallsShort(trial);
+
     /// <summary>Half of what there is to learn.</summary>
     public bool HasLearnt(Measurement at) => !at.Diverged && at.Metric >= (1 + ignorance) / 2;
 
@@ -208,10 +211,10 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
                 return leader;
             }
             // One that has learnt most of what there is may need no other pace: a quarter of the run will tell, and costs less than the rehearsals.
-            if ((HasLearntMost(runs.Of(leader, Pace.Rung)) || (IsPlain(leader) && HasLearnt(runs.Of(leader, Pace.Rung)))) && Affordable([leader], Pace.Rung + 1).Count > 0)
+            if ((HasLearntMost(runs.Of(leader, Pace.Rung)) || (IsPlain(leader) && !Dead(runs.Of(leader, Pace.Rung)))) && Affordable([leader], Pace.Rung + 1).Count > 0)
             {
                 Advance([leader], Pace.Rung + 1, DoctorStage.Trials, cancellation);
-                if (Good(leader, Pace.Rung + 1) || (IsPlain(leader) && HasLearnt(runs.Of(leader, Pace.Rung + 1))) || (HasLearntMost(runs.Of(leader, Pace.Rung + 1)) && !FallsShort(leader)))
+                if (Good(leader, Pace.Rung + 1) || (IsPlain(leader) && HasLearnt(runs.Of(leader, Pace.Rung + 1))) || WillCome(leader))
                 {
                     return leader;
                 }
