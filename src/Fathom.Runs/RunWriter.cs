@@ -12,6 +12,9 @@ namespace Fathom.Runs;
 /// </remarks>
 public sealed class RunWriter : IDisposable
 {
+    /// <summary>The size of the WAL from which it is moved into the file.</summary>
+    private const long CheckpointBytes = 16 << 20;
+
     private readonly Lock _gate = new();
     private readonly SqliteDatabase _database;
     private readonly RunWriterOptions _options;
@@ -285,7 +288,8 @@ public sealed class RunWriter : IDisposable
         // NORMAL: a commit is a write() to the WAL, safe from SIGKILL; the disk is synchronised at checkpoints only,
         // so that a power failure may cost the last steps but never the file. Checkpoints wait for the disk, so they
         // are rarer than SQLite's default of 1000 pages.
-        database.Execute("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864");
+        long pages = CheckpointBytes / database.QueryLong("PRAGMA page_size");
+        database.Execute($"PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = {pages}; PRAGMA journal_size_limit = 67108864");
     }
 
     private void LeaveWal()

@@ -72,6 +72,18 @@ internal sealed class WorkShares
     /// <summary>What is left of a share, for <see cref="Take"/>; 0 parts or more.</summary>
     public long Look(int share) => Volatile.Read(ref Word(share));
 
+    /// <summary>
+    /// Whether a thread has nothing left of its own share of the job that another share belongs to. Shares are published one after
+    /// the other, so that it may see another's before its own; what it would take from there is in the other's cache.
+    /// </summary>
+    /// <param name="own">The thread's share.</param>
+    /// <param name="state">What <see cref="Look"/> gave of the other.</param>
+    public bool IsDone(int own, long state)
+    {
+        long mine = Volatile.Read(ref Word(own));
+        return mine >> (2 * Bits) == state >> (2 * Bits) && Left(mine) == 0;
+    }
+
     /// <summary>Parts left.</summary>
     public static int Left(long state) => (int)(state & Mask) - (int)(state >> Bits & Mask);
 

@@ -264,7 +264,7 @@ public sealed unsafe partial class WorkerPool : IDisposable
         while (true)
         {
             long state = shares.Look(share);
-            if (WorkShares.Left(state) == 0)
+            if (WorkShares.Left(state) == 0 || (share != worker && !shares.IsDone(worker, state)))
             {
                 return taken;
             }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Fathom.Compute;
 
@@ -29,6 +30,19 @@ public struct ExponentHistogram
 
     /// <summary>The bin of a nonzero finite magnitude.</summary>
     public static int BinOf(double magnitude) => Math.Clamp(Math.ILogB(magnitude) + Bias, 0, Length - 2);
+
+    /// <summary>Asks memory for the bins of 2⁻³¹ to 2¹, between which the elements of most tensors lie.</summary>
+    internal readonly unsafe void Fetch()
+    {
+        if (Sse.IsSupported)
+        {
+            // An address to ask for, which is never read: it does not matter if the collector moves it meanwhile.
+            uint* bins = (uint*)Unsafe.AsPointer(ref Unsafe.As<Counters, uint>(ref Unsafe.AsRef(in counters)));
+            Sse.Prefetch0(bins + Bias - 31);
+            Sse.Prefetch0(bins + Bias - 15);
+            Sse.Prefetch0(bins + Bias + 1);
+        }
+    }
 
     internal void Clear()
     {

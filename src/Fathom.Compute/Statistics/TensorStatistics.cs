@@ -50,6 +50,7 @@ public struct TensorStatistics
             Sse.Prefetch0(start);
             Sse.Prefetch0((byte*)start + 64);
         }
+        Exponents.Fetch();
     }
 
     /// <summary>Forgets what was measured; <paramref name="count"/> elements are going to be.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Fathom.Compute;
 using Fathom.Diagnosis.Causation;
 using Fathom.Diagnosis.Rules;
 using Fathom.Graphs;
@@ -104,10 +105,8 @@ public sealed class TrainingMonitor
         Observation.TakeStep();
         Hear(everyStep: true);
         Observation.Loss = double.IsNaN(Observation.Loss) ? step.Loss : Observation.Loss + 0.1 * (step.Loss - Observation.Loss);
-        foreach (LayerTrace layer in layers)
-        {
-            layer.Add(session.Watch!.Statistics);
-        }
+        LayerJob job = new() { Monitor = this };
+        session.Pool.Run(ref job, (layers.Length + LayerJob.Length - 1) / LayerJob.Length);
         foreach (StateTrace layer in Observation.States)
         {
             layer.Add(session.Watch!.Statistics);
@@ -132,6 +131,23 @@ public sealed class TrainingMonitor
             }
         }
         KeepWeightsInTime();
+    }
+
+    /// <summary>Takes a step's statistics into the traces of some layers, which know nothing of each other.</summary>
+    private readonly struct LayerJob : IParallelJob
+    {
+        public const int Length = 32;
+
+        public required TrainingMonitor Monitor { get; init; }
+
+        public void Execute(int part, int worker)
+        {
+            ReadOnlySpan<TensorStatistics> statistics = Monitor.session.Watch!.Statistics;
+            for (int i = part * Length; i < Math.Min(Monitor.layers.Length, (part + 1) * Length); i++)
+            {
+                Monitor.layers[i].Add(statistics);
+            }
+        }
     }
 
     /// <summary>The next step will be measured: the weights before it are needed.</summary>

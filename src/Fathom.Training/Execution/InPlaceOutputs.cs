@@ -13,20 +13,23 @@ internal sealed class InPlaceOutputs
     private readonly NodeSchedule schedule;
     private readonly int[] memory;
     private readonly int[] lastRead;
-    private readonly int[] lastReaders;
+    private readonly int[] readBefore;
     private readonly int[] measured;
     private readonly bool[] isFree;
 
     /// <param name="schedule">The nodes in an order in which they can run.</param>
     /// <param name="turns">By place, when a node runs; what has the same turn runs at the same time, or in any order.</param>
+    /// <param name="ends">By place, when the last of its parts runs, if they run one after the other.</param>
     /// <param name="measured">By place, when a node's outputs are measured, if that is not when it runs; −1 if it is.</param>
     /// <param name="lastRead">By number, the last turn in which a value is read; −1 for none.</param>
     /// <param name="isFree">By number, whether a value's memory is the arena's, and nobody wants it after the run.</param>
     /// <param name="hasPlace">By number, whether a value's memory is the arena's.</param>
-    public InPlaceOutputs(NodeSchedule schedule, int[] turns, int[] measured, int[] lastRead, bool[] isFree, bool[] hasPlace)
+    public InPlaceOutputs(NodeSchedule schedule, int[] turns, int[] ends, int[] measured, int[] lastRead, bool[] isFree, bool[] hasPlace)
     {
         (this.schedule, this.lastRead, this.measured, this.isFree) = (schedule, lastRead, measured, isFree);
-        lastReaders = new int[schedule.Values];
+        readBefore = new int[schedule.Values];
+        Array.Fill(readBefore, -1);
+        bool[] found = new bool[schedule.Values];
         memory = new int[schedule.Values];
         for (int number = 0; number < memory.Length; number++)
         {
@@ -35,13 +38,13 @@ internal sealed class InPlaceOutputs
         for (int place = 0; place < schedule.Count; place++)
         {
             // A view is read when it is measured: nothing runs.
-            CountReaders(place, schedule.Nodes[place].Op.IsView ? measured[place] : turns[place]);
+            CountReaders(place, schedule.Nodes[place].Op.IsView ? measured[place] : ends[place], found);
         }
         foreach (int place in NodeSchedule.ByTurn(turns))
         {
             Op op = schedule.Nodes[place].Op;
             int output = schedule.FirstOutput(place);
-            if (op is not Source && !op.IsView && hasPlace[output] && Find(place, turns[place]) is >= 0 and int input)
+            if (op is not Source && !op.IsView && hasPlace[output] && Find(place, turns[place], ends[place]) is >= 0 and int input)
             {
                 memory[output] = memory[input];
             }
@@ -54,27 +57,32 @@ internal sealed class InPlaceOutputs
     /// <summary>Whether the value lies where an input did.</summary>
     public bool Contains(int number) => memory[number] != number;
 
-    private void CountReaders(int place, int turn)
+    /// <summary>When a value is read for the last time but one; by two at once, that is when it is read for the last time.</summary>
+    private void CountReaders(int place, int turn, bool[] found)
     {
         foreach (int input in schedule.Inputs(place))
         {
             int seen = Seen(input);
-            if (lastRead[seen] == turn)
+            if (lastRead[seen] == turn && !found[seen])
             {
-                lastReaders[seen]++;
+                found[seen] = true;
+            }
+            else
+            {
+                readBefore[seen] = Math.Max(readBefore[seen], turn);
             }
         }
     }
 
     /// <summary>The input that the first output may take over; −1 for none.</summary>
-    private int Find(int place, int turn)
+    private int Find(int place, int turn, int end)
     {
         ReadOnlySpan<int> inputs = schedule.Inputs(place);
         int elements = schedule.ShapeOf(schedule.FirstOutput(place)).Elements;
         for (int k = 0; k < inputs.Length; k++)
         {
             int input = inputs[k];
-            bool dies = lastRead[input] == turn && lastReaders[input] == 1;
+            bool dies = lastRead[input] == end && readBefore[input] < turn;
             if (dies && isFree[input] && schedule.Nodes[place].Op.MayOverwrite(k) && schedule.KindOf(input) == ElementKind.Real
                 && measured[schedule.WriterOf(input)] < turn && schedule.ShapeOf(input).Elements == elements)
             {

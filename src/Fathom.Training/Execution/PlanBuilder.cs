@@ -17,7 +17,14 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
     private readonly int[] offsets;
     private readonly StagePlan stages;
     private readonly int[] stageOf;
+    private readonly int[] endOf;
     private readonly int[] measuredIn;
+
+    /// <summary>
+    /// The arena's regions: of what each thread alone writes, so that no line that it writes is still in another one's cache, and
+    /// first of all else.
+    /// </summary>
+    private readonly MemoryPlan[] regions;
 
     public PlanBuilder(Graph graph, int batch, ParameterStore<T> store, WorkerPool pool,
         IReadOnlyCollection<Value> wanted, IReadOnlyDictionary<string, Value> gradients, IReadOnlyCollection<Value> watched, StageLimits limits)
@@ -31,15 +38,18 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
         offsets = new int[Schedule.Values];
         stages = new StagePlan(Schedule, pool.Threads, Schedule.Mark(watched), limits);
         stageOf = new int[Schedule.Count];
+        endOf = new int[Schedule.Count];
         measuredIn = new int[Schedule.Count];
+        regions = [.. Enumerable.Range(0, 1 + pool.Threads).Select(_ => new MemoryPlan())];
         for (int place = 0; place < stageOf.Length; place++)
         {
             stageOf[place] = stages.StageOf(place);
+            endOf[place] = stages.EndOf(place);
             measuredIn[place] = stages.MeasuredIn(place);
         }
         Place();
-        LeastElements = pool.Threads == 1 ? Memory.PeakAlive : LeastAlive();
-        Arena = new AlignedMemory<T>(Memory.Length);
+        LeastElements = pool.Threads == 1 ? regions[0].PeakAlive : LeastAlive();
+        Arena = new AlignedMemory<T>(checked(regions.Sum(region => region.Length)));
         Indices = new AlignedMemory<int>(IndexLength);
         Kernels = new ExecutionPlan<T>.Kernel[Schedule.Count];
         Bind();
@@ -50,8 +60,6 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
     public WorkerPool Pool { get; }
 
     public ParameterStore<T> Store => store;
-
-    public MemoryPlan Memory { get; } = new();
 
     /// <summary>The most elements that are alive at once when one kernel runs after the other.</summary>
     public int LeastElements { get; }
@@ -116,17 +124,17 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
 
     /// <summary>
     /// Gives every tensor its place. What runs in one stage runs at the same time or in any order, so a tensor lives from
-    /// the beginning of the stage that writes it to the end of the last one that reads it.
+    /// the beginning of the stage that writes it, or its first part, to the end of the last one that reads it.
     /// </summary>
     private void Place()
     {
         int[] reading = new int[Schedule.Count];
         for (int place = 0; place < reading.Length; place++)
         {
-            reading[place] = Schedule.Nodes[place].Op.IsView ? Math.Max(stageOf[place], measuredIn[place]) : stageOf[place];
+            reading[place] = Schedule.Nodes[place].Op.IsView ? Math.Max(endOf[place], measuredIn[place]) : endOf[place];
         }
         int[] lastRead = LastReads(reading);
-        InPlaceOutputs inPlace = InPlace(stageOf, measuredIn, lastRead);
+        InPlaceOutputs inPlace = InPlace(stageOf, endOf, measuredIn, lastRead);
         FindLastGradients(lastRead);
         int[] ends = Ends(inPlace, lastRead);
         // Inputs are written before the first node runs, so they get memory that nothing else uses.
@@ -135,7 +143,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
             int number = Schedule.FirstOutput(place);
             if (Schedule.Nodes[place].Op is Input && Schedule.KindOf(number) == ElementKind.Real)
             {
-                offsets[number] = Memory.Place(Schedule.ShapeOf(number).Elements, 0, int.MaxValue);
+                offsets[number] = regions[0].Place(Schedule.ShapeOf(number).Elements, 0, int.MaxValue);
             }
         }
         foreach (int place in NodeSchedule.ByTurn(stageOf))
@@ -143,6 +151,25 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
             for (int output = 0; output < Schedule.Outputs(place); output++)
             {
                 Place(Schedule.FirstOutput(place) + output, place, inPlace, ends);
+            }
+        }
+        Join(inPlace);
+    }
+
+    private MemoryPlan RegionOf(int place) => regions[1 + stages.LaneOf(place)];
+
+    /// <summary>Puts the regions behind each other.</summary>
+    private void Join(InPlaceOutputs inPlace)
+    {
+        for (int number = 0; number < offsets.Length; number++)
+        {
+            if (inArena[number] && Schedule.KindOf(number) == ElementKind.Real)
+            {
+                int writer = Schedule.WriterOf(inPlace.MemoryOf(number));
+                for (int before = Schedule.Nodes[writer].Op is Input ? 0 : 1 + stages.LaneOf(writer); before > 0; before--)
+                {
+                    offsets[number] += regions[before - 1].Length;
+                }
             }
         }
     }
@@ -161,7 +188,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
         }
         else if (Schedule.Nodes[place].Op is not Input)
         {
-            offsets[number] = inPlace.Contains(number) ? offsets[inPlace.MemoryOf(number)] : Memory.Place(elements, stageOf[place], ends[number]);
+            offsets[number] = inPlace.Contains(number) ? offsets[inPlace.MemoryOf(number)] : RegionOf(place).Place(elements, stageOf[place], ends[number]);
         }
     }
 
@@ -195,7 +222,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
             if (inArena[number])
             {
                 int place = Schedule.WriterOf(number), memory = inPlace.MemoryOf(number);
-                int end = wanted[number] ? int.MaxValue : lastRead[number] >= 0 ? lastRead[number] : stageOf[place];
+                int end = wanted[number] ? int.MaxValue : lastRead[number] >= 0 ? lastRead[number] : endOf[place];
                 ends[memory] = Math.Max(ends[memory], Math.Max(end, measuredIn[place]));
             }
         }
@@ -203,7 +230,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
     }
 
     /// <summary>What may be written where an input lies, if the nodes run in these turns.</summary>
-    private InPlaceOutputs InPlace(int[] turns, int[] measured, int[] lastRead)
+    private InPlaceOutputs InPlace(int[] turns, int[] ends, int[] measured, int[] lastRead)
     {
         bool[] hasPlace = new bool[Schedule.Values], isFree = new bool[Schedule.Values];
         for (int number = 0; number < hasPlace.Length; number++)
@@ -211,7 +238,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
             hasPlace[number] = inArena[number] && Schedule.Nodes[Schedule.WriterOf(number)].Op is not Input;
             isFree[number] = hasPlace[number] && !wanted[number];
         }
-        return new InPlaceOutputs(Schedule, turns, measured, lastRead, isFree, hasPlace);
+        return new InPlaceOutputs(Schedule, turns, ends, measured, lastRead, isFree, hasPlace);
     }
 
     /// <summary>The most elements that would be alive at once if one kernel ran after the other.</summary>
@@ -223,7 +250,7 @@ internal sealed class PlanBuilder<T> where T : unmanaged, IBinaryFloatingPointIe
             (turns[place], never[place]) = (place, -1);
         }
         int[] lastRead = LastReads(turns);
-        InPlaceOutputs inPlace = InPlace(turns, never, lastRead);
+        InPlaceOutputs inPlace = InPlace(turns, turns, never, lastRead);
         long[] change = new long[Schedule.Count + 1];
         for (int number = 0; number < Schedule.Values; number++)
         {

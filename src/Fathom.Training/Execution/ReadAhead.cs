@@ -81,7 +81,7 @@ internal sealed class ReadAhead<T> where T : unmanaged, IBinaryFloatingPointIeee
             return default;
         }
         int next = stages[stage + 1].First + part;
-        return calls[tasks[next]].Parts > 1 ? tasks[next]..tasks[next + 1] : default;
+        return tasks[next] < tasks[next + 1] && calls[tasks[next]].Parts > 1 ? tasks[next]..tasks[next + 1] : default;
     }
 
     private void Collect(int call, int stage, int end, Range continuation, OptimizerState<T>? optimizer)

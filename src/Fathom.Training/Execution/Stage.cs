@@ -51,6 +51,12 @@ internal sealed record StageLimits
     /// </summary>
     public double ChainWork { get; init; } = 2.5e6;
 
+    /// <summary>
+    /// Stretches of <see cref="ChainWork"/> from which a chain is staggered: it begins and ends with a stretch that only one thread
+    /// works on.
+    /// </summary>
+    public int StaggeredChain { get; init; } = 6;
+
     /// <summary>The least samples in a part: a product of fewer rows is slow.</summary>
     public int PartSamples { get; init; } = 16;
 

@@ -11,7 +11,15 @@ namespace Fathom.Training.Execution;
 /// chain's next stretch. A large kernel takes all threads for itself. Nothing of this changes a result: an element's
 /// arithmetic does not depend on the other samples, and nothing is added up across tasks.
 /// </summary>
-internal sealed class StagePlan
+/// <remarks>
+/// A long chain is staggered: its stretches belong to the threads in turn, and a thread does all parts of a stretch that is
+/// its own, one part in each stage, while the next thread follows a stretch behind (a pipeline over the layers, as in Narayanan
+/// et al. 2021, but with the samples of one step, so that nothing waits for another step). The weights of a layer are then read,
+/// their gradient computed and their update made by one thread only, whose cache keeps them, where samples shared out among
+/// threads make each thread fetch what another has just written: between processors that do not share a last-level cache
+/// that takes as long as the arithmetic. Only where a stretch ends do activations go from one thread to the next.
+/// </remarks>
+internal sealed partial class StagePlan
 {
     /// <summary>The stage of a node that has none yet.</summary>
     private const int Open = int.MaxValue;
@@ -29,6 +37,9 @@ internal sealed class StagePlan
     private readonly List<StageCall> calls;
     private readonly List<int> chain = [];
     private readonly List<Waiting> waiting = [];
+    private readonly KernelGrain[] grains;
+    private readonly int[] endOf;
+    private readonly int threads;
     private double chainWork;
 
     /// <param name="schedule">The nodes in an order in which they can run.</param>
@@ -37,10 +48,12 @@ internal sealed class StagePlan
     /// <param name="limits">What is worth handing over.</param>
     public StagePlan(NodeSchedule schedule, int threads, bool[] watched, StageLimits limits)
     {
-        (this.schedule, this.watched, this.limits) = (schedule, watched, limits);
+        (this.schedule, this.watched, this.limits, this.threads) = (schedule, watched, limits, threads);
         parts = Math.Clamp(schedule.Batch / limits.PartSamples, 1, threads);
         stageOf = new int[schedule.Count];
+        endOf = new int[schedule.Count];
         measuredIn = new int[schedule.Count];
+        grains = new KernelGrain[schedule.Count];
         producers = new int[schedule.Count];
         work = new double[schedule.Count];
         stages = new List<Stage>(threads > 1 ? schedule.Count / 4 : schedule.Count);
@@ -49,11 +62,18 @@ internal sealed class StagePlan
         Array.Fill(measuredIn, -1);
         for (int place = 0; place < schedule.Count; place++)
         {
-            KernelGrain grain = threads > 1 || schedule.Nodes[place].Op is Parameter or Input ? GrainOf(place) : KernelGrain.Large;
-            producers[place] = grain == KernelGrain.View ? producers[schedule.WriterOf(schedule.Inputs(place)[0])] : place;
-            Visit(place, grain);
+            grains[place] = threads > 1 || schedule.Nodes[place].Op is Parameter or Input ? GrainOf(place) : KernelGrain.Large;
         }
-        while (chain.Count > 0 || waiting.Count > 0)
+        lanes = new StageLanes(threads);
+        laneOf = new int[schedule.Count];
+        Array.Fill(laneOf, -1);
+        (stretchWork, nextWeights) = LookAhead();
+        for (int place = 0; place < schedule.Count; place++)
+        {
+            producers[place] = grains[place] == KernelGrain.View ? producers[schedule.WriterOf(schedule.Inputs(place)[0])] : place;
+            Visit(place, grains[place]);
+        }
+        while (chain.Count > 0 || waiting.Count > 0 || staggered.Count > 0)
         {
             Cut();
         }
@@ -67,8 +87,11 @@ internal sealed class StagePlan
     /// <summary>Where the calls of each task begin, and at the end how many calls there are.</summary>
     public IReadOnlyList<int> Tasks => tasks;
 
-    /// <summary>The stage in which the node at a place of the schedule runs; −1 if it is there from the start.</summary>
+    /// <summary>The stage in which the node at a place of the schedule runs, or its first part; −1 if it is there from the start.</summary>
     public int StageOf(int place) => stageOf[producers[place]];
+
+    /// <summary>The stage in which its last part runs.</summary>
+    public int EndOf(int place) => endOf[producers[place]];
 
     /// <summary>The stage in which a node's outputs are measured; −1 if that is when it runs, or never.</summary>
     public int MeasuredIn(int place) => measuredIn[place];
@@ -130,7 +153,7 @@ internal sealed class StagePlan
     {
         if (grain == KernelGrain.Source)
         {
-            stageOf[place] = -1;
+            stageOf[place] = endOf[place] = -1;
             return;
         }
         bool measured = IsWatched(place);
@@ -168,21 +191,26 @@ internal sealed class StagePlan
             {
                 Cut();
             }
-            first = Math.Max(first, stageOf[producer] + 1);
+            first = Math.Max(first, endOf[producer] + 1);
         }
         return first;
     }
 
     private void AddToChain(int place, bool measured)
     {
+        if (chain.Count == 0)
+        {
+            BeginChain(place);
+        }
         stageOf[place] = stages.Count;
+        endOf[place] = stages.Count + (isStaggered ? parts - 1 : 0);
         chain.Add(place);
         chainWork += work[place];
         if (measured)
         {
-            WaitForMeasuring(place, stages.Count + 1);
+            WaitForMeasuring(place, endOf[place] + 1);
         }
-        if (chainWork >= parts * limits.ChainWork)
+        if (isStaggered ? EndsStretch(place) : chainWork >= parts * limits.ChainWork)
         {
             Cut();
         }
@@ -204,7 +232,11 @@ internal sealed class StagePlan
         {
             Cut();
         }
-        stageOf[place] = stages.Count;
+        while (staggered.Count > 0)
+        {
+            Cut();
+        }
+        stageOf[place] = endOf[place] = stages.Count;
         calls.Add(new StageCall(place, 0, 1, Runs: true, Measures: true));
         stages.Add(new Stage(tasks.Count - 1, 1, 1, TakesAllThreads: true));
         tasks.Add(calls.Count);
@@ -225,6 +257,11 @@ internal sealed class StagePlan
     /// <summary>Ends the chain, and makes a stage of it and of what waits for no later one.</summary>
     private void Cut()
     {
+        if (staggered.Count > 0 || (chain.Count > 0 && isStaggered))
+        {
+            CutStaggered();
+            return;
+        }
         int stage = stages.Count, first = tasks.Count - 1;
         for (int part = 0; part < parts && chain.Count > 0; part++)
         {
@@ -255,7 +292,7 @@ internal sealed class StagePlan
             {
                 continue;
             }
-            (running ? stageOf : measuredIn)[call.Call.Kernel] = stage;
+            Place(in call, stage);
             calls.Add(call.Call);
             size += call.Size;
             if (size >= least)
@@ -270,9 +307,25 @@ internal sealed class StagePlan
         }
     }
 
+    private void Place(in Waiting call, int stage)
+    {
+        if (call.Call.Runs)
+        {
+            stageOf[call.Call.Kernel] = endOf[call.Call.Kernel] = stage;
+        }
+        else
+        {
+            measuredIn[call.Call.Kernel] = stage;
+        }
+    }
+
     private bool IsWatched(int place) =>
         watched.AsSpan(schedule.FirstOutput(place), schedule.Outputs(place)).Contains(true);
 
     /// <summary>A call that has its turn in some stage from one on, and what it takes: operations, or elements to measure.</summary>
-    private readonly record struct Waiting(StageCall Call, int Ready, double Size);
+    private readonly record struct Waiting(StageCall Call, int Ready, double Size)
+    {
+        /// <summary>Whether its turn has been put off as far as it should be.</summary>
+        public bool IsSpread { get; init; }
+    }
 }

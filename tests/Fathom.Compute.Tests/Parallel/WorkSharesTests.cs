@@ -37,6 +37,21 @@ public sealed class WorkSharesTests
     }
 
     [Fact]
+    public void A_thread_is_done_once_its_own_share_of_the_same_job_is_taken()
+    {
+        WorkShares shares = new(2);
+        shares.Begin(5, dealt: true);
+        long other = shares.Look(0);
+        Assert.False(shares.IsDone(1, other));
+        Assert.Equal([1, 3], All(shares, 1, own: true));
+        Assert.True(shares.IsDone(1, other));
+        Assert.Equal([0, 2, 4], All(shares, 0, own: true));
+        shares.Begin(1, dealt: true);
+        Assert.True(shares.IsDone(1, shares.Look(0))); // there is one part, and it is the other's
+        Assert.False(shares.IsDone(1, other)); // of the last job
+    }
+
+    [Fact]
     public void A_part_is_taken_once_and_never_for_a_later_job()
     {
         WorkShares shares = new(1);

@@ -176,6 +176,7 @@ public sealed class StatisticsTests
             Assert.Equal(alone, claiming);
         }
         Assert.Equal(before, Native.Array(claimed));
+        GC.KeepAlive(x); // its finalizer would free what the pointers point to
     }
 
     [Fact]

@@ -76,6 +76,18 @@ public sealed class InPlaceOutputsTests
         Assert.Equal(relu, MemoryOf(relu, measuredLate: dense));
     }
 
+    /// <summary>Its first part overwrites samples in a turn in which something else may read them all.</summary>
+    [Fact]
+    public void WhatIsReadWhileTheFirstPartRunsStays()
+    {
+        Value other = builder.Layer(new Tanh(), "other", [dense]);
+        Value relu = builder.Layer(new Relu(), "relu", [dense]);
+        Value sum = builder.Layer(new Add(), "sum", [other, relu]);
+        Assert.Equal(relu, MemoryOf(relu, end: sum, together: [other, relu], inParts: relu));
+        Assert.Equal(dense, MemoryOf(relu, end: sum, inParts: relu));
+        Assert.Equal(dense, MemoryOf(relu, end: sum));
+    }
+
     /// <summary>A residual network, whose additions, ReLUs and normalizations all write in place somewhere.</summary>
     [Theory]
     [InlineData(1)]
@@ -109,25 +121,26 @@ public sealed class InPlaceOutputsTests
         Assert.Contains(reusedStore.Gradients.Span.ToArray(), element => element != 0);
     }
 
-    private Value MemoryOf(Value value, Value? wanted = null, Value? measuredLate = null, Value[]? together = null)
+    private Value MemoryOf(Value value, Value? wanted = null, Value? measuredLate = null, Value[]? together = null, Value? end = null, Value? inParts = null)
     {
-        NodeSchedule schedule = NodeSchedule.All(builder.Build(value), 4);
+        NodeSchedule schedule = NodeSchedule.All(builder.Build(end ?? value), 4);
         int first = together is null ? -1 : together.Min(node => Array.IndexOf(schedule.Nodes, node.Node));
         int TurnOf(int place) => together is not null && together.Contains(schedule.Nodes[place].Output) ? first : schedule.Nodes[place].Op is Source ? -1 : place;
         int[] turns = [.. Enumerable.Range(0, schedule.Count).Select(TurnOf)];
+        int[] ends = [.. turns.Select((turn, place) => schedule.Nodes[place] == inParts?.Node ? turn + 1 : turn)];
         int[] measured = [.. schedule.Nodes.Select((node, place) => node == measuredLate?.Node ? place + 1 : -1)];
         int[] lastRead = [.. Enumerable.Repeat(-1, schedule.Values)];
         for (int place = schedule.Count - 1; place >= 0; place--)
         {
             foreach (int input in schedule.Inputs(place))
             {
-                int use = schedule.Nodes[place].Op.IsView ? Math.Max(turns[place], lastRead[schedule.FirstOutput(place)]) : turns[place];
+                int use = schedule.Nodes[place].Op.IsView ? Math.Max(ends[place], lastRead[schedule.FirstOutput(place)]) : ends[place];
                 lastRead[input] = Math.Max(use, Math.Max(0, lastRead[input]));
             }
         }
         bool[] hasPlace = [.. Enumerable.Range(0, schedule.Values).Select(number => schedule.Nodes[schedule.WriterOf(number)].Op is not Source)];
         bool[] isFree = [.. hasPlace.Select((has, number) => has && (wanted is null || number != schedule.NumberOf(wanted.Value)))];
-        int memory = new InPlaceOutputs(schedule, turns, measured, lastRead, isFree, hasPlace).MemoryOf(schedule.NumberOf(value));
+        int memory = new InPlaceOutputs(schedule, turns, ends, measured, lastRead, isFree, hasPlace).MemoryOf(schedule.NumberOf(value));
         return new Value(schedule.Nodes[schedule.WriterOf(memory)], memory - schedule.FirstOutput(schedule.WriterOf(memory)));
     }
 }

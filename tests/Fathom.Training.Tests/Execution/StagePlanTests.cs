@@ -10,7 +10,7 @@ namespace Fathom.Training.Tests.Execution;
 public sealed class StagePlanTests
 {
     /// <summary>As many stages, parts and tasks as the small networks of these tests can give.</summary>
-    private static readonly StageLimits Finest = new() { ChainWork = 300, PartSamples = 1, TaskWork = 1, MeasuredElements = 1 };
+    private static readonly StageLimits Finest = new() { ChainWork = 300, StaggeredChain = 2, PartSamples = 1, TaskWork = 1, MeasuredElements = 1 };
 
     /// <summary>Everything that can wait waits for long.</summary>
     private static readonly StageLimits Coarsest = new() { ChainWork = 1e9, PartSamples = 2, Lag = 1000 };
@@ -47,6 +47,83 @@ public sealed class StagePlanTests
         }
         Assert.Contains(together.Store.Gradients.Span.ToArray(), element => element != 0);
         Assert.Equal(alone.Plan.PeakAliveElements, together.Plan.PeakAliveElements);
+    }
+
+    [Theory]
+    [InlineData(2, 64)]
+    [InlineData(3, 50)]
+    [InlineData(4, 64)]
+    public void AStaggeredChainGivesTheBitsOfOneThread(int threads, int batch)
+    {
+        TrainingGraph graph = TrainingGraph.Build(Deep(40), new CrossEntropy());
+        using Run alone = new(graph, WorkerPool.Single, StageLimits.Default, batch);
+        using WorkerPool pool = new(threads);
+        using Run together = new(graph, pool, StageLimits.Default, batch);
+        Assert.Contains(together.Stages, IsStaggered);
+        for (int step = 0; step < 3; step++)
+        {
+            alone.Step(step);
+            together.Step(step);
+            Assert.Equal(PlanBuilderTests.Bits(alone.Plan.Real(graph.Loss)), PlanBuilderTests.Bits(together.Plan.Real(graph.Loss)));
+            Assert.Equal(PlanBuilderTests.Bits(alone.Store.Gradients), PlanBuilderTests.Bits(together.Store.Gradients));
+            Assert.Equal(alone.Statistics, together.Statistics);
+        }
+        Assert.Contains(together.Store.Gradients.Span.ToArray(), element => element != 0);
+    }
+
+    /// <summary>The weights of a layer go to one thread: it computes with them forward and backward, and it computes their gradient.</summary>
+    [Theory]
+    [InlineData(2, false)]
+    [InlineData(2, true)]
+    [InlineData(4, false)]
+    public void OneThreadHasAllToDoWithALayersWeights(int threads, bool watches)
+    {
+        const int Layers = 60;
+        TrainingGraph graph = TrainingGraph.Build(Deep(Layers), new CrossEntropy());
+        HashSet<Value> watched = watches ? [.. graph.Graph.Nodes.Where(node => node.Op is Dense or Tanh).Select(node => node.Output)] : [];
+        WholeStage[] stages = StagesOf(PlanFor(graph, batch: 64, threads, watched));
+        Dictionary<string, HashSet<int>> threadsOf = [];
+        foreach (WholeStage stage in stages.Where(IsStaggered))
+        {
+            for (int task = 0; task < stage.Tasks.Length; task++)
+            {
+                foreach (StageCall call in stage.Tasks[task].Where(call => call.Runs))
+                {
+                    Node node = graph.Graph.Nodes[call.Kernel];
+                    string? weight = node.Op is Dense or DenseInputGradient ? node.Inputs[1].Node.Name
+                        : node.Op is DenseWeightGradient ? graph.ParameterGradients.First(gradient => gradient.Value.Node == node).Key : null;
+                    if (weight is not null)
+                    {
+                        threadsOf.TryAdd(weight, []);
+                        threadsOf[weight].Add(task % threads);
+                    }
+                }
+            }
+        }
+        Assert.InRange(threadsOf.Count, Layers - 2, Layers + 1);
+        Assert.All(threadsOf.Values, each => Assert.Single(each));
+        // Each thread has its turn, and none has much more than another.
+        int[] layers = [.. Enumerable.Range(0, threads).Select(thread => threadsOf.Values.Count(each => each.Contains(thread)))];
+        Assert.InRange(layers.Max(), 1, layers.Min() + Layers / threads / 2);
+    }
+
+    [Fact]
+    public void ThePartsOfAStretchFollowEachOther()
+    {
+        TrainingGraph graph = TrainingGraph.Build(Deep(60), new CrossEntropy());
+        WholeStage[] stages = StagesOf(PlanFor(graph, batch: 64, threads: 2, watched: []));
+        foreach (IGrouping<int, (int Number, int Task, StageCall Call)> kernel in stages
+            .SelectMany((stage, number) => stage.Tasks.SelectMany((calls, task) => calls.Where(call => IsStaggered(stage) && call is { Parts: 2 }).Select(call => (Number: number, Task: task, Call: call))))
+            .GroupBy(found => found.Call.Kernel))
+        {
+            (int Number, int Task, StageCall Call)[] parts = [.. kernel.OrderBy(found => found.Call.Part)];
+            Assert.Equal([0, 1], parts.Select(part => part.Call.Part));
+            Assert.Equal(parts[0].Number + 1, parts[1].Number);
+            Assert.Equal(parts[0].Task % 2, parts[1].Task % 2);
+        }
+        // Both threads have a part of some stretch in nearly every stage.
+        int both = stages.Count(stage => stage.Tasks.Length >= 2 && stage.Tasks.Take(2).All(task => task.Any(call => call.Parts == 2)));
+        Assert.InRange(stages.Count(IsStaggered), both, both + 6);
     }
 
     public static TheoryData<string> PerSampleOps => [.. OpCatalog.ByKind.Values.Where(op => op.IsPerSample).Select(op => op.Kind)];
@@ -139,6 +216,13 @@ public sealed class StagePlanTests
         using ParameterStore<float> store = new(graph.Graph);
         using ExecutionPlan<float> plan = ExecutionPlan<float>.Create(graph.Graph, 64, store, pool, [graph.Loss, graph.Prediction], graph.ParameterGradients);
         Assert.InRange(plan.ArenaElements, plan.PeakAliveElements, 1.2 * plan.PeakAliveElements);
+    }
+
+    /// <summary>Whether parts of different nodes run in the stage, or the first part of one without its last.</summary>
+    private static bool IsStaggered(WholeStage stage)
+    {
+        StageCall[] calls = [.. stage.Tasks.SelectMany(task => task).Where(call => call is { Parts: > 1, Runs: true })];
+        return calls.Length > 0 && calls.GroupBy(call => call.Kernel).All(kernel => kernel.Count() == 1);
     }
 
     private static StagePlan PlanFor(TrainingGraph graph, int batch, int threads, HashSet<Value> watched) =>
