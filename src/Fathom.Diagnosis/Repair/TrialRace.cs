@@ -38,6 +38,9 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>Share of a guess's error that is left when most has been learnt; chosen on the tuning part of bench/corpus.</summary>
     private const double Most = 0.25;
 
+    /// <summary>What one that is far behind at the first stop lacks, in accuracy or R².</summary>
+    private const double Behind = 0.15;
+
     /// <summary>What is left of an error after twice the steps: it falls about as one over the root of their number.</summary>
     private const double Steady = 0.7;
 
@@ -168,17 +171,25 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     }
 
     /// <summary>
-    /// The likeliest remedies alone, then what they make together (a network may have several faults), then the rest. Lazily,
+    /// Remedies for faults in themselves, then the likeliest others alone, then what they make together (a network may have several faults), then the rest. Lazily,
     /// so that what is not needed is not even predicted.
     /// </summary>
     private IEnumerable<List<Trial>> Waves()
     {
         List<Trial> singles = candidates.Singles();
+        // What is a fault in itself is undone before anything else is thought of.
+        List<Trial> plain = [.. singles.Where(IsPlain).Take(Wave)];
+        if (plain.Count > 0)
+        {
+            yield return plain;
+            singles.RemoveAll(plain.Contains);
+        }
         yield return [.. singles.Take(Wave)];
+        singles.InsertRange(0, plain);
         List<Trial> bold = options.Combinations > 0 ? candidates.Pairs(singles, 2) : [];
         bold.AddRange(candidates.Triples(bold.Take(1), Math.Min(1, options.Combinations)));
         yield return bold;
-        foreach (Trial[] wave in singles.Skip(Wave).Chunk(Wave))
+        foreach (Trial[] wave in singles.Skip(plain.Count + Wave).Chunk(Wave))
         {
             yield return [.. wave];
         }
@@ -201,7 +212,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// </summary>
     private Trial? Climb(CancellationToken cancellation)
     {
-        while (Affordable(Ranked(Open.Where(trial => !stalled.Contains(trial) && Promising(trial) && KeepsUp(trial)), 0).Take(2), Pace.Rung) is { Count: > 0 } leaders)
+        while (Affordable(Abreast(Ranked(Open.Where(trial => !stalled.Contains(trial) && Promising(trial) && KeepsUp(trial)), 0)), Pace.Rung) is { Count: > 0 } leaders)
         {
             Advance(leaders, Pace.Rung, DoctorStage.Trials, cancellation);
             Trial leader = Ranked(leaders, Pace.Rung).FirstOrDefault() ?? leaders[0];
@@ -236,6 +247,10 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         }
         return null;
     }
+
+    /// <summary>The first of these, and the second, if it is not far behind.</summary>
+    private IEnumerable<Trial> Abreast(List<Trial> ranked) =>
+        ranked.Take(2).Where(trial => runs.Of(trial, 0).Metric >= runs.Of(ranked[0], 0).Metric - Math.Max(Behind, 4 * Tolerance.Of(runs.Of(ranked[0], 0).Metric, data.Validation)));
 
     /// <summary>It undoes what is a fault in itself, and nothing else: what the network then comes to is its own affair.</summary>
     private static bool IsPlain(Trial trial) => trial.Remedies.All(part => part.Remedy.IsForAnyCause);
