@@ -13,19 +13,20 @@ internal static class ScoreVerb
         Option<int> count = CorpusOptions.Count(), workers = CorpusOptions.Workers();
         Option<string> part = new("--part") { HelpName = "tuning|test", DefaultValueFactory = _ => "test", Description = "Which part (default test; thresholds may be chosen on tuning only)." };
         part.AcceptOnlyFromAmong("tuning", "test");
+        Option<int> from = new("--from") { HelpName = "NUMBER", Description = "Leave out networks below this number." };
         Option<bool> misses = new("--misses") { Description = "List the networks that were judged wrongly." };
         Option<bool> errors = new("--errors") { Description = "List when the errors of each network held, those that were withdrawn among them." };
         Option<string?> only = new("--only") { HelpName = "N,N…", Description = "These networks alone, to look at again." };
         Option<string?> keras = CorpusOptions.Keras();
         Option<bool> oneLayer = CorpusOptions.OneLayer();
-        Command command = new("score", "Watch the labelled networks train, and count what was found, against what became of them.") { folder, count, workers, part, misses, errors, only, keras, oneLayer };
+        Command command = new("score", "Watch the labelled networks train, and count what was found, against what became of them.") { folder, count, workers, part, from, misses, errors, only, keras, oneLayer };
         command.SetAction((parsed, cancellation) =>
         {
             HashSet<int>? wanted = parsed.GetValue(only) is { } list ? [.. list.Split(',').Select(ToNumber)] : null;
             Subject[] networks = parsed.GetValue(keras) is { } models
                 ? [.. KerasCorpus.Open(models).Subjects()]
                 : [.. Drawn(parsed.GetRequiredValue(folder), CorpusOptions.Numbers(parsed.GetValue(count), parsed.GetValue(oneLayer)), parsed.GetValue(part) == "test")];
-            networks = [.. networks.Where(network => network.Label.Outcome is Outcome.Healthy or Outcome.Sick && wanted?.Contains(network.Label.Number) != false)];
+            networks = [.. networks.Where(network => network.Label.Outcome is Outcome.Healthy or Outcome.Sick && network.Label.Number >= parsed.GetValue(from) && wanted?.Contains(network.Label.Number) != false)];
             Examination[] results = Examine(networks, Math.Max(1, parsed.GetValue(workers)), cancellation);
             ScoreTable.Write(results, Console.Out);
             if (parsed.GetValue(misses))

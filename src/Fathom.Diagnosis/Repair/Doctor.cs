@@ -166,7 +166,7 @@ public sealed class Doctor
         while (MayProve() && race.Run(rung => control.At(rung, cancellation), rung => control.ToBeat(rung, cancellation), cancellation) is { } best)
         {
             report = Prove(report, modest, race, runs, candidates, best, proofs, control, fullRun, cost, cancellation) with { Contributions = [.. race.Contributions] };
-            bool sure = proofs.IsSure && report.Cure is { } now && !race.FallsShort(now);
+            bool sure = options.Thorough || (proofs.IsSure && report.Cure is { } now && !race.FallsShort(now));
             proven = report.Cure is not null && (sure || proven is null || Reached(report) > Reached(proven)) ? report : proven;
             if (report.Cure is not null && (sure || !MayProve()))
             {
@@ -176,6 +176,7 @@ public sealed class Doctor
             {
                 // It is better, but with some seed it has not learnt half of what there is to learn, or it will fall short of it: another may not.
                 race.Reject(best, doubted, proofs.IsUneven ? Why.Unstable : Why.Slow, cancellation);
+                doubted.Fate = "proven, but doubtful";
                 report = report with { Cure = null };
             }
         }

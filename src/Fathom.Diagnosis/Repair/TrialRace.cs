@@ -21,7 +21,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     private const string Rehearsed = "rehearsed";
 
     /// <summary>Candidates that get their first steps together.</summary>
-    private const int Wave = 4;
+    public const int Wave = 4;
 
     /// <summary>Where first steps tell little, so many of the likeliest are begun, and more is spent on each.</summary>
     private const int Likely = 2 * Wave;
@@ -79,7 +79,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     {
         (control, toBeat) = (controlAt, least);
         Contributions.Clear();
-        waves ??= Waves().GetEnumerator();
+        waves ??= new CandidateWaves(candidates, options, this).All().GetEnumerator();
         budget = options.TrialBudget;
         if (again is { } candidate && Pace.Of(candidate, cancellation) is var paced && !failed.Contains(paced) && WillDo(paced))
         {
@@ -171,42 +171,6 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     }
 
     /// <summary>
-    /// Remedies for faults in themselves, then the likeliest others alone, then what they make together (a network may have several faults), then the rest. Lazily,
-    /// so that what is not needed is not even predicted.
-    /// </summary>
-    private IEnumerable<List<Trial>> Waves()
-    {
-        List<Trial> singles = candidates.Singles();
-        // What is a fault in itself is undone before anything else is thought of.
-        List<Trial> plain = [.. singles.Where(IsPlain).Take(Wave)];
-        if (plain.Count > 0)
-        {
-            yield return plain;
-            singles.RemoveAll(plain.Contains);
-        }
-        yield return [.. singles.Take(Wave)];
-        singles.InsertRange(0, plain);
-        List<Trial> bold = options.Combinations > 0 ? candidates.Pairs(singles, 2) : [];
-        bold.AddRange(candidates.Triples(bold.Take(1), Math.Min(1, options.Combinations)));
-        yield return bold;
-        foreach (Trial[] wave in singles.Skip(plain.Count + Wave).Chunk(Wave))
-        {
-            yield return [.. wave];
-        }
-        List<Trial> pairs = [.. candidates.Pairs(singles, options.Combinations).Where(Untried)];
-        foreach (Trial[] wave in pairs.Chunk(Wave))
-        {
-            yield return [.. wave];
-        }
-        if (Ranked(Trials.Where(trial => trial.Remedies.Length == 2), 0).Take(2).ToArray() is { Length: > 0 } best)
-        {
-            yield return [.. candidates.Triples(best, options.Combinations / 2).Where(Untried)];
-        }
-    }
-
-    private bool Untried(Trial trial) => Trials.All(known => known.Name != trial.Name);
-
-    /// <summary>
     /// Carries the most promising candidates on, and rehearses the best of them; gives one that is clearly good, at its own pace
     /// or another.
     /// </summary>
@@ -253,7 +217,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         ranked.Take(2).Where(trial => runs.Of(trial, 0).Metric >= runs.Of(ranked[0], 0).Metric - Math.Max(Behind, 4 * Tolerance.Of(runs.Of(ranked[0], 0).Metric, data.Validation)));
 
     /// <summary>It undoes what is a fault in itself, and nothing else: what the network then comes to is its own affair.</summary>
-    private static bool IsPlain(Trial trial) => trial.Remedies.All(part => part.Remedy.IsForAnyCause);
+    public static bool IsPlain(Trial trial) => trial.Remedies.All(part => part.Remedy.IsForAnyCause);
 
     private bool HasLearntMost(Measurement at) => !at.Diverged && 1 - at.Metric <= Most * (1 - ignorance);
 
@@ -349,7 +313,8 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         });
     }
 
-    private List<Trial> Ranked(IEnumerable<Trial> trials, int rung) =>
+    /// <summary>Those that were measured at a rung and have not diverged, the best first.</summary>
+    public List<Trial> Ranked(IEnumerable<Trial> trials, int rung) =>
     [
         .. trials.Where(trial => runs.Find(trial, rung) is { Diverged: false } at && double.IsFinite(at.Loss))
             .OrderByDescending(trial => Guesses(runs.Of(trial, rung)) ? ignorance : runs.Of(trial, rung).Metric).ThenBy(trial => plateau && Guesses(runs.Of(trial, rung)) ? Trials.IndexOf(trial) : runs.Of(trial, rung).LossShare),
