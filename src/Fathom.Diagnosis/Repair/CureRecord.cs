@@ -53,7 +53,7 @@ internal sealed class CureRecord(TrialRace race, TrialRuns runs, DataSet validat
         {
             return;
         }
-        for (int rung = runs.Rung(cure) + 1; rung < TrialRace.Rungs.Length && (unstable || rung == 0 || !race.Suffices(cure, rung - 1)) && (rung == 0 || !runs.Of(cure, rung - 1).Diverged); rung++)
+        for (int rung = runs.Rung(cure) + 1; rung < TrialRace.Rungs.Length && (unstable || rung == 0 || !(race.Suffices(cure, rung - 1) || race.WillCome(cure))) && (rung == 0 || !runs.Of(cure, rung - 1).Diverged); rung++)
         {
             double step = (TrialRace.Rungs[rung] - (rung == 0 ? 0 : TrialRace.Rungs[rung - 1])) * runs.RelativeWork(cure);
             if ((spent += step) > most)
