@@ -206,7 +206,7 @@ internal static unsafe class FloatStatistics
             x = last;
             length = lastLength;
             lastLength = 0;
-            claim = null; // what is left is less than a stride: what lies behind it belongs to others
+            claim = null; // its first stride, which the tail would ask for again, has been claimed
         }
         sums[0] = Vector256.Sum(sumA + sumC + (sumB + sumD + (sumE + sumF)));
         sums[1] = Vector256.Sum(squaresA + squaresB + (squaresC + squaresD) + (squaresE + squaresF + (squaresG + squaresH)));

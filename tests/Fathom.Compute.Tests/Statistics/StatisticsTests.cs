@@ -165,7 +165,7 @@ public sealed class StatisticsTests
     [InlineData(5000)]
     public unsafe void What_is_claimed_meanwhile_stays_as_it_is(int length)
     {
-        AlignedMemory<float> x = Native.Uniform<float>(length, length), claimed = Native.Uniform<float>(length, 3);
+        AlignedMemory<float> x = Native.Uniform<float>(length, length), claimed = Native.Uniform<float>(3, length);
         float[] before = Native.Array(claimed);
         byte[] memory = new byte[StatisticsPass<float>.MemoryBytes];
         TensorStatistics none = default;
