@@ -19,6 +19,9 @@ internal static class Attainment
     /// <summary>The same for one that no rule speaks of: what the corpus calls sick, not less.</summary>
     private const double Far = 0.15;
 
+    /// <summary>Share of a guess's error at which little is left to gain.</summary>
+    public const double Little = 0.1;
+
     /// <summary>What the corpus counts as the difference of two healthy networks.</summary>
     public const double Close = 0.05;
 
@@ -44,7 +47,7 @@ internal static class Attainment
     public static bool IsReached(RunOutcome control, DataSplit data)
     {
         double reached = control.Validation.Metric, error = 1 - reached, guessing = 1 - Tolerance.Ignorance(data.Validation);
-        return control.Status == RunStatus.Completed && error <= 0.1 * guessing
+        return control.Status == RunStatus.Completed && error <= Little * guessing
             && (error <= TrialRace.Little || (error <= Gap && Untrained.Metric(data) <= reached + Close));
     }
 

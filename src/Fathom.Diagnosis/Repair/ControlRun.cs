@@ -1,5 +1,6 @@
 using Fathom.Diagnosis.Monitoring;
 using Fathom.Diagnosis.Repair.Journal;
+using Fathom.Graphs;
 using Fathom.Runs;
 using Fathom.Training;
 using Fathom.Training.Data;
@@ -27,6 +28,12 @@ internal sealed class ControlRun : IDisposable
     /// <summary>Steps over those of a measurement before from which on the two are compared: twice, but for rounding.</summary>
     private const double Doubled = 1.9;
 
+    /// <summary>Each doubling of the steps may bring this many times what the one before brought; more than any control of the tuning part of bench/corpus that was given up by it.</summary>
+    private const double Quickening = 2;
+
+    /// <summary>Loss over that of a constant prediction to which a control must not come by its projection, if it is to be given up.</summary>
+    private const double Remaining = 0.1;
+
     /// <summary>Loss over that at half the steps above which it has stopped falling.</summary>
     private const double Stopped = 0.98;
 
@@ -36,8 +43,9 @@ internal sealed class ControlRun : IDisposable
     private readonly IResultMemo known;
     private readonly IResultMemo kept;
     private readonly Dictionary<int, Measurement> measured = [];
+    private readonly List<Measurement> stands = [];
+    private readonly Graph graph;
     private RunOutcome? outcome;
-    private Measurement? last;
     private bool closed;
 
     /// <param name="run">The run.</param>
@@ -47,7 +55,7 @@ internal sealed class ControlRun : IDisposable
     /// <param name="recorded">Whether it is recorded: then all of it is run, whatever a journal knows.</param>
     public ControlRun(MeteredRun run, DataSet choosing, CostBook cost, DoctorOptions options, bool recorded)
     {
-        (this.run, this.choosing, thorough, kept) = (run, choosing, options.Thorough, cost.Memo);
+        (this.run, this.choosing, thorough, kept, graph) = (run, choosing, options.Thorough, cost.Memo, run.Model.Graph);
         known = recorded ? NoMemo.Instance : kept;
     }
 
@@ -69,7 +77,7 @@ internal sealed class ControlRun : IDisposable
         run.TakeOver(session.NextStep); // of one that goes on where it was interrupted
         long total = session.TotalSteps, portion = Math.Max(1, total / Looks), first = (long)Math.Ceiling(TrialRace.Rungs[0] * total);
         // In the second half of the run an early stop would spare too little to go without the end.
-        while (!live.Ended && !(!thorough && session.NextStep >= first && session.NextStep <= total / 2 && Sick(live) && !Learns(live)))
+        while (!live.Ended && !(!thorough && session.NextStep >= first && session.NextStep <= total / 2 && Sick(live) && (!Learns(live) || HasStopped())))
         {
             run.Train((session.NextStep / portion + 1) * portion, cancellation);
             MeasurePassed(session, cancellation);
@@ -93,6 +101,10 @@ internal sealed class ControlRun : IDisposable
             measured[rung] = now;
         }
     }
+
+    /// <summary>It was found sick, knows some of what there is to know, and has learnt no more between its last two stops.</summary>
+    private bool HasStopped() => measured.Count > 0 && measured.Keys.Max() is var last && TrialRace.Rungs[last] >= Quarter && measured[last] is var now
+        && 1 - now.Metric > Attainment.Little * (1 - Tolerance.Ignorance(choosing)) && !Plateau.IsUsual(graph) && HasStopped(measured[last - 1], now, choosing);
 
     /// <summary>Its loss has come well down from that of a constant prediction, or, where single rows make it large, it knows most rows all the same.</summary>
     private bool Learns(WatchedRun live)
@@ -140,30 +152,56 @@ internal sealed class ControlRun : IDisposable
 
     /// <summary>
     /// What it comes to, on given rows: its end, or where it stands from a quarter of the budget on, if it was found sick and twice
-    /// the steps have brought it no further, in the metric beyond chance and in the loss.
+    /// the steps have brought it no further, or so little that it will not catch up.
     /// </summary>
-    public Measurement End(DataSet rows, CancellationToken cancellation)
+    /// <param name="rows">The rows.</param>
+    /// <param name="reached">What it is compared with.</param>
+    /// <param name="cancellation">Interrupts it.</param>
+    public Measurement End(DataSet rows, double reached, CancellationToken cancellation)
     {
-        const string End = $"{Piece.Control} @ end";
-        if ((last ?? known.Find<Measurement>(End)) is { } found)
+        if (stands.Count == 0)
+        {
+            stands.Add(Stand(0, rows, cancellation));
+        }
+        while (stands[^1] is { Diverged: false, Share: < 1 } now && (thorough || !IsDecided(now, reached, rows)))
+        {
+            stands.Add(Stand(TrialRace.Rungs.First(share => share > now.Share), rows, cancellation));
+        }
+        return stands[^1];
+    }
+
+    /// <summary>Carries it on to a share of its budget, if it has not come as far, and measures it on the rows that prove.</summary>
+    private Measurement Stand(double share, DataSet rows, CancellationToken cancellation)
+    {
+        string piece = Piece.ControlStand(share);
+        if (known.Find<Measurement>(piece) is { } found)
         {
             run.TakeOver(found.Steps);
-            return last = found;
+            return found;
         }
-        long total = run.Run(cancellation).Session.TotalSteps;
+        run.Train((long)Math.Ceiling(share * run.Run(cancellation).Session.TotalSteps), cancellation);
         Measurement now = run.Measure(rows, cancellation);
-        foreach (double share in TrialRace.Rungs.Where(share => share * total > run.Position))
+        kept.Keep(piece, now);
+        return now;
+    }
+
+    /// <summary>
+    /// Its end is known well enough: it has stopped, or it would not come as far as what it is compared with if from here on each
+    /// doubling of the steps brought twice what the last one did. What guesses for long and then learns is taken at its word only
+    /// while an error stands.
+    /// </summary>
+    private bool IsDecided(Measurement now, double reached, DataSet rows)
+    {
+        if (now.Share < Quarter || stands.LastOrDefault(earlier => now.Steps >= Doubled * earlier.Steps) is not { } before)
         {
-            Measurement before = now;
-            run.Train((long)Math.Ceiling(share * total), cancellation);
-            now = run.Measure(rows, cancellation);
-            if (now.Diverged || (!thorough && share >= Quarter && now.Steps >= Doubled * before.Steps && HasStopped(before, now, rows) && !Plateau.IsUsual(run.Run(cancellation).Session.Model.Graph)))
-            {
-                break;
-            }
+            return false;
         }
-        kept.Keep(End, now);
-        return last = now;
+        bool plateau = Plateau.IsUsual(graph);
+        int left = TrialRace.Rungs.Count(share => share > now.Share);
+        double growth = Enumerable.Range(1, left).Sum(doubling => Math.Pow(Quickening, doubling));
+        double metric = now.Metric + growth * (Math.Max(0, now.Metric - before.Metric) + Tolerance.Of(now.Metric, rows));
+        double loss = now.LossShare - growth * Math.Max(0, before.LossShare - now.LossShare);
+        return (!plateau && HasStopped(before, now, rows)) || ((now.Sick || !plateau) && metric < reached && loss > Remaining);
     }
 
     private static bool HasStopped(Measurement before, Measurement now, DataSet rows) => before.Sick && now.Sick

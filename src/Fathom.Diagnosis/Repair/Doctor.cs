@@ -207,7 +207,7 @@ public sealed class Doctor
         ModelDefinition mended = candidates.Apply(cure.Remedies);
         Proof proof = proofs.Add(before => new Proof(report.Model, mended, proving, modest, workers, fullRun, cost, Report, before, report.Sick));
         Measurement? stands = null;
-        ProofResult result = proof.Run(decided, race.LearntBy(best), () => (stands = control.End(proving.Validation, cancellation)).Metric, cancellation);
+        ProofResult result = proof.Run(decided, race.LearntBy(best), reached => (stands = control.End(proving.Validation, reached, cancellation)).Metric, cancellation);
         (proofs.IsSure, proofs.IsUneven) = (result.IsSure, result.IsUneven);
         report = report with { Pairs = result.Pairs };
         if (!result.Accepted)
@@ -248,7 +248,7 @@ public sealed class Doctor
     private string Proven(DoctorReport report, Trial best, ProofResult result, Measurement? control)
     {
         string when = result.Rung == TrialRace.Rungs.Length - 1 ? "" : $" It was decided after {Percent(TrialRace.Rungs[result.Rung])} of the budget.";
-        string end = control is null ? "" : control.Share < 1 && !control.Diverged ? $" The control stands at {Figure(report, control.Metric)} after {Percent(control.Share)} of the budget, and learns no more." : $" The control ends at {Figure(report, control.Metric)}.";
+        string end = control is null ? "" : control.Share < 1 && !control.Diverged ? $" The control stands at {Figure(report, control.Metric)} after {Percent(control.Share)} of the budget, and learns too little to catch up." : $" The control ends at {Figure(report, control.Metric)}.";
         string rise = $"from {Figure(report, result.Pairs.Average(pair => pair.Control))} to {Figure(report, result.Pairs.Average(pair => pair.Mended))}";
         return $"Mended by {best.Name}: {What(report)} rises {rise} on average (spread {Number(result.Spread)}) over {Where(result)}, each time against an untouched control with the same seed and data order.{when}{end}";
     }

@@ -54,9 +54,13 @@ internal sealed class MeteredRun : IDisposable
     /// <param name="stage">What it is part of.</param>
     public MeteredRun(string name, ModelDefinition model, DataSplit data, Func<WatchedRun>? start, double fullRun, CostBook cost, DoctorStage stage)
     {
+        Model = model;
         (this.name, this.start, this.cost, this.stage) = (name, start ?? (() => new WatchedRun(model, data)), cost, stage);
         costOfStep = StepWork.Of(model, data.Training.Count) / fullRun;
     }
+
+    /// <summary>The network and its plan.</summary>
+    public ModelDefinition Model { get; }
 
     /// <summary>Steps whose results are known, computed or taken over.</summary>
     public long Position { get; private set; }

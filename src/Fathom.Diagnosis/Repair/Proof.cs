@@ -19,6 +19,9 @@ internal sealed record ProofResult(ImmutableArray<Pair> Pairs, bool Diverged, bo
     /// <summary>Whether it is accepted, and with each seed it learns about as well as the candidate did, or half of what there is to learn.</summary>
     public bool IsSure { get; init; }
 
+    /// <summary>Whether all that speaks against the cure is that a control has more steps behind it.</summary>
+    public bool IsBehindEnd { get; init; }
+
     /// <summary>Whether the cure went well with one seed and not with another: its steps may be too long.</summary>
     public bool IsUneven => Diverged || Pairs.Max(pair => pair.Mended) - Pairs.Min(pair => pair.Mended) > Uneven;
 
@@ -52,6 +55,9 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
     /// <summary>How far a seed may stay behind the candidate's own.</summary>
     private const double Lag = 0.15;
 
+    /// <summary>Whether only the cures are carried on.</summary>
+    private bool alone;
+
     private readonly Side[] sides =
     [
         .. Enumerable.Range(1, Math.Max(1, options.Seeds)).Select(i => model.Plan.Seed + (ulong)i)
@@ -66,9 +72,9 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
     /// </summary>
     /// <param name="decided">Where the candidate was first seen to lead: no cure is given up before.</param>
     /// <param name="learnt">What the candidate had come to at a stop; null if that is not known, or was nothing.</param>
-    /// <param name="controlEnd">The end of the control with its own seed on the rows that prove.</param>
+    /// <param name="controlEnd">What the control with its own seed comes to on the rows that prove, given what the cure has reached there.</param>
     /// <param name="cancellation">Ends it.</param>
-    public ProofResult Run(int decided, Func<int, double?> learnt, Func<double> controlEnd, CancellationToken cancellation)
+    public ProofResult Run(int decided, Func<int, double?> learnt, Func<double, double> controlEnd, CancellationToken cancellation)
     {
         int at = options.Thorough ? TrialRace.Rungs.Length - 1 : 0;
         for (; ; at++)
@@ -82,9 +88,14 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
                     break;
                 }
             }
-            ProofResult result = Judge(at, decided, learnt(at), controlEnd);
             bool last = at == TrialRace.Rungs.Length - 1 || !Affordable(at + 1);
-            if (result.Diverged || result.Hopeless || result.Failure is not null || last || (result.Accepted && (at >= Enough || result.IsSure)))
+            ProofResult result = Judge(at, decided, learnt(at), last || at >= Enough, controlEnd);
+            if (last && at < TrialRace.Rungs.Length - 1 && result is { Accepted: false, Hopeless: false, IsBehindEnd: true })
+            {
+                // The end of a control is known: how the other controls get there matters less than whether the cures come past it.
+                (alone, last) = (true, !Affordable(at + 1));
+            }
+            if (result.Diverged || result.Hopeless || result.Failure is not null || last || result.Accepted)
             {
                 return result;
             }
@@ -117,8 +128,11 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         });
     }
 
-    /// <summary>A control that has learnt nothing up to the first stop is not asked again; one that learns gets as many steps as the cure.</summary>
-    private bool GoesOn(Side side, int rung) => side.Mended || side.Now is null || options.Thorough || (side.Now.Share < TrialRace.Rungs[rung] && !Dead(side.Now));
+    /// <summary>
+    /// A control that has learnt nothing up to the first stop is not asked again; one that learns gets as many steps as the cure.
+    /// Where networks guess for long before they learn, the control with its own seed stands for those: see <see cref="Dead"/>.
+    /// </summary>
+    private bool GoesOn(Side side, int rung) => side.Mended || side.Now is null || options.Thorough || (!alone && side.Now.Share < TrialRace.Rungs[rung] && !HasLearntNothing(side.Now));
 
     private MeteredRun Start(Side side)
     {
@@ -126,7 +140,12 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         return new MeteredRun(Piece.OfProof(mended, side.Mended, side.Seed), seeded with { Plan = seeded.Plan with { Seed = side.Seed } }, data, null, fullRun, cost, DoctorStage.Confirmation);
     }
 
-    private ProofResult Judge(int rung, int decided, double? learnt, Func<double> controlEnd)
+    /// <param name="rung">The stop.</param>
+    /// <param name="decided">No cure is given up before this one.</param>
+    /// <param name="learnt">What the candidate had come to here.</param>
+    /// <param name="enough">Whether a cure is accepted though with some seed it does not come along as the candidate did.</param>
+    /// <param name="controlEnd">Tells what the control comes to; not asked before it matters.</param>
+    private ProofResult Judge(int rung, int decided, double? learnt, bool enough, Func<double, double> controlEnd)
     {
         Side[] compared = [.. sides.Where(side => side.Now is not null)];
         Measurement[] controls = [.. compared.Where(side => !side.Mended).Select(side => side.Now!)], cures = [.. compared.Where(side => side.Mended).Select(side => side.Now!)];
@@ -136,18 +155,23 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         bool diverged = cures.Any(cure => cure.Diverged);
         string? failure = compared.Select(side => side.Now!.Failure is { } why ? $"{(side.Mended ? "it" : "the network as it is")} cannot be trained with seed {side.Seed}: {why}" : null).FirstOrDefault(why => why is not null);
         bool better = !diverged && failure is null && pairs.All(pair => pair.Mended > pair.Control) && gain > Math.Max(spread, chance);
-        double? end = better && !options.Thorough && !controls.All(Dead) ? controlEnd() : null;
+        bool keeps = cures.All(cure => Keeps(cure, learnt));
+        bool hopeless = !options.Thorough && ((rung >= Math.Max(FirstDoubt, decided) && pairs.Any(pair => !(pair.Mended > pair.Control))) || (rung > 0 && learnt is not null && cures.Any(Dead)));
+        better &= keeps || enough || hopeless;
+        double? end = better && !options.Thorough && !controls.All(Dead) ? controlEnd(reached) : null;
         // How controls differ half way says nothing of how they differ at the end: the margin is that of the cures.
         bool accepted = better && (end is not { } control || reached > control + Math.Max(differ, 2 * chance));
-        bool hopeless = !options.Thorough && ((rung >= Math.Max(FirstDoubt, decided) && pairs.Any(pair => !(pair.Mended > pair.Control))) || (rung > 0 && learnt is not null && cures.Any(Dead)));
-        return new ProofResult(pairs, diverged, accepted, hopeless, gain, spread, rung, end) { Failure = failure, IsSure = accepted && cures.All(cure => Keeps(cure, learnt)) };
+        return new ProofResult(pairs, diverged, accepted, hopeless, gain, spread, rung, end) { Failure = failure, IsSure = accepted && keeps, IsBehindEnd = better && !accepted };
     }
 
     /// <summary>It has learnt half of what there is to learn, or comes along as the candidate did.</summary>
     private bool Keeps(Measurement cure, double? candidate) => !cure.Diverged
         && (cure.Metric >= (1 + Tolerance.Ignorance(data.Validation)) / 2 || cure.Metric >= candidate - Math.Max(Lag, 4 * Tolerance.Of(cure.Metric, data.Validation)));
 
-    private bool Dead(Measurement control) => ((isSick && !Plateau.IsUsual(model.Graph)) || control.Diverged) && control.Dead(Tolerance.Ignorance(data.Validation), Tolerance.Of(control.Metric, data.Validation));
+    private bool HasLearntNothing(Measurement control) => (isSick || control.Diverged) && control.Dead(Tolerance.Ignorance(data.Validation), Tolerance.Of(control.Metric, data.Validation));
+
+    /// <summary>It has learnt nothing, and never will.</summary>
+    private bool Dead(Measurement control) => (control.Diverged || !Plateau.IsUsual(model.Graph)) && HasLearntNothing(control);
 
     private sealed class Side(bool mended, ulong seed, double work)
     {

@@ -119,7 +119,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
 
     /// <summary>A candidate at its best pace; itself if it stands well by a quarter of its run, and its steps are not in doubt.</summary>
     public Trial WellPaced(Trial cure, CancellationToken cancellation) =>
-        double.IsNaN(Pace.Reached(cure)) && (((Suffices(cure, runs.Rung(cure)) || WillCome(cure)) && !candidates.StepsWereTooLong) || failed.Contains(cure)) ? cure : Pace.Of(cure, cancellation);
+        double.IsNaN(Pace.Reached(cure)) && (((Suffices(cure, runs.Rung(cure)) || (WillCome(cure) && Forecast(cure, runs.Rung(cure)) <= Little)) && !candidates.StepsWereTooLong) || failed.Contains(cure)) ? cure : Pace.Of(cure, cancellation);
 
     /// <summary>A cure is trained at a better pace: what that adds is what it contributes, in a rehearsal against as many steps at the old one.</summary>
     public void Replace(Trial cure, Trial better)
@@ -275,7 +275,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
             alive = next;
             Advance(alive, rung, rung == Rungs.Length - 1 ? DoctorStage.Finals : DoctorStage.Trials, cancellation);
             alive = Ranked(alive, reached = rung);
-            if (!options.Thorough && alive.FirstOrDefault() is { } first && Good(first, rung))
+            if (!options.Thorough && alive.FirstOrDefault() is { } first && (Good(first, rung) || WillCome(first)))
             {
                 break;
             }

@@ -62,9 +62,9 @@ public sealed class ControlRunTests
         double fullRun = StepWork.FullRun(model, data.Training.Count);
         using ControlRun control = new(new MeteredRun(Piece.Control, model, data, null, fullRun, cost, DoctorStage.Control), data.Validation, cost, new DoctorOptions(), recorded: false);
         RunOutcome certain = control.UntilCertain(default);
-        Measurement end = control.End(data.Validation, default);
+        Measurement end = control.End(data.Validation, 0.9, default);
         Assert.True(certain.Status == RunStatus.Completed || certain.Steps < end.Steps);
-        Assert.Equal(end, control.End(data.Validation, default)); // and no further
+        Assert.Equal(end, control.End(data.Validation, 0.9, default)); // and no further
         return end;
     }
 }

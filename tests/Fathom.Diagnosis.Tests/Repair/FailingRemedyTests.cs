@@ -63,7 +63,7 @@ public sealed class FailingRemedyTests
         ModelDefinition sound = At(0.005);
         CostBook cost = new(NoMemo.Instance);
         using Proof proof = new(sound, At(0.1), SickNetworks.Digits, new DoctorOptions { Seeds = 2 }, new SideBySide(1), StepWork.FullRun(sound, SickNetworks.Digits.Training.Count), cost, _ => { }, isSick: false);
-        ProofResult result = proof.Run(3, _ => null, () => 0, default);
+        ProofResult result = proof.Run(3, _ => null, _ => 0, default);
         Assert.Equal((true, 2), (result.Accepted, result.Rung)); // of stops from the first on, the one from which the difference is enough
         Assert.All(result.Pairs, pair => Assert.Equal(pair.MendedSteps, pair.ControlSteps));
     }
@@ -82,7 +82,7 @@ public sealed class FailingRemedyTests
     {
         CostBook cost = new(NoMemo.Instance);
         using Proof proof = new(model, cure, SickNetworks.Digits, new DoctorOptions { Seeds = 2 }, new SideBySide(1), StepWork.FullRun(model, SickNetworks.Digits.Training.Count), cost, _ => { });
-        return proof.Run(TrialRace.Rungs.Length - 1, _ => null, () => 0.1, default);
+        return proof.Run(TrialRace.Rungs.Length - 1, _ => null, _ => 0.1, default);
     }
 
     private static Trial Of(Func<ModelDefinition, ModelDefinition> rewrite) =>

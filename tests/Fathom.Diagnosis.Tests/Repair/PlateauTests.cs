@@ -32,7 +32,7 @@ public sealed class PlateauTests
         };
         bool asked = false;
         using Proof proof = new(slow, cure, Adding, new DoctorOptions(), new SideBySide(2), StepWork.FullRun(slow, Adding.Training.Count), new CostBook(NoMemo.Instance), _ => { });
-        ProofResult result = proof.Run(2, _ => null, () =>
+        ProofResult result = proof.Run(2, _ => null, _ =>
         {
             asked = true;
             return 0.99;

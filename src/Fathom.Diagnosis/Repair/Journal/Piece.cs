@@ -26,6 +26,9 @@ internal static class Piece
     /// <summary>What a run was like after a share of its plan.</summary>
     public static string At(string run, double share) => $"{run}{Place}{share.ToString("R", CultureInfo.InvariantCulture)}";
 
+    /// <summary>The control on the rows that prove, after a share of its plan; 0 for where its finding was certain.</summary>
+    public static string ControlStand(double share) => $"{Control}{Place}proof at {share.ToString("R", CultureInfo.InvariantCulture)}";
+
     /// <summary>A run's outcome after a number of steps.</summary>
     public static string Outcome(string run, long steps) => $"{run}{Place}outcome after {steps.ToString(CultureInfo.InvariantCulture)}";
 
