@@ -54,7 +54,11 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
         failed.Add(pace);
         if (unstable)
         {
-            failed.UnionWith([candidate, .. rehearsed[candidate].SkipWhile(other => !ReferenceEquals(other, pace))]);
+            failed.UnionWith(rehearsed[candidate].SkipWhile(other => !ReferenceEquals(other, pace)));
+            if (!(Rate(pace) > Rate(candidate)))
+            {
+                failed.Add(candidate); // at the same rate, which does not even fall
+            }
             if (AtPace(candidate, Slower) is { } slow && !rehearsed[candidate].Contains(slow))
             {
                 race.Rehearse([slow], cancellation);
@@ -68,7 +72,7 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
     {
         race.Advance([candidate], Rung, DoctorStage.Trials, cancellation);
         List<Trial> paces = [];
-        bool enough = race.WillCome(candidate);
+        bool enough = race.WillCome(candidate) && !race.IsLong;
         foreach (double factor in enough ? (double[])[cautious ? Slower : 1] : cautious ? [Slower, 1, Faster] : [1, Faster, Far])
         {
             if (!LittleIsLeft(paces) && AtPace(candidate, factor) is { } pace && !IsBetter(pace, paces, cancellation))
@@ -108,6 +112,8 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
 
     private Trial? AtPace(Trial candidate, double factor) =>
         (candidates.Falling(candidate.Remedies, factor) ?? (factor == 1 ? null : candidates.AtPace(candidate.Remedies, factor))) is { } remedies && remedies.Length <= MostRemedies ? race.Of(remedies) : null;
+
+    private double Rate(Trial trial) => candidates.Apply(trial.Remedies).Plan.Optimizer.LearningRate;
 
     private double Chance(Trial trial) => Tolerance.Of(Metric(trial), validation);
 

@@ -32,6 +32,9 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>What is spent on better candidates when a fair one is in hand, in full runs.</summary>
     private const double Improvement = 0.5;
 
+    /// <summary>What control and search have cost when an examination is long in any case.</summary>
+    private const double Long = 1;
+
     /// <summary>What a search may cost, in full runs: no candidate is begun or carried on that would take it beyond. Where the control has cost much, less is left.</summary>
     private const double Longest = 2.6, WithControl = 3;
 
@@ -50,7 +53,8 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>An error (1 − accuracy, 1 − R²) at which there is next to nothing left to gain.</summary>
     public const double Little = 0.03;
 
-    private readonly bool plateau = candidates.StartsOnPlateau;
+    private readonly bool few = candidates.HasFewSteps;
+    private readonly bool plateau = candidates.StartsOnPlateau || candidates.HasFewSteps;
     private readonly double ignorance = Tolerance.Ignorance(data.Validation);
     private readonly HashSet<Trial> stalled = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<Trial> failed = new(ReferenceEqualityComparer.Instance);
@@ -113,6 +117,9 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
 
     /// <summary>By a quarter of the run it has learnt most of what there is to learn, and it will come about as far as one can without a network.</summary>
     public bool WillCome(Trial trial) => runs.Rung(trial) is > Pace.Rung and int rung && HasLearntMost(runs.Of(trial, rung)) && !FallsShort(trial);
+
+    /// <summary>Whether so much has been spent that a few rehearsals more are a small part of it.</summary>
+    public bool IsLong => runs.ControlCost + runs.Spent >= Long;
 
     /// <summary>Half of what there is to learn.</summary>
     public bool HasLearnt(Measurement at) => !at.Diverged && at.Metric >= (1 + ignorance) / 2;
@@ -267,7 +274,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         int reached = 0;
         for (int rung = 1; rung < Rungs.Length && alive.Count > 0; rung++)
         {
-            int places = options.Thorough ? Math.Max(options.Finalists, alive.Count / 2) : Math.Max(1, options.Finalists >> (rung - 1));
+            int places = options.Thorough ? Math.Max(options.Finalists, alive.Count / 2) : few && rung <= Pace.Rung + 1 ? 2 * options.Finalists : Math.Max(1, options.Finalists >> (rung - 1));
             if (Affordable(alive.Take(places), rung) is not { Count: > 0 } next)
             {
                 break;
