@@ -21,9 +21,6 @@ internal sealed class Candidates
     /// <summary>Decades from which on theory says by itself that the network is sick.</summary>
     private const double Broken = 2;
 
-    /// <summary>Fewer steps than this tell little of a candidate.</summary>
-    private const int FewestSteps = 8;
-
     private const string Initialization = "initialization";
 
     private static readonly Remedy Rate = RemedyCatalog.All.First(remedy => remedy is LearningRateChange);
@@ -80,9 +77,6 @@ internal sealed class Candidates
 
     /// <summary>Whether first steps say little of the network.</summary>
     public bool StartsOnPlateau => Plateau.IsUsual(model.Graph);
-
-    /// <summary>Whether the run has so few steps that the first of them say nothing.</summary>
-    public bool HasFewSteps => TrialRace.Rungs[0] * StepWork.Steps(model, data.Count) < FewestSteps;
 
     /// <summary>Remedies that could not be applied to this network, with the reason as their fate.</summary>
     public List<Trial> Impossible { get; } = [];

@@ -31,6 +31,9 @@ internal sealed class ControlRun : IDisposable
     /// <summary>Each doubling of the steps may bring this many times what the one before brought; more than any control of the tuning part of bench/corpus that was given up by it.</summary>
     private const double Quickening = 2;
 
+    /// <summary>By this much a control must stay behind by its projection, if it is to be given up: what learns on a curve of S may do a little better.</summary>
+    private const double Ahead = 0.1;
+
     /// <summary>Loss over that of a constant prediction to which a control must not come by its projection, if it is to be given up.</summary>
     private const double Remaining = 0.1;
 
@@ -201,7 +204,7 @@ internal sealed class ControlRun : IDisposable
         double growth = Enumerable.Range(1, left).Sum(doubling => Math.Pow(Quickening, doubling));
         double metric = now.Metric + growth * (Math.Max(0, now.Metric - before.Metric) + Tolerance.Of(now.Metric, rows));
         double loss = now.LossShare - growth * Math.Max(0, before.LossShare - now.LossShare);
-        return (!plateau && HasStopped(before, now, rows)) || ((now.Sick || !plateau) && metric < reached && loss > Remaining);
+        return (!plateau && HasStopped(before, now, rows)) || ((now.Sick || !plateau) && metric < reached - Ahead && loss > Remaining);
     }
 
     private static bool HasStopped(Measurement before, Measurement now, DataSet rows) => before.Sick && now.Sick

@@ -93,7 +93,8 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
             if (last && at < TrialRace.Rungs.Length - 1 && result is { Accepted: false, Hopeless: false, IsBehindEnd: true })
             {
                 // The end of a control is known: how the other controls get there matters less than whether the cures come past it.
-                (alone, last) = (true, !Affordable(at + 1));
+                alone = true;
+                last = !Affordable(at + 1);
             }
             if (result.Diverged || result.Hopeless || result.Failure is not null || last || result.Accepted)
             {

@@ -27,14 +27,11 @@ internal static class StepWork
         return Math.Min(model.Plan.BatchSize, rows) * perSample + PerParameter * model.Graph.ParameterCount;
     }
 
-    /// <summary>Work of all steps of a plan.</summary>
-    public static double FullRun(ModelDefinition model, int rows) => Of(model, rows) * Steps(model, rows);
-
-    /// <summary>Steps of a plan.</summary>
-    public static long Steps(ModelDefinition model, int rows)
+    /// <summary>All steps of a plan.</summary>
+    public static double FullRun(ModelDefinition model, int rows)
     {
         int batch = Math.Min(model.Plan.BatchSize, rows);
-        return (long)((rows + batch - 1) / batch) * model.Plan.Epochs;
+        return Of(model, rows) * ((rows + batch - 1) / batch) * model.Plan.Epochs;
     }
 
     private static double OfSample(Node node)

@@ -53,8 +53,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>An error (1 − accuracy, 1 − R²) at which there is next to nothing left to gain.</summary>
     public const double Little = 0.03;
 
-    private readonly bool few = candidates.HasFewSteps;
-    private readonly bool plateau = candidates.StartsOnPlateau || candidates.HasFewSteps;
+    private readonly bool plateau = candidates.StartsOnPlateau;
     private readonly double ignorance = Tolerance.Ignorance(data.Validation);
     private readonly HashSet<Trial> stalled = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<Trial> failed = new(ReferenceEqualityComparer.Instance);
@@ -274,7 +273,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         int reached = 0;
         for (int rung = 1; rung < Rungs.Length && alive.Count > 0; rung++)
         {
-            int places = options.Thorough ? Math.Max(options.Finalists, alive.Count / 2) : few && rung <= Pace.Rung + 1 ? 2 * options.Finalists : Math.Max(1, options.Finalists >> (rung - 1));
+            int places = options.Thorough ? Math.Max(options.Finalists, alive.Count / 2) : Math.Max(1, options.Finalists >> (rung - 1));
             if (Affordable(alive.Take(places), rung) is not { Count: > 0 } next)
             {
                 break;

@@ -12,6 +12,8 @@ namespace Fathom.Diagnosis.Tests.Repair;
 /// <summary>A control is carried no further than it takes to know what it comes to.</summary>
 public sealed class ControlRunTests
 {
+    private static ModelDefinition Slow => SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 3e-3, epochs: 12);
+
     [Fact]
     public void AControlThatHasStoppedLearningIsNotCarriedToItsEnd()
     {
@@ -30,12 +32,22 @@ public sealed class ControlRunTests
         Assert.Equal((1.0, 1.0), (end.Share, Math.Round(cost.Sum.Control, 6)));
     }
 
-    /// <summary>Found sick and slow, but on its way: only its end tells how far it comes.</summary>
+    /// <summary>Found sick and slow, but on its way: only its end tells whether it comes as far as a cure that has not come far itself.</summary>
     [Fact]
     public void ASickControlWhoseLossFallsIsCarriedToItsEnd()
     {
-        Measurement end = End(SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 3e-3, epochs: 12), out _);
+        Measurement end = End(Slow, out _, reached: 0.3);
         Assert.Equal(1.0, end.Share);
+        Assert.InRange(end.Metric, 0.3, 0.5);
+    }
+
+    /// <summary>If each doubling of its steps brought twice what the last one did, it would still end far below the cure.</summary>
+    [Fact]
+    public void AControlThatCannotCatchUpIsNotCarriedToItsEnd()
+    {
+        Measurement given = End(Slow, out CostBook cost, reached: 0.9);
+        Assert.Equal(0.25, given.Share, 2);
+        Assert.Equal(0.25, cost.Sum.Control, 2);
     }
 
     /// <summary>What has learnt and lost it again is to be beaten where it stands: a candidate that does as well as it once did is better.</summary>
@@ -55,16 +67,16 @@ public sealed class ControlRunTests
         Assert.True(control.ToBeat(2, default) < 0.3, $"{control.ToBeat(2, default)} to beat");
     }
 
-    private static Measurement End(ModelDefinition model, out CostBook cost)
+    private static Measurement End(ModelDefinition model, out CostBook cost, double reached = 0.9)
     {
         DataSplit data = SickNetworks.Digits;
         cost = new CostBook(NoMemo.Instance);
         double fullRun = StepWork.FullRun(model, data.Training.Count);
         using ControlRun control = new(new MeteredRun(Piece.Control, model, data, null, fullRun, cost, DoctorStage.Control), data.Validation, cost, new DoctorOptions(), recorded: false);
         RunOutcome certain = control.UntilCertain(default);
-        Measurement end = control.End(data.Validation, 0.9, default);
+        Measurement end = control.End(data.Validation, reached, default);
         Assert.True(certain.Status == RunStatus.Completed || certain.Steps < end.Steps);
-        Assert.Equal(end, control.End(data.Validation, 0.9, default)); // and no further
+        Assert.Equal(end, control.End(data.Validation, reached, default)); // and no further
         return end;
     }
 }

@@ -68,6 +68,26 @@ public sealed class FailingRemedyTests
         Assert.All(result.Pairs, pair => Assert.Equal(pair.MendedSteps, pair.ControlSteps));
     }
 
+    /// <summary>Where not all can be carried on, but the end of a control is known, the cures go on to come past it.</summary>
+    [Fact]
+    public void CuresAreCarriedOnAloneTowardsTheEndOfAControl()
+    {
+        static ModelDefinition At(double rate) => SickNetworks.HealthyRelu() with { Plan = SickNetworks.HealthyRelu().Plan with { Optimizer = new Sgd(rate) } };
+        ModelDefinition slow = At(1e-3);
+        DoctorOptions options = new() { Seeds = 2, ProofLimit = 1.6 }; // a quarter for four runs, a quarter more for two
+        ProofResult Prove(double end)
+        {
+            using Proof proof = new(slow, At(0.1), SickNetworks.Digits, options, new SideBySide(1), StepWork.FullRun(slow, SickNetworks.Digits.Training.Count), new CostBook(NoMemo.Instance), _ => { }, isSick: false);
+            return proof.Run(0, _ => null, _ => end, default);
+        }
+        ProofResult beyond = Prove(2);
+        Assert.False(beyond.Accepted);
+        Assert.Equal(3, beyond.Rung);
+        Assert.All(beyond.Pairs, pair => Assert.InRange(pair.MendedSteps, 1.9 * pair.ControlSteps, 2.1 * pair.ControlSteps));
+        double least = beyond.Pairs.Min(pair => pair.Mended);
+        Assert.True(Prove(least - 0.1).Accepted);
+    }
+
     [Fact]
     public void ARewriteThatThrowsIsNoEndOfTheSearch()
     {
