@@ -123,9 +123,9 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>Half of what there is to learn.</summary>
     public bool HasLearnt(Measurement at) => !at.Diverged && at.Metric >= (1 + ignorance) / 2;
 
-    /// <summary>A candidate at its best pace; itself if it stands well by a quarter of its run, and its steps are not in doubt.</summary>
+    /// <summary>A candidate at its best pace; itself if next to nothing is left to gain, and its steps are not in doubt.</summary>
     public Trial WellPaced(Trial cure, CancellationToken cancellation) =>
-        double.IsNaN(Pace.Reached(cure)) && (((Suffices(cure, runs.Rung(cure)) || (WillCome(cure) && Forecast(cure, runs.Rung(cure)) <= Little)) && !candidates.StepsWereTooLong) || failed.Contains(cure)) ? cure : Pace.Of(cure, cancellation);
+        double.IsNaN(Pace.Reached(cure)) && ((Suffices(cure, runs.Rung(cure)) && !candidates.StepsWereTooLong) || failed.Contains(cure)) ? cure : Pace.Of(cure, cancellation);
 
     /// <summary>A cure is trained at a better pace: what that adds is what it contributes, in a rehearsal against as many steps at the old one.</summary>
     public void Replace(Trial cure, Trial better)

@@ -58,11 +58,19 @@ internal static class PythonWords
         StepSchedule s => $"{Number(s.Gamma)} ** (step // per_epoch // {Number(s.Epochs)})",
         MultiStepSchedule s => $"{Number(s.Gamma)} ** sum(step // per_epoch >= milestone for milestone in {Tuple(s.Milestones)})",
         ExponentialSchedule s => $"{Number(s.Gamma)} ** (step // per_epoch)",
+        CosineSchedule { Hold: > 0 } s => $"({Number(s.Floor)} + (1 - {Number(s.Floor)}) * (1 + math.cos(math.pi * {Held(s)})) / 2)",
         CosineSchedule s => $"({Number(s.Floor)} + (1 - {Number(s.Floor)}) * (1 + math.cos(math.pi * step / {(s.Epochs == 0 ? "total" : $"({Number(s.Epochs)} * per_epoch)")})) / 2)",
         KerasExponentialDecay s => $"{Number(s.Rate)} ** (step {(s.Staircase ? "//" : "/")} {Number(s.Steps)})",
         KerasInverseTimeDecay s => $"1 / (1 + {Number(s.Rate)} * (step {(s.Staircase ? "//" : "/")} {Number(s.Steps)}))",
         _ => null,
     };
+
+    /// <summary>How far a fall has come that begins after a share of its time.</summary>
+    private static string Held(CosineSchedule fall)
+    {
+        string end = fall.Epochs == 0 ? "total" : $"({Number(fall.Epochs)} * per_epoch)", held = $"math.floor({Number(fall.Hold)} * {end})";
+        return $"max(0, step - {held}) / ({end} - {held})";
+    }
 }
 
 /// <summary>Where a kernel's window lies: for each axis of space its size, stride, dilation, and what is added before and after.</summary>

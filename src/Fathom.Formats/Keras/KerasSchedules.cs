@@ -12,6 +12,8 @@ public static class KerasSchedules
     /// <param name="totalSteps">Steps of the run.</param>
     public static Schedule Of(Schedule schedule, long stepsPerEpoch, long totalSteps) => schedule switch
     {
+        // What is held is a rise from 1 to 1.
+        CosineSchedule { Epochs: 0 } fall when fall.HeldSteps(totalSteps) is > 0 and long held => new KerasCosineDecay(totalSteps - held, fall.Floor, held, 1),
         CosineSchedule { Epochs: 0 } fall => new KerasCosineDecay(totalSteps, fall.Floor),
         // A fall to where it is: Keras' cosine alone can rise first.
         WarmupSchedule { EndFactor: 1, Then: null or ConstantSchedule } rise => new KerasCosineDecay(totalSteps, 1, rise.Steps, rise.StartFactor),

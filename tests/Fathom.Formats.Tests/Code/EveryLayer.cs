@@ -81,7 +81,7 @@ internal static class EveryLayer
         {
             yield return plain with { Loss = loss };
         }
-        foreach (Schedule schedule in (Schedule[])[new WarmupSchedule(5, Then: new CosineSchedule()), new StepSchedule(1), new MultiStepSchedule([1, 2]), new ExponentialSchedule(), new CosineSchedule(2, 0.1), new KerasExponentialDecay(), new KerasInverseTimeDecay(Staircase: true), new OneCycleSchedule()])
+        foreach (Schedule schedule in (Schedule[])[new WarmupSchedule(5, Then: new CosineSchedule()), new StepSchedule(1), new MultiStepSchedule([1, 2]), new ExponentialSchedule(), new CosineSchedule(2, 0.1), new CosineSchedule(Floor: 0.1, Hold: 0.6), new CosineSchedule(2, Hold: 0.5), new KerasExponentialDecay(), new KerasInverseTimeDecay(Staircase: true), new OneCycleSchedule()])
         {
             yield return plain with { Schedule = schedule };
         }

@@ -29,7 +29,7 @@ internal static class TrainedModels
         new("Convolution", Network.Input(1, 8, 8).Then(new Conv2d(8, 3, Padding: Padding.Same)).Then(new GroupNorm(2)).Then(new Gelu()).Then(new MaxPool2d(2))
             .Then(new Conv2d(16, 3)).Then(new Elu()).Then(new Flatten()).Then(new Dense(10)).Build(), new TrainingPlan
             {
-                Loss = new CrossEntropy(LabelSmoothing: 0.1), Optimizer = new Sgd(0.05, 0.9, WeightDecay: 1e-3, Nesterov: true), Schedule = new CosineSchedule(), Epochs = 4,
+                Loss = new CrossEntropy(LabelSmoothing: 0.1), Optimizer = new Sgd(0.05, 0.9, WeightDecay: 1e-3, Nesterov: true), Schedule = new CosineSchedule(Hold: 0.6), Epochs = 4,
             }, new DataReference("digits")),
         new("LongShortTerm", Network.Input(12, 2).Then(new Lstm(16)).Then(new Select()).Then(new Dense(1)).Build(), new TrainingPlan
             {

@@ -96,7 +96,7 @@ public sealed class KerasWriterTests
         Assert.Equal("a Keras file does not hold the batch size: train with model.fit(…, batch_size=16)", Assert.Single(written.Notes));
     }
 
-    public static TheoryData<Schedule> Schedules() => new(new CosineSchedule(), new CosineSchedule(Floor: 0.1), new WarmupSchedule(30, 0.01), new StepSchedule(2, 0.5), new ExponentialSchedule(0.9));
+    public static TheoryData<Schedule> Schedules() => new(new CosineSchedule(), new CosineSchedule(Floor: 0.1), new CosineSchedule(Floor: 0.1, Hold: 0.6), new WarmupSchedule(30, 0.01), new StepSchedule(2, 0.5), new ExponentialSchedule(0.9));
 
     /// <summary>Keras counts steps; for a run of known length they are the same factors.</summary>
     [Xunit.Theory]

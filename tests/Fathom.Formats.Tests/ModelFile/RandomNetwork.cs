@@ -73,7 +73,7 @@ internal sealed class RandomNetwork(int seed)
         Loss = Pick<Loss>(new CrossEntropy(), new CrossEntropy(FromLogits: false, LabelSmoothing: 0.1), new MeanSquaredError(), new Huber(0.3)),
         Optimizer = Pick<Optimizer>(new Sgd(), new Sgd(0.1, 0.9, Nesterov: true), new Adam(3e-4), new KerasAdam(WeightDecay: 0.01), new RmsProp(1d / 7)),
         Clipping = Pick<GradientClipping?>(null, new ClipByGlobalNorm(), new ClipByValue(0.25), new ClipByGlobalNorm(2, double.PositiveInfinity)),
-        Schedule = Pick<Schedule>(ConstantSchedule.Instance, new CosineSchedule(), new ExponentialSchedule(0.9), new WarmupSchedule(7, Then: new CosineSchedule(5, 0.1)), new WarmupSchedule(3)),
+        Schedule = Pick<Schedule>(ConstantSchedule.Instance, new CosineSchedule(Hold: 0.25), new ExponentialSchedule(0.9), new WarmupSchedule(7, Then: new CosineSchedule(5, 0.1)), new WarmupSchedule(3)),
         BatchSize = random.Next(1, 100),
         Epochs = random.Next(1, 100),
         Seed = (ulong)random.NextInt64() * 2 + 1,

@@ -25,6 +25,17 @@ public sealed class ScheduleTests
     }
 
     [Fact]
+    public void CosineMayHoldBeforeItFalls()
+    {
+        CosineSchedule late = new(Floor: 0.1, Hold: 0.6);
+        Assert.All(Enumerable.Range(0, 121), step => Assert.Equal(1, late.Factor(step, 7, 200)));
+        Assert.Equal(0.55, late.Factor(160, 7, 200), 1e-12);
+        Assert.Equal(0.1, late.Factor(200, 7, 200), 1e-12);
+        Assert.Equal(2, new CosineSchedule(1, Hold: 0.5).HeldSteps(5)); // 2.5: whole steps
+        Assert.Equal(0, new CosineSchedule(Hold: 0.99).Factor(1, 1, 1)); // a run of one step
+    }
+
+    [Fact]
     public void WarmupMultipliesTheScheduleBehindIt()
     {
         WarmupSchedule warmup = new(10, 0.1, Then: new StepSchedule(1, 0.5));
@@ -67,6 +78,7 @@ public sealed class ScheduleTests
         AssertRefused("schedule multi_step: milestones is -3; it must be epochs of 0 or more", new MultiStepSchedule([5, -3]));
         AssertRefused("schedule exponential: gamma is 0; it must be greater than 0 and finite", new ExponentialSchedule(0));
         AssertRefused("schedule cosine: floor is -1; it must be 0 or more and finite", new CosineSchedule(Floor: -1));
+        AssertRefused("schedule cosine: hold is 1; it must be from 0 to below 1", new CosineSchedule(Hold: 1));
         AssertRefused("schedule one_cycle: rising_share is 0.6; it must be greater than 0 and at most 0.5", new OneCycleSchedule(0.6, ThreePhase: true));
         AssertRefused("schedule step: gamma is -1; it must be greater than 0 and finite", new WarmupSchedule(Then: new StepSchedule(Gamma: -1)));
         foreach (Schedule schedule in ScheduleCatalog.ByKind.Values)

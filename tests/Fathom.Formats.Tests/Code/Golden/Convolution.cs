@@ -25,7 +25,7 @@ public static class Convolution
         {
             Loss = new CrossEntropy(LabelSmoothing: 0.1),
             Optimizer = new Sgd(LearningRate: 0.05, Momentum: 0.9, WeightDecay: 0.001, Nesterov: true),
-            Schedule = new CosineSchedule(),
+            Schedule = new CosineSchedule(Hold: 0.6),
             BatchSize = 32,
             Epochs = 4,
             Seed = 1,

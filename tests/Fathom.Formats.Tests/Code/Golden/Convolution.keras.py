@@ -27,7 +27,7 @@ class Rate(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch, logs=None):
         step, per_epoch = self.step, self.params["steps"]
         total = per_epoch * self.params["epochs"]
-        self.model.optimizer.learning_rate = 0.05 * (0.0 + (1 - 0.0) * (1 + math.cos(math.pi * step / total)) / 2)
+        self.model.optimizer.learning_rate = 0.05 * (0.0 + (1 - 0.0) * (1 + math.cos(math.pi * max(0, step - math.floor(0.6 * total)) / (total - math.floor(0.6 * total)))) / 2)
         self.step += 1
 
 

@@ -44,7 +44,7 @@ def train(model, batches, epochs=4):
     """
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=0.001, nesterov=True)
     per_epoch, total = len(batches), epochs * len(batches)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: (0.0 + (1 - 0.0) * (1 + math.cos(math.pi * step / total)) / 2))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: (0.0 + (1 - 0.0) * (1 + math.cos(math.pi * max(0, step - math.floor(0.6 * total)) / (total - math.floor(0.6 * total)))) / 2))
     model.train()
     for epoch in range(epochs):
         for x, y in batches:
