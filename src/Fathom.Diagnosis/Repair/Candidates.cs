@@ -6,6 +6,7 @@ using Fathom.Graphs;
 using Fathom.Theory;
 using Fathom.Training;
 using Fathom.Training.Data;
+using Fathom.Training.Schedules;
 
 namespace Fathom.Diagnosis.Repair;
 
@@ -110,7 +111,8 @@ internal sealed class Candidates
 
     /// <summary>
     /// The same cure with a learning rate that falls over the run, from a multiple of its own; null if its schedule falls
-    /// already. Rate and fall are one remedy: how long steps are, from the first to the last.
+    /// already. Rate and fall are one remedy: how long steps are, from the first to the last. In a recurrent network
+    /// a raised rate falls from the start: what it bears for a quarter of its run it may not bear for more than half of it.
     /// </summary>
     public ImmutableArray<Prescription>? Falling(ImmutableArray<Prescription> cure, double factor)
     {
@@ -119,8 +121,22 @@ internal sealed class Candidates
             return null;
         }
         Prescription start = AtPace(cure, factor)[^1];
-        return factor == 1 ? cure.Add(fall) : WithRate(cure, new Prescription(Rate, $"{start.Name} that falls on a cosine", old => fall.Rewrite(start.Rewrite(old))));
+        return factor == 1 ? cure.Add(fall)
+            : WithRate(cure, new Prescription(Rate, $"{start.Name} that falls on a cosine", old => factor > 1 && StartsOnPlateau ? FromTheStart(fall.Rewrite(start.Rewrite(old))) : fall.Rewrite(start.Rewrite(old))));
     }
+
+    private static ModelDefinition FromTheStart(ModelDefinition model) => model with
+    {
+        Plan = model.Plan with
+        {
+            Schedule = model.Plan.Schedule switch
+            {
+                CosineSchedule fall => fall with { Hold = 0 },
+                WarmupSchedule { Then: CosineSchedule fall } rise => rise with { Then = fall with { Hold = 0 } },
+                { } other => other,
+            },
+        },
+    };
 
     /// <summary>The same cure with Adam at three times its usual rate, which falls over the run; null if it has Adam, or another remedy for the optimizer.</summary>
     public ImmutableArray<Prescription>? WithAdam(ImmutableArray<Prescription> cure) => cure.All(part => part.Remedy.Kind != Adam.Kind) && Adam.Propose(Apply(cure), history).FirstOrDefault() is { } adam
