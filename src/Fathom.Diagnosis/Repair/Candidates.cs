@@ -121,8 +121,12 @@ internal sealed class Candidates
             return null;
         }
         Prescription start = AtPace(cure, factor)[^1];
-        return factor == 1 ? cure.Add(fall)
-            : WithRate(cure, new Prescription(Rate, $"{start.Name} that falls on a cosine", old => factor > 1 && StartsOnPlateau ? FromTheStart(fall.Rewrite(start.Rewrite(old))) : fall.Rewrite(start.Rewrite(old))));
+        bool early = factor > 1 && StartsOnPlateau;
+        return factor == 1 ? cure.Add(fall) : WithRate(cure, new Prescription(Rate, $"{start.Name} that falls on a cosine", old =>
+        {
+            ModelDefinition fallen = fall.Rewrite(start.Rewrite(old));
+            return early ? FromTheStart(fallen) : fallen;
+        }));
     }
 
     private static ModelDefinition FromTheStart(ModelDefinition model) => model with

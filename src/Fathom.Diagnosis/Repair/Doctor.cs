@@ -254,7 +254,7 @@ public sealed class Doctor
     }
 
     private static string Rehearsed(DoctorReport report, Trial cure, CureRecord record) =>
-        record.IsRehearsed(cure) ? $" A rehearsal of {Percent(cure.Share)} of its run, with the learning rate let down over it, came to {Figure(report, cure.Metric)}." : "";
+        record.IsRehearsed(cure) ? $" A rehearsal of {Percent(cure.Share)} of its run, with the learning rate let down at its end, came to {Figure(report, cure.Metric)}." : "";
 
     private string NotProven(DoctorReport report, Trial best, ProofResult result) => result.Failure is { } why
         ? $"No cure is proven: the best candidate was {best.Name}, but {why.TrimEnd('.')}. Nothing was changed."

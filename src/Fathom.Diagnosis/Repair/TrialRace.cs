@@ -373,8 +373,11 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         {
             return known;
         }
-        Trial trial = new() { Remedies = remedies, PredictedDecades = double.NaN };
+        // The training plan is nothing to theory.
+        Trial trial = new() { Remedies = remedies, PredictedDecades = Trials.FirstOrDefault(known => Rewrites(known.Remedies).SequenceEqual(Rewrites(remedies)))?.PredictedDecades ?? double.NaN };
         Trials.Add(trial);
         return trial;
     }
+
+    private static IEnumerable<Prescription> Rewrites(ImmutableArray<Prescription> remedies) => remedies.Where(part => part.Remedy.Safety > Safety.TrainingPlan);
 }
