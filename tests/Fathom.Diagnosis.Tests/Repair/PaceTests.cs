@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Fathom.Diagnosis.Remedies;
 using Fathom.Diagnosis.Repair;
 using Fathom.Diagnosis.Repair.Journal;
+using Fathom.Graphs;
 using Fathom.Graphs.Initializers;
 using Fathom.Graphs.Ops;
 using Fathom.Training;
@@ -26,7 +27,7 @@ public sealed class PaceTests
         Assert.True(better.Metric > metric + 0.05, $"{better.Metric} after {metric}");
         TrainingPlan plan = bench.Candidates.Apply(better.Remedies).Plan;
         Assert.Equal(0.3, plan.Optimizer.LearningRate, 6); // three times was clearly better, and ten times clearly better than that
-        Assert.Equal(new CosineSchedule(Hold: 0.6), plan.Schedule); // over all of the run, whatever it was tried in
+        Assert.Equal(new CosineSchedule(Hold: 0.6), plan.Schedule); // at the end of the run, whatever it was tried in
         Assert.Equal(slow.Steps, better.Steps);
         Assert.Same(better, bench.Race.WellPaced(slow, default)); // and no second rehearsal
         bench.Race.Replace(slow, better);
@@ -123,6 +124,22 @@ public sealed class PaceTests
         Assert.IsType<CosineSchedule>(plan.Schedule);
         Assert.Equal(0.0067, plan.Optimizer.LearningRate, 8);
         Assert.Null(bench.Candidates.Falling(slower, 3));
+    }
+
+    /// <summary>What a recurrent network bears for a quarter of its run at a raised rate it may not bear for more than half of it.</summary>
+    [Fact]
+    public void ARaisedRateFallsFromTheStartInARecurrentNetworkOnly()
+    {
+        ModelDefinition recurrent = SickNetworks.HealthyRelu() with { Graph = Network.Input(8, 8).Lstm(16).Last().Dense(10).Build() };
+        foreach ((ModelDefinition model, double held) in new[] { (SickNetworks.HealthyRelu(), 0.6), (recurrent, 0.0) })
+        {
+            using Bench bench = new(model);
+            Assert.Equal(new CosineSchedule(Hold: held), Schedule(3));
+            Assert.Equal(new CosineSchedule(Hold: 0.6), Schedule(1));
+            Assert.Equal(new CosineSchedule(Hold: 0.6), Schedule(1.0 / 3));
+
+            Schedule Schedule(double factor) => bench.Candidates.Apply(bench.Candidates.Falling([bench.AtRate(0.02)], factor)!.Value).Plan.Schedule;
+        }
     }
 
     /// <summary>A race over one network on the digits.</summary>
