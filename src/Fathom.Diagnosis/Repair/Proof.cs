@@ -23,7 +23,10 @@ internal sealed record ProofResult(ImmutableArray<Pair> Pairs, bool Diverged, bo
     public bool IsBehindEnd { get; init; }
 
     /// <summary>Whether the cure went well with one seed and not with another: its steps may be too long.</summary>
-    public bool IsUneven => Diverged || Pairs.Max(pair => pair.Mended) - Pairs.Min(pair => pair.Mended) > Uneven;
+    public bool IsUneven => Diverged || Differ(Pairs);
+
+    /// <summary>Whether cures have come much farther with one seed than with another.</summary>
+    public static bool Differ(ImmutableArray<Pair> pairs) => pairs.Max(pair => pair.Mended) - pairs.Min(pair => pair.Mended) > Uneven;
 
     private const double Uneven = 0.25;
 
@@ -156,7 +159,8 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         bool diverged = cures.Any(cure => cure.Diverged);
         string? failure = compared.Select(side => side.Now!.Failure is { } why ? $"{(side.Mended ? "it" : "the network as it is")} cannot be trained with seed {side.Seed}: {why}" : null).FirstOrDefault(why => why is not null);
         bool better = !diverged && failure is null && pairs.All(pair => pair.Mended > pair.Control) && gain > Math.Max(spread, chance);
-        bool keeps = cures.All(cure => Keeps(cure, learnt));
+        // Early on seeds may differ by how fast they learn, or because one of them will not: more steps tell.
+        bool keeps = cures.All(cure => Keeps(cure, learnt)) && (rung >= Enough || !ProofResult.Differ(pairs));
         bool hopeless = !options.Thorough && ((rung >= Math.Max(FirstDoubt, decided) && pairs.Any(pair => !(pair.Mended > pair.Control))) || (rung > 0 && learnt is not null && cures.Any(Dead)));
         better &= keeps || enough || hopeless;
         double? end = better && !options.Thorough && !controls.All(Dead) ? controlEnd(reached) : null;
