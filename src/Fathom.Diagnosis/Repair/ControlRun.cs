@@ -28,7 +28,10 @@ internal sealed class ControlRun : IDisposable
     /// <summary>Steps over those of a measurement before from which on the two are compared: twice, but for rounding.</summary>
     private const double Doubled = 1.9;
 
-    /// <summary>Each doubling of the steps may bring this many times what the one before brought; more than any control of the tuning part of bench/corpus that was given up by it.</summary>
+    /// <summary>
+    /// Each doubling of the steps may bring this many times what the one before brought. No bound, for some learn all at once; but of 30 controls on the tuning part of
+    /// bench/corpus that were given up by it and had been run to their ends before, the best ended 0.38 below its cure.
+    /// </summary>
     private const double Quickening = 2;
 
     /// <summary>By this much a control must stay behind by its projection, if it is to be given up: what learns on a curve of S may do a little better.</summary>

@@ -6,7 +6,7 @@ namespace Fathom.Diagnosis.Repair;
 
 /// <summary>
 /// A remedy undoes the fault; how far the network then comes is a matter of its learning rate. So a candidate that does well is
-/// rehearsed: an eighth of its run as if that were all of it, its rate falling to 0 on a cosine, from its own rate and from
+/// rehearsed: an eighth of its run as if that were all of it, its rate falling to 0 on a cosine at its end, from its own rate and from
 /// three times that, or a third of it where steps that were too long had been the trouble. What these come to stands for
 /// their end far better than a run that is cut off in full stride.
 /// </summary>

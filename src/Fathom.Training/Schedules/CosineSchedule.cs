@@ -3,7 +3,7 @@ namespace Fathom.Training.Schedules;
 /// <summary>
 /// floor + (1 − floor)·(1 + cos(π·t/T))/2: falls from 1 to the floor on half a period of a cosine, step by step, and
 /// rises again after it. Loshchilov and Hutter 2017, equation 5. It may stay at 1 for a share of the time first, and fall in
-/// what is left: Hägele et al. 2024, section 3.
+/// what is left: Hägele et al. 2024.
 /// </summary>
 /// <param name="Epochs">Epochs up to the end of the fall; 0 for the whole run.</param>
 /// <param name="Floor">Factor at the end of the fall; 0 or more, above 1 for a rise.</param>
