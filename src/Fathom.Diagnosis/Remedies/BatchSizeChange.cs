@@ -15,7 +15,7 @@ public sealed class BatchSizeChange : Remedy
 
     public override Safety Safety => Safety.TrainingPlan;
 
-    public override string Precondition => "smaller: a run of fewer than 300 steps that moves too little, batch of 32 or more; larger: a rule asks for it, batch at most a quarter of the rows; the number of rows must be known";
+    public override string Precondition => "smaller: a run of fewer than 300 steps that moves too little, or of fewer than 1,000 whose cure learns too slowly, batch of 32 or more; larger: a rule asks for it, batch at most a quarter of the rows; the number of rows must be known";
 
     public override string Effect => "a quarter of the batch takes four times the steps in the same epochs; four times the batch halves the gradient's noise";
 
@@ -25,19 +25,27 @@ public sealed class BatchSizeChange : Remedy
 
     public override IEnumerable<Prescription> Propose(ModelDefinition model, CaseHistory history)
     {
-        if (history.Data is not { Count: > 0 } data || history.Steps(model.Plan) is not { } steps || model.Plan.Accumulate > 1)
+        if (history.Has(Causes.LearningRateTooSmall) && Smaller(model, history, FewSteps) is { } smaller)
+        {
+            yield return smaller;
+            yield break;
+        }
+        if (history.Data is not { Count: > 0 } data || model.Plan.Accumulate > 1)
         {
             yield break;
         }
         int batch = Math.Min(model.Plan.BatchSize, data.Count);
-        if (history.Has(Causes.LearningRateTooSmall) && steps < FewSteps && batch >= Factor * Smallest)
-        {
-            yield return Sized(batch / Factor);
-        }
-        else if (history.Asks(Kind) && !history.Has(Causes.LearningRateTooSmall) && batch <= data.Count / Factor && batch * Factor <= Largest)
+        if (history.Asks(Kind) && !history.Has(Causes.LearningRateTooSmall) && batch <= data.Count / Factor && batch * Factor <= Largest)
         {
             yield return Sized(batch * Factor);
         }
+    }
+
+    /// <summary>A quarter of the batch for a run of fewer steps than these; null if it has more, or small batches already.</summary>
+    internal Prescription? Smaller(ModelDefinition model, CaseHistory history, int fewSteps)
+    {
+        int batch = Math.Min(model.Plan.BatchSize, history.Data?.Count ?? 0);
+        return history.Steps(model.Plan) < fewSteps && model.Plan.Accumulate <= 1 && batch >= Factor * Smallest ? Sized(batch / Factor) : null;
     }
 
     private Prescription Sized(int batch) => new(this, $"batch of {batch}", old => old with { Plan = old.Plan with { BatchSize = batch } });

@@ -5,7 +5,7 @@ internal sealed class CandidateWaves(Candidates candidates, DoctorOptions option
 {
     /// <summary>
     /// Remedies for faults in themselves, then the likeliest others alone, then what they make together (a network may have
-    /// several faults), then the rest. Lazily, so that what is not needed is not even predicted.
+    /// several faults), then what helps most networks whatever their fault, then the rest. Lazily, so that what is not needed is not even predicted.
     /// </summary>
     public IEnumerable<List<Trial>> All()
     {
@@ -22,7 +22,11 @@ internal sealed class CandidateWaves(Candidates candidates, DoctorOptions option
         List<Trial> bold = options.Combinations > 0 ? candidates.Pairs(singles, 2) : [];
         bold.AddRange(candidates.Triples(bold.Take(1), Math.Min(1, options.Combinations)));
         yield return bold;
-        foreach (Trial[] wave in singles.Skip(plain.Count + TrialRace.Wave).Chunk(TrialRace.Wave))
+        if (candidates.General().Where(Untried).ToList() is { Count: > 0 } general)
+        {
+            yield return general;
+        }
+        foreach (Trial[] wave in singles.Skip(plain.Count + TrialRace.Wave).Where(Untried).Chunk(TrialRace.Wave))
         {
             yield return [.. wave];
         }

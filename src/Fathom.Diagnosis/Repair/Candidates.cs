@@ -22,6 +22,9 @@ internal sealed class Candidates
     /// <summary>Decades from which on theory says by itself that the network is sick.</summary>
     private const double Broken = 2;
 
+    /// <summary>Steps of a run below which a network that learns slowly is tried with smaller batches.</summary>
+    private const int FewSteps = 1000;
+
     private const string Initialization = "initialization";
 
     private static readonly Remedy Rate = RemedyCatalog.All.First(remedy => remedy is LearningRateChange);
@@ -46,6 +49,10 @@ internal sealed class Candidates
     private readonly DataSet data;
     private readonly SideBySide workers;
     private readonly CaseHistory history;
+
+    /// <summary>Of a network that learns, but slowly.</summary>
+    private readonly CaseHistory slow;
+
     private readonly Dictionary<string, int> wish = [];
     private readonly ConcurrentDictionary<string, double> predicted = new();
     private readonly ConcurrentDictionary<string, string> made = new();
@@ -58,6 +65,7 @@ internal sealed class Candidates
     public Candidates(ModelDefinition model, CaseHistory history, DataSet data, SideBySide workers)
     {
         (this.model, this.history, this.data, this.workers) = (model, history, data, workers);
+        slow = new CaseHistory([Nothing with { Cause = Causes.LearningRateTooSmall }, Nothing with { Cause = Causes.Vanishing }]) { Data = data };
         // What is wrong in itself, whatever the finding says, then what rules ask for, then what is made for the cause.
         Remedy[] catalog = [.. RemedyCatalog.All];
         string[] plain = [.. catalog.GroupBy(remedy => remedy.Kind).Where(kind => kind.All(remedy => remedy.Answers(Nothing))).Select(kind => kind.Key)];
@@ -84,6 +92,9 @@ internal sealed class Candidates
 
     /// <summary>Each remedy alone. One that makes it worse by theory is left out.</summary>
     public List<Trial> Singles() => Ranked([.. RemedyCatalog.All.Where(Indicated).SelectMany(remedy => remedy.Propose(model, history)).Select(prescription => ImmutableArray.Create(prescription))]);
+
+    /// <summary>What makes most networks learn faster, whatever was found: for one that what was found has not led to a cure.</summary>
+    public List<Trial> General() => Ranked([.. Quickened([])]);
 
     /// <summary>
     /// Two remedies of different kinds, the second proposed for what the first has made of the network. First come those
@@ -146,6 +157,33 @@ internal sealed class Candidates
     public ImmutableArray<Prescription>? WithAdam(ImmutableArray<Prescription> cure) => cure.All(part => part.Remedy.Kind != Adam.Kind) && Adam.Propose(Apply(cure), history).FirstOrDefault() is { } adam
         ? Falling(cure.Add(adam), 3) : null;
 
+    /// <summary>
+    /// The same cure with one remedy more, of those that make most networks learn faster: smaller batches where steps are few,
+    /// in place of functions that saturate one that does not, normalization, fewer layers. For one that learns, and will not
+    /// come far in the time it has.
+    /// </summary>
+    public IEnumerable<ImmutableArray<Prescription>> Quickened(ImmutableArray<Prescription> cure)
+    {
+        ModelDefinition model = Apply(cure);
+        IEnumerable<Prescription> smaller = RemedyCatalog.All.OfType<BatchSizeChange>().Select(size => size.Smaller(model, slow, FewSteps)).OfType<Prescription>();
+        IEnumerable<Prescription> open = HiddenLayers.Activations(model.Graph).Any(node => node.Op.Saturation is { High: < double.PositiveInfinity }) ? Variants<ActivationSwap>(model) : [];
+        return new[] { smaller, open, Variants<BatchNormalization>(model), Variants<FewerLayers>(model) }.SelectMany(variants => Flattest(cure, variants));
+    }
+
+    private IEnumerable<Prescription> Variants<TRemedy>(ModelDefinition model) => RemedyCatalog.All.Where(remedy => remedy is TRemedy).SelectMany(remedy => remedy.Propose(model, slow));
+
+    /// <summary>A cure with that one of some variants by which the gradient is flattest, as theory sees it to the decade; none if none can be applied, or the cure has one of the kind.</summary>
+    private IEnumerable<ImmutableArray<Prescription>> Flattest(ImmutableArray<Prescription> cure, IEnumerable<Prescription> variants) =>
+        variants.Where(further => cure.All(part => part.Remedy.Kind != further.Remedy.Kind)).Select(further => InOrder(cure, further)).Where(set => TryApply(set) is not null)
+            .OrderBy(set => Math.Abs(Predict(set)) is >= 0 and var steep ? Math.Round(steep) : double.MaxValue).Take(1);
+
+    /// <summary>With one more remedy, at its place in the catalog.</summary>
+    private static ImmutableArray<Prescription> InOrder(ImmutableArray<Prescription> cure, Prescription further)
+    {
+        List<Remedy> order = [.. RemedyCatalog.All];
+        return [.. cure.Append(further).OrderBy(part => order.IndexOf(part.Remedy))];
+    }
+
     private static ImmutableArray<Prescription> WithRate(ImmutableArray<Prescription> cure, Prescription rate) => [.. cure.Where(part => part.Remedy.Kind != Rate.Kind), rate];
 
     private static Prescription AtRate(double rate) => new(Rate, $"learning rate {Figures.Number(rate)}", old => old with
@@ -160,10 +198,16 @@ internal sealed class Candidates
         return Math.Round(number / unit) * unit;
     }
 
+    /// <summary>log10 of first over last layer's gradient that theory predicts for a cure; NaN if it cannot.</summary>
+    public double Predict(ImmutableArray<Prescription> remedies) => predicted.GetOrAdd(Trial.NameOf(remedies), _ => Decades(Apply(remedies)));
+
     public ModelDefinition Apply(ImmutableArray<Prescription> remedies) => remedies.Aggregate(model, (mended, remedy) => remedy.Rewrite(mended));
 
-    /// <summary>Where nothing was found that names a remedy, all are worth a try.</summary>
-    private bool Indicated(Remedy remedy) => history.Findings.Any(remedy.Answers) || history.Findings.All(finding => finding.Remedies.IsEmpty && finding.Severity == Severity.Info);
+    /// <summary>
+    /// Where nothing was found that names a remedy, all are worth a try. A fall of the rate late in the run is invisible in a
+    /// short one: a candidate gets it from its <see cref="Pace"/>.
+    /// </summary>
+    private bool Indicated(Remedy remedy) => remedy != Decay && (history.Findings.Any(remedy.Answers) || history.Findings.All(finding => finding.Remedies.IsEmpty && finding.Severity == Severity.Info));
 
     /// <summary>As part of a combination, other weights are worth a try even where no rule asks for them.</summary>
     private bool Wanted(Remedy remedy) => remedy.Kind == Initialization || Indicated(remedy);

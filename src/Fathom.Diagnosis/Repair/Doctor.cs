@@ -201,7 +201,7 @@ public sealed class Doctor
         CureRecord record = new(race, runs, choosing.Validation, options);
         Trial cure = race.WellPaced(best, cancellation);
         // A cure that leaves steps that are too long as long as they were may only put off the end.
-        bool unstable = best.Remedies.All(part => part.Remedy.Safety > Safety.TrainingPlan)
+        bool unstable = best.Remedies.All(part => part.Remedy.Safety > Safety.TrainingPlan || part.Remedy is WarmUp)
             && report.Findings.Any(finding => finding.Severity == Severity.Error && finding.Cause is Causes.LearningRateTooLarge or Causes.Exploding);
         int decided = record.ShowsAt(best, cure, cancellation);
         ModelDefinition mended = candidates.Apply(cure.Remedies);

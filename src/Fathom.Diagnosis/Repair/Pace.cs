@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Fathom.Diagnosis.Remedies;
 using Fathom.Training.Data;
+using Fathom.Training.Optimizers;
 
 namespace Fathom.Diagnosis.Repair;
 
@@ -8,7 +9,7 @@ namespace Fathom.Diagnosis.Repair;
 /// A remedy undoes the fault; how far the network then comes is a matter of its learning rate. So a candidate that does well is
 /// rehearsed: an eighth of its run as if that were all of it, its rate falling to 0 on a cosine at its end, from its own rate and from
 /// three times that, or a third of it where steps that were too long had been the trouble. What these come to stands for
-/// their end far better than a run that is cut off in full stride.
+/// their end far better than a run that is cut off in full stride. One that will lack much at any rate is rehearsed with a remedy more.
 /// </summary>
 internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs, DataSet validation)
 {
@@ -26,6 +27,12 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
 
     /// <summary>The share of a guess's error from which on much is left to gain, so that a faster pace is tried.</summary>
     private const double Much = 0.1;
+
+    /// <summary>The share from which on one remedy more is tried, and how much of it that may leave; chosen on the tuning part of bench/corpus.</summary>
+    private const double Unfinished = 0.15, Improved = 0.75;
+
+    /// <summary>The share above which nothing has been learnt that a further remedy could quicken.</summary>
+    private const double Nothing = 0.9;
 
     private readonly bool cautious = candidates.StepsWereTooLong;
     private readonly Dictionary<Trial, Trial[]> rehearsed = new(ReferenceEqualityComparer.Instance);
@@ -55,6 +62,7 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
         if (unstable)
         {
             failed.UnionWith(rehearsed[candidate].SkipWhile(other => !ReferenceEquals(other, pace)));
+            failed.UnionWith(rehearsed[candidate].Where(other => Optimizer(other).Kind == Optimizer(pace).Kind && Rate(other) >= Rate(pace))); // of which it may be a quickened one
             if (!(Rate(pace) > Rate(candidate)))
             {
                 failed.Add(candidate); // at the same rate, which does not even fall
@@ -80,21 +88,65 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
                 break;
             }
         }
+        if (!enough && !cautious && paces.Count == 1 && !LittleIsLeft(paces) && AtPace(candidate, Slower) is { } slower)
+        {
+            // Nothing faster is better: it may be too fast already.
+            race.Rehearse([slower], cancellation);
+            if (Metric(slower) > Metric(paces[0]) + Chance(slower))
+            {
+                paces.Insert(0, slower);
+            }
+        }
         if (!enough && !LittleIsLeft(paces) && candidates.WithAdam(candidate.Remedies) is { Length: <= MostRemedies } adam)
         {
             IsBetter(race.Of(adam), paces, cancellation);
         }
         rehearsed[candidate] = [.. paces];
+        Quicken(candidate, cancellation);
         return Best(candidate);
     }
 
-    private bool LittleIsLeft(List<Trial> paces) => paces.Count > 0 && Metric(paces[^1]) >= 1 - Much * (1 - Tolerance.Ignorance(validation));
+    /// <summary>One that has learnt something, and is going to lack much whatever its rate is, gets further remedies.</summary>
+    private void Quicken(Trial candidate, CancellationToken cancellation)
+    {
+        if (race.IsVeryLong || !(Left(Best(candidate)) < Nothing))
+        {
+            return;
+        }
+        while (Left(Best(candidate)) > Unfinished && Quicker(candidate, cancellation) is { } better)
+        {
+            rehearsed[candidate] = [.. rehearsed[candidate], better];
+        }
+    }
+
+    /// <summary>With one remedy more, the one that leaves least of the error, or the first after which little is left; null if none leaves clearly less.</summary>
+    private Trial? Quicker(Trial candidate, CancellationToken cancellation)
+    {
+        double left = Left(Best(candidate));
+        Trial paced = rehearsed[candidate].MaxBy(Metric) ?? candidate;
+        Trial? quickest = null;
+        foreach (ImmutableArray<Prescription> set in candidates.Quickened(paced.Remedies).Where(set => set.Length <= MostRemedies).TakeWhile(_ => quickest is null || Left(quickest) > Unfinished))
+        {
+            Trial further = race.Of(set);
+            race.Rehearse([further], cancellation);
+            if (Left(further) < (quickest is null ? Improved * left : Left(quickest)))
+            {
+                quickest = further;
+            }
+        }
+        return quickest;
+    }
+
+    /// <summary>The share of a guess's error that a rehearsal has left.</summary>
+    private double Left(Trial trial) => (1 - Metric(trial)) / (1 - Tolerance.Ignorance(validation));
+
+    private bool LittleIsLeft(List<Trial> paces) => paces.Count > 0 && paces.Max(Metric) >= 1 - Much * (1 - Tolerance.Ignorance(validation));
 
     /// <summary>Whether a pace is clearly better than the best before it, since what is faster is more easily too fast with another seed.</summary>
     private bool IsBetter(Trial pace, List<Trial> paces, CancellationToken cancellation)
     {
         race.Rehearse([pace], cancellation);
-        bool better = paces.Count == 0 || Metric(pace) > Metric(paces[^1]) + 2 * Chance(pace);
+        bool better = paces.Count == 0 || Metric(pace) > paces.Max(Metric) + 2 * Chance(pace);
         if (better)
         {
             paces.Add(pace);
@@ -113,7 +165,9 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
     private Trial? AtPace(Trial candidate, double factor) =>
         (candidates.Falling(candidate.Remedies, factor) ?? (factor == 1 ? null : candidates.AtPace(candidate.Remedies, factor))) is { } remedies && remedies.Length <= MostRemedies ? race.Of(remedies) : null;
 
-    private double Rate(Trial trial) => candidates.Apply(trial.Remedies).Plan.Optimizer.LearningRate;
+    private double Rate(Trial trial) => Optimizer(trial).LearningRate;
+
+    private Optimizer Optimizer(Trial trial) => candidates.Apply(trial.Remedies).Plan.Optimizer;
 
     private double Chance(Trial trial) => Tolerance.Of(Metric(trial), validation);
 

@@ -32,8 +32,8 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>What is spent on better candidates when a fair one is in hand, in full runs.</summary>
     private const double Improvement = 0.5;
 
-    /// <summary>What control and search have cost when an examination is long in any case.</summary>
-    private const double Long = 1;
+    /// <summary>What control and search have cost when an examination is long in any case, and when it must come to its end.</summary>
+    private const double Long = 1, VeryLong = 2.4;
 
     /// <summary>What a search may cost, in full runs: no candidate is begun or carried on that would take it beyond. Where the control has cost much, less is left.</summary>
     private const double Longest = 2.6, WithControl = 3;
@@ -119,6 +119,9 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
 
     /// <summary>Whether so much has been spent that a few rehearsals more are a small part of it.</summary>
     public bool IsLong => runs.ControlCost + runs.Spent >= Long;
+
+    /// <summary>Whether so much has been spent that only the rate of a candidate is still asked for.</summary>
+    public bool IsVeryLong => runs.ControlCost + runs.Spent >= VeryLong;
 
     /// <summary>Half of what there is to learn.</summary>
     public bool HasLearnt(Measurement at) => !at.Diverged && at.Metric >= (1 + ignorance) / 2;
@@ -374,7 +377,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
             return known;
         }
         // The training plan is nothing to theory.
-        Trial trial = new() { Remedies = remedies, PredictedDecades = Trials.FirstOrDefault(known => Rewrites(known.Remedies).SequenceEqual(Rewrites(remedies)))?.PredictedDecades ?? double.NaN };
+        Trial trial = new() { Remedies = remedies, PredictedDecades = Trials.FirstOrDefault(known => Rewrites(known.Remedies).SequenceEqual(Rewrites(remedies)))?.PredictedDecades ?? candidates.Predict(remedies) };
         Trials.Add(trial);
         return trial;
     }

@@ -51,6 +51,26 @@ public sealed class CandidatesTests
         Assert.False(candidates.StepsWereTooLong); // that takes an error
     }
 
+    /// <summary>Nobody sees in a short run what the rate does at the end of a long one.</summary>
+    [Fact]
+    public void AFallLateInTheRunIsNoCandidateByItself()
+    {
+        Candidates candidates = For(SickNetworks.HealthyRelu(), Found("FTH031", Causes.LearningRateTooLarge, "learning_rate", "optimizer", "rate_decay", "clip_norm"));
+        List<Trial> singles = candidates.Singles();
+        Assert.NotEmpty(singles);
+        Assert.DoesNotContain(singles.Concat(candidates.Pairs(singles, 20)).SelectMany(trial => trial.Remedies), part => part.Remedy.Kind == "rate_decay");
+    }
+
+    /// <summary>Whatever was found, and though no rule names them.</summary>
+    [Fact]
+    public void WhatHelpsMostNetworksIsTriedToo()
+    {
+        Candidates candidates = For(SickNetworks.Vanishing(), Found("FTH032", Causes.LearningRateTooLarge, "learning_rate", "optimizer"));
+        Assert.DoesNotContain(candidates.Singles(), trial => trial.Remedies[0].Remedy.Kind is "activation" or "batch_norm");
+        string[] kinds = [.. candidates.General().Select(trial => Assert.Single(trial.Remedies).Remedy.Kind).Order()];
+        Assert.Equal(["activation", "batch_norm", "batch_size", "fewer_layers"], kinds);
+    }
+
     private static Candidates For(ModelDefinition model, params Finding[] findings) =>
         new(model, new CaseHistory([.. findings]) { Data = SickNetworks.Digits.Training }, SickNetworks.Digits.Training, new SideBySide(2));
 

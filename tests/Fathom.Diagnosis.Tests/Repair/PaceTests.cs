@@ -24,15 +24,19 @@ public sealed class PaceTests
         Trial better = bench.Race.WellPaced(slow, default);
 
         Assert.NotSame(slow, better);
-        Assert.True(better.Metric > metric + 0.05, $"{better.Metric} after {metric}");
+        // Three times was clearly better, and ten times clearly better than that.
+        Trial paced = Assert.Single(bench.Race.Trials, trial => trial.Name == "learning rate 0.3 that falls on a cosine");
+        Assert.True(paced.Metric > metric + 0.05, $"{paced.Metric} after {metric}");
+        Assert.True(better.Metric >= paced.Metric);
+        Assert.Contains(paced.Remedies[0], better.Remedies);
         TrainingPlan plan = bench.Candidates.Apply(better.Remedies).Plan;
-        Assert.Equal(0.3, plan.Optimizer.LearningRate, 6); // three times was clearly better, and ten times clearly better than that
+        Assert.Equal(0.3, plan.Optimizer.LearningRate, 6);
         Assert.Equal(new CosineSchedule(Hold: 0.6), plan.Schedule); // at the end of the run, whatever it was tried in
-        Assert.Equal(slow.Steps, better.Steps);
+        Assert.Equal(slow.Steps, paced.Steps);
         Assert.Same(better, bench.Race.WellPaced(slow, default)); // and no second rehearsal
-        bench.Race.Replace(slow, better);
+        bench.Race.Replace(slow, paced);
         Contribution change = Assert.Single(bench.Race.Contributions);
-        Assert.Equal((better.Metric, metric, better.Steps), (change.MetricWith, change.MetricWithout, change.Steps));
+        Assert.Equal((paced.Metric, metric, paced.Steps), (change.MetricWith, change.MetricWithout, change.Steps));
     }
 
     [Fact]
@@ -57,6 +61,54 @@ public sealed class PaceTests
         bench.Race.Rehearse([settled], default);
         Assert.Equal(jumpy.Steps, settled.Steps);
         Assert.True(settled.Loss < jumpy.Loss, $"{settled.Loss} after {jumpy.Loss}");
+    }
+
+    /// <summary>Where nothing faster is better, the rate may be too high as it is.</summary>
+    [Fact]
+    public void ACureWhoseStepsAreTooLongGetsShorterOnes()
+    {
+        using Bench bench = new(SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 0.1, epochs: 6));
+        Trial fast = bench.Cure(bench.AtRate(1.2));
+
+        Trial better = bench.Race.Pace.Of(fast, default);
+
+        Trial slower = Assert.Single(bench.Race.Trials, trial => trial.Name == "learning rate 0.4 that falls on a cosine");
+        Assert.True(slower.Metric > Assert.Single(bench.Race.Trials, trial => trial.Name == "learning rate 1.2 + learning rate falls on a cosine").Metric + 0.05, bench.ToString());
+        Assert.True(better.Metric >= slower.Metric);
+    }
+
+    /// <summary>What will lack much at any rate gets one remedy more, if that leaves clearly less of the error.</summary>
+    [Fact]
+    public void ACureThatStaysSlowAtAnyRateIsQuickened()
+    {
+        using Bench bench = new(SickNetworks.Chain(6, net => net.Sigmoid(), VarianceScaling.XavierNormal, rate: 0.1, epochs: 8));
+        Trial slow = bench.Cure(new Prescription(RemedyCatalog.All.First(remedy => remedy is CriticalStart), "critical", CriticalStartOf));
+
+        Trial better = bench.Race.Pace.Of(slow, default);
+
+        Trial[] paces = [.. bench.Race.Trials.Where(trial => trial.Remedies.All(part => part.Remedy.Kind is "initialization" or "learning_rate" or "rate_decay" or "optimizer"))];
+        double before = paces.Max(trial => trial.Metric);
+        Assert.Contains(better.Remedies, part => part.Remedy.Kind is "batch_size" or "activation" or "batch_norm" or "fewer_layers");
+        Assert.True(1 - better.Metric < 0.75 * (1 - before), $"{bench}");
+        Assert.Contains(slow.Remedies[0], better.Remedies);
+
+        ModelDefinition CriticalStartOf(ModelDefinition old) => RemedyCatalog.All.OfType<CriticalStart>().Single().Propose(old, new CaseHistory([]) { Data = SickNetworks.Digits.Training }).First().Rewrite(old);
+    }
+
+    /// <summary>Each once, where it can do something: batches that can be smaller, functions that saturate, layers without normalization, layers that can be spared.</summary>
+    [Fact]
+    public void WhatQuickensFitsTheNetwork()
+    {
+        Assert.Equal(["batch_size", "activation", "batch_norm", "fewer_layers"], Kinds(SickNetworks.Chain(6, net => net.Sigmoid(), VarianceScaling.XavierNormal, rate: 0.1, epochs: 2)));
+        Assert.Equal(["batch_size", "batch_norm"], Kinds(SickNetworks.Chain(2, net => net.Relu(), VarianceScaling.HeNormal, rate: 0.1, epochs: 2)));
+        Assert.Equal(["batch_norm"], Kinds(SickNetworks.Chain(2, net => net.Relu(), VarianceScaling.HeNormal, rate: 0.1, epochs: 60)));
+
+        static string[] Kinds(ModelDefinition model)
+        {
+            using Bench bench = new(model);
+            ImmutableArray<Prescription> cure = [bench.AtRate(0.02)];
+            return [.. bench.Candidates.Quickened(cure).Select(set => Assert.Single(set, part => !cure.Contains(part)).Remedy.Kind)];
+        }
     }
 
     [Fact]
@@ -169,7 +221,7 @@ public sealed class PaceTests
             Plan = old.Plan with { Optimizer = old.Plan.Optimizer with { LearningRate = rate } },
         });
 
-        public override string ToString() => string.Join("; ", Race.Trials.Select(trial => $"{trial.Name}: {trial.Metric} at {trial.Share}, loss {trial.Loss}{(runs.Of(trial, runs.Rung(trial)).Sick ? ", sick" : "")}"));
+        public override string ToString() => string.Join("; ", Race.Trials.Select(trial => $"{trial.Name}: {trial.Metric} at {trial.Share}, loss {trial.Loss}{(runs.Find(trial, runs.Rung(trial)) is { Sick: true } ? ", sick" : "")}"));
 
         public Trial Cure(Prescription remedy) => Race.Of([remedy]);
 
