@@ -1,3 +1,4 @@
+using Fathom.Diagnosis.Remedies;
 using Fathom.Training.Data;
 
 namespace Fathom.Diagnosis.Repair;
@@ -38,13 +39,28 @@ internal sealed class CureRecord(TrialRace race, TrialRuns runs, DataSet validat
     }
 
     /// <summary>
+    /// What was added to the candidate did well while the rate fell within an eighth of the run. Where at a constant rate it is behind
+    /// what the candidate came to without it, the steps may be too long for it (smaller batches make them noisier), and worse
+    /// is to come.
+    /// </summary>
+    /// <param name="best">The candidate.</param>
+    /// <param name="cure">The same at its pace, perhaps with something added.</param>
+    /// <param name="result">What the cure came to over seeds.</param>
+    public bool Falters(Trial best, Trial cure, ProofResult result)
+    {
+        double reached = result.Pairs.Average(pair => pair.Mended);
+        return cure.Remedies.Any(part => !best.Remedies.Contains(part) && part.Remedy is not (LearningRateChange or RateDecay or AdamOptimizer))
+            && race.LearntBy(best)(result.Rung) is { } learnt && reached < learnt - 2 * Tolerance.Of(learnt, validation);
+    }
+
+    /// <summary>
     /// Carries the cure on, so that the record shows what it comes to, as long as all of it stays cheap. Of a network that was
     /// unstable the cure is carried to its end: what blows up late looks well before. A cure that was rehearsed has been shown
     /// to come to something; it is run to its end or not at all.
     /// </summary>
     /// <param name="cure">The cure.</param>
     /// <param name="spent">What control, search and proof have cost so far.</param>
-    /// <param name="unstable">Whether the network was unstable.</param>
+    /// <param name="unstable">Whether the network was unstable, or the cure may be.</param>
     /// <param name="cancellation">Interrupts it.</param>
     public void CarryOn(Trial cure, double spent, bool unstable, CancellationToken cancellation)
     {

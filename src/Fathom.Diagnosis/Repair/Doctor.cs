@@ -220,7 +220,7 @@ public sealed class Doctor
             race.Replace(best, cure);
         }
         cure.Fate = TrialRace.Accepted;
-        record.CarryOn(cure, cost.Sum.Total, unstable, cancellation);
+        record.CarryOn(cure, cost.Sum.Total, unstable || record.Falters(best, cure, result), cancellation);
         if (!record.Holds(cure))
         {
             race.Reject(best, cure, proofs.IsUneven ? Why.Unstable : Why.NotBetter, cancellation);

@@ -146,6 +146,25 @@ public sealed class PaceTests
         Assert.Equal(1.0, steady.Share);
     }
 
+    /// <summary>Behind what the candidate was without what was added to it after as many epochs, by more than chance: then its end is awaited.</summary>
+    [Fact]
+    public void ACureFaltersThatAnAdditionThrowsBack()
+    {
+        using Bench bench = new(SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 1e-6, epochs: 6));
+        Trial cure = bench.Cure(bench.AtRate(0.1)), slower = bench.Race.Of([bench.AtRate(0.05)]);
+        Trial noisy = bench.Race.Of(bench.Candidates.Quickened(cure.Remedies).First());
+        Assert.Equal("batch_size", noisy.Remedies[1].Remedy.Kind);
+        bench.Race.Advance([cure], 1, DoctorStage.Trials, default);
+
+        Assert.True(bench.Record.Falters(cure, noisy, After(1, cure.Metric - 0.1)));
+        Assert.False(bench.Record.Falters(cure, noisy, After(1, cure.Metric)));
+        Assert.False(bench.Record.Falters(cure, noisy, After(2, cure.Metric - 0.1))); // not known there
+        Assert.False(bench.Record.Falters(cure, slower, After(1, cure.Metric - 0.1))); // nothing but its rate is another
+        Assert.False(bench.Record.Falters(noisy, noisy, After(1, cure.Metric - 0.1))); // nothing was added
+
+        static ProofResult After(int rung, double reached) => new([new Pair(2, 0.1, reached, false)], Diverged: false, Accepted: true, Hopeless: false, Gain: reached - 0.1, Spread: 0, rung, ControlEnd: null);
+    }
+
     /// <summary>What did well with one seed and not with another is tried at a slower pace, and at no faster one.</summary>
     [Fact]
     public void AnUnstableCureIsSlowedDown()
