@@ -33,7 +33,7 @@ public sealed class TrainabilityMap(MapSubject subject, MapAxis x, MapAxis y, Ma
     public MapPoint At(double x, double y) => Fixed.With(X.Setting, x).With(Y.Setting, y);
 
     /// <summary>Theory's word on every cell, row by row of Y from its least value.</summary>
-    /// <param name="progress">Told after each stretch of cells.</param>
+    /// <param name="progress">Told after each stretch of cells, one at a time.</param>
     /// <param name="cancellation">Ends it with <see cref="OperationCanceledException"/>.</param>
     public IReadOnlyList<MapCell> Predict(Action<MapProgress>? progress = null, CancellationToken cancellation = default)
     {
@@ -44,6 +44,7 @@ public sealed class TrainabilityMap(MapSubject subject, MapAxis x, MapAxis y, Ma
         (int Column, int Row)[] heads = [.. from row in Enumerable.Range(0, depthIsY ? 1 : Y.Values.Length) from column in Enumerable.Range(0, depthIsX ? 1 : X.Values.Length) select (column, row)];
         ConcurrentDictionary<(double, double), IReadOnlyList<MapPrediction>> known = [];
         int done = 0;
+        Lock gate = new();
         Parallel.ForEach(heads, new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = Environment.ProcessorCount }, head =>
         {
             MapPoint point = At(X.Values[head.Column], Y.Values[head.Row]);
@@ -54,7 +55,10 @@ public sealed class TrainabilityMap(MapSubject subject, MapAxis x, MapAxis y, Ma
                 (int column, int row) = (depthIsX ? i : head.Column, depthIsY ? i : head.Row);
                 cells[row * X.Values.Length + column] = new MapCell(X.Values[column], Y.Values[row], predictions[i], null);
             }
-            progress?.Invoke(new MapProgress(Interlocked.Add(ref done, predictions.Count), cells.Length));
+            lock (gate)
+            {
+                progress?.Invoke(new MapProgress(done += predictions.Count, cells.Length));
+            }
         });
         return cells;
     }

@@ -40,6 +40,24 @@ public sealed class MapTests : IDisposable
     [InlineData("batch=1,NaN", "'NaN' is no number")]
     public void WhatIsNoAxisIsRefused(string text, string reason) => Assert.Contains(reason, Assert.Throws<FormatException>(() => MapAxis.Parse(text)).Message);
 
+    /// <summary>Several threads predict; who shows how far they are is told by one at a time, and nothing goes back.</summary>
+    [Fact]
+    public void ProgressIsToldOneAtATime()
+    {
+        TrainabilityMap map = Map(new ChainSubject(new Tanh(), new Sgd(), null, 1), "bias-variance=0,0.05,0.1,0.15", "weight-variance=1,1.5,2,2.5,3");
+        int inside = 0, together = 0;
+        List<int> told = [];
+        map.Predict(progress =>
+        {
+            together = Math.Max(together, Interlocked.Increment(ref inside));
+            Thread.Sleep(2);
+            told.Add(progress.Done);
+            Interlocked.Decrement(ref inside);
+        });
+        Assert.Equal(1, together);
+        Assert.Equal(Enumerable.Range(1, 20), told);
+    }
+
     /// <summary>tanh without dropout: quadrature. With dropout: by bisection of the map with the diagonal term over p.</summary>
     [Theory]
     [InlineData(1.2, 0, 5.94, 0.01)]
