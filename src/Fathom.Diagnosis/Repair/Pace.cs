@@ -19,7 +19,7 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
     /// <summary>Remedies of one cure.</summary>
     private const int MostRemedies = 3;
 
-    /// <summary>What the rate is multiplied by beside 1: where steps were too long and where a pace proves unstable, and where they were not.</summary>
+    /// <summary>What the rate is multiplied by beside 1: where steps were too long, where a pace proves unstable or nothing faster is better, and where they were not too long.</summary>
     private const double Slower = 1 / 3.0, Faster = 3;
 
     /// <summary>Tried where three times the rate was clearly better than the rate itself and yet much is left to gain.</summary>
