@@ -198,8 +198,8 @@ internal sealed class Candidates
         return Math.Round(number / unit) * unit;
     }
 
-    /// <summary>log10 of first over last layer's gradient that theory predicts for a cure; NaN if it cannot.</summary>
-    public double Predict(ImmutableArray<Prescription> remedies) => predicted.GetOrAdd(Trial.NameOf(remedies), _ => Decades(Apply(remedies)));
+    /// <summary>log10 of first over last layer's gradient that theory predicts for a cure; NaN if it cannot, or the cure cannot be applied.</summary>
+    public double Predict(ImmutableArray<Prescription> remedies) => predicted.GetOrAdd(Trial.NameOf(remedies), _ => TryApply(remedies) is { } mended ? Decades(mended) : double.NaN);
 
     public ModelDefinition Apply(ImmutableArray<Prescription> remedies) => remedies.Aggregate(model, (mended, remedy) => remedy.Rewrite(mended));
 

@@ -376,11 +376,8 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         {
             return known;
         }
-        // The training plan is nothing to theory.
-        Trial trial = new() { Remedies = remedies, PredictedDecades = Trials.FirstOrDefault(known => Rewrites(known.Remedies).SequenceEqual(Rewrites(remedies)))?.PredictedDecades ?? candidates.Predict(remedies) };
+        Trial trial = new() { Remedies = remedies, PredictedDecades = candidates.Predict(remedies) };
         Trials.Add(trial);
         return trial;
     }
-
-    private static IEnumerable<Prescription> Rewrites(ImmutableArray<Prescription> remedies) => remedies.Where(part => part.Remedy.Safety > Safety.TrainingPlan);
 }
