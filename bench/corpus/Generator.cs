@@ -9,8 +9,11 @@ namespace Fathom.Corpus;
 /// <param name="Seed">Seed of the watched run.</param>
 internal sealed record CorpusCase(int Number, Recipe Recipe, Fault? Fault, ulong Seed)
 {
-    /// <summary>From here on networks are for judging.</summary>
+    /// <summary>From here on networks are for judging, up to <see cref="AfterTest"/>.</summary>
     private const int FirstOfTest = 1600;
+
+    /// <summary>From here on networks were drawn later, to see on fresh ones what a change of the repair does; they are no test part.</summary>
+    private const int AfterTest = 2200;
 
     /// <summary>
     /// From here on each network has one bad layer, since too few of the others have one to say how well a layer is located. They are
@@ -22,7 +25,7 @@ internal sealed record CorpusCase(int Number, Recipe Recipe, Fault? Fault, ulong
     /// Thresholds may be chosen on the first networks only. Among these are former test parts; they have been looked at
     /// since, so that nothing is proven on them any more. Of the networks with one bad layer the odd ones are for judging.
     /// </summary>
-    public bool IsTest => HasBadLayer ? Number % 2 == 1 : Number >= FirstOfTest;
+    public bool IsTest => HasBadLayer ? Number % 2 == 1 : Number is >= FirstOfTest and < AfterTest;
 
     /// <summary>Whether one layer was made bad on purpose.</summary>
     public bool HasBadLayer => Number >= FirstWithBadLayer;

@@ -11,6 +11,9 @@ public sealed class OptimizerSettings : Remedy
     /// <summary>Times the usual rate beyond which the rate was probably chosen for the unusual settings.</summary>
     private const double Far = 3;
 
+    /// <summary>What the usual rate is multiplied by where steps were found to be too short.</summary>
+    private const double Faster = 3;
+
     public override string Kind => "optimizer_settings";
 
     public override Safety Safety => Safety.TrainingPlan;
@@ -35,6 +38,11 @@ public sealed class OptimizerSettings : Remedy
         if (usual.LearningRate > Far * rate || usual.LearningRate < rate / Far)
         {
             yield return new Prescription(this, $"{usual.Kind} with its usual settings and learning rate {Number(rate)}", old => With(old, usual with { LearningRate = rate }));
+        }
+        else if (history.Has(Causes.LearningRateTooSmall))
+        {
+            // What kept the steps short may have hidden that the rate is small, too.
+            yield return new Prescription(this, $"{usual.Kind} with its usual settings and learning rate {Number(Faster * rate)}", old => With(old, usual with { LearningRate = Faster * rate }));
         }
     }
 

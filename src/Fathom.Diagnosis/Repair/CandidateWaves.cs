@@ -39,6 +39,7 @@ internal sealed class CandidateWaves(Candidates candidates, DoctorOptions option
         {
             yield return [.. candidates.Triples(best, options.Combinations / 2).Where(Untried)];
         }
+        yield return [.. candidates.Rates().Where(Untried)];
     }
 
     private bool Untried(Trial trial) => race.Trials.All(known => known.Name != trial.Name);

@@ -87,6 +87,12 @@ internal sealed class Candidates
     /// <summary>Whether first steps say little of the network.</summary>
     public bool StartsOnPlateau => Plateau.IsUsual(model.Graph);
 
+    /// <summary>Whether an error that was found asks for each remedy of a candidate.</summary>
+    public bool IsNamed(Trial trial) => trial.Remedies.All(part => history.Findings.Any(finding => finding.Severity == Severity.Error && finding.Remedies.Contains(part.Remedy.Kind)));
+
+    /// <summary>Whether a cure leaves an optimizer with settings that are a fault in themselves.</summary>
+    public bool LeavesSettings(ImmutableArray<Prescription> cure) => RemedyCatalog.All.Any(remedy => remedy is OptimizerSettings && remedy.Propose(Apply(cure), history).Any());
+
     /// <summary>Remedies that could not be applied to this network, with the reason as their fate.</summary>
     public List<Trial> Impossible { get; } = [];
 
@@ -95,6 +101,9 @@ internal sealed class Candidates
 
     /// <summary>What makes most networks learn faster, whatever was found: for one that what was found has not led to a cure.</summary>
     public List<Trial> General() => Ranked([.. Quickened([])]);
+
+    /// <summary>Steps of another length, whatever was found.</summary>
+    public List<Trial> Rates() => Ranked([.. Rate.Propose(model, new CaseHistory([Nothing with { Cause = Causes.LearningRateTooLarge }, Nothing with { Cause = Causes.LearningRateTooSmall }]) { Data = data }).Select(rate => ImmutableArray.Create(rate))]);
 
     /// <summary>
     /// Two remedies of different kinds, the second proposed for what the first has made of the network. First come those

@@ -159,7 +159,7 @@ public sealed class Doctor
         using TrialRuns runs = new(candidates, choosing, fullRun, cost);
         // Where no rule has spoken less is spent: there may be nothing to cure.
         bool doubtful = shortfall.Length > 0 && !options.Thorough && report.Findings.All(finding => finding.Severity == Severity.Info);
-        DoctorOptions modest = doubtful ? options with { TrialBudget = options.TrialBudget / 2, Finalists = 1, ProofLimit = Late } : options;
+        DoctorOptions modest = doubtful ? options with { TrialBudget = options.TrialBudget / 2, Finalists = 1, ProofLimit = Late, GivesUp = true } : options;
         TrialRace race = new(candidates, choosing, modest, workers, runs, Report);
         using Proofs proofs = new();
         DoctorReport? proven = null;
@@ -203,6 +203,8 @@ public sealed class Doctor
         // A cure that leaves steps that are too long as long as they were may only put off the end.
         bool unstable = best.Remedies.All(part => part.Remedy.Safety > Safety.TrainingPlan || part.Remedy is WarmUp)
             && report.Findings.Any(finding => finding.Severity == Severity.Error && finding.Cause is Causes.LearningRateTooLarge or Causes.Exploding);
+        // So may one that leaves what is a fault in itself as it was.
+        unstable |= candidates.LeavesSettings(cure.Remedies);
         int decided = record.ShowsAt(best, cure, cancellation);
         ModelDefinition mended = candidates.Apply(cure.Remedies);
         Proof proof = proofs.Add(before => new Proof(report.Model, mended, proving, modest, workers, fullRun, cost, Report, before, report.Sick));

@@ -30,6 +30,9 @@ public sealed record DoctorOptions
 
     /// <summary>The cost of an examination, in full runs, beyond which no stage of a proof is begun; a thorough one goes to its end.</summary>
     internal double ProofLimit { get; init; } = 4.25;
+
+    /// <summary>Whether nothing more is spent on a search once the budget of trials has found nothing: there may be nothing to cure.</summary>
+    internal bool GivesUp { get; init; }
 }
 
 /// <summary>What the doctor is doing.</summary>

@@ -31,10 +31,20 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
     /// <summary>The share from which on one remedy more is tried, and how much of it that may leave; chosen on the tuning part of bench/corpus.</summary>
     private const double Unfinished = 0.15, Improved = 0.75;
 
+    /// <summary>Standard errors by which a late fall must do worse to be left out.</summary>
+    private const double Clearly = 4;
+
+    /// <summary>What a loss must fall to where the metric alone does not tell.</summary>
+    private const double Less = 0.8;
+
+    /// <summary>Work over that of the network as given, such as that of LSTM in place of a plain recurrence.</summary>
+    private const double Heavy = 2;
+
     /// <summary>The share above which nothing has been learnt that a further remedy could quicken.</summary>
     private const double Nothing = 0.9;
 
-    private readonly bool cautious = candidates.StepsWereTooLong;
+    private readonly bool cautious = candidates.StepsWereTooLong, plateau = candidates.StartsOnPlateau;
+    private readonly double ignorance = Tolerance.Ignorance(validation);
     private readonly Dictionary<Trial, Trial[]> rehearsed = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<Trial> failed = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<Trial, Trial> chosen = new(ReferenceEqualityComparer.Instance);
@@ -49,6 +59,26 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
         return best;
     }
 
+    /// <summary>
+    /// Of a candidate that will come far at its own rate: the same with a rate that falls late, unless a rehearsal speaks against
+    /// that. Steps that are right for most of the run are too long for the end of it.
+    /// </summary>
+    public Trial Settled(Trial candidate, CancellationToken cancellation)
+    {
+        if (AtPace(candidate, 1) is not { } falling)
+        {
+            return candidate;
+        }
+        race.Rehearse([falling], cancellation);
+        if (!IsWorthIt(falling, candidate))
+        {
+            return candidate;
+        }
+        runs.Share(candidate, falling);
+        (falling.Steps, falling.Share, falling.Metric, falling.Loss) = (candidate.Steps, candidate.Share, candidate.Metric, candidate.Loss);
+        return falling;
+    }
+
     /// <summary>What a candidate comes to at its best pace; NaN if that has not been asked for.</summary>
     public double Reached(Trial candidate) => chosen.TryGetValue(candidate, out Trial? best) ? Metric(best) : double.NaN;
 
@@ -59,6 +89,7 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
     public void Reject(Trial candidate, Trial pace, bool unstable, CancellationToken cancellation)
     {
         failed.Add(pace);
+        rehearsed.TryAdd(candidate, ReferenceEquals(pace, candidate) ? [] : [pace]);
         if (unstable)
         {
             failed.UnionWith(rehearsed[candidate].SkipWhile(other => !ReferenceEquals(other, pace)));
@@ -80,15 +111,16 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
     {
         race.Advance([candidate], Rung, DoctorStage.Trials, cancellation);
         List<Trial> paces = [];
-        bool enough = race.WillCome(candidate) && !race.IsLong;
-        foreach (double factor in enough ? (double[])[cautious ? Slower : 1] : cautious ? [Slower, 1, Faster] : [1, Faster, Far])
+        // Of one whose steps take much more work than the network's as given only what is likeliest is tried.
+        bool enough = race.WillCome(candidate) && !race.IsLong, heavy = runs.RelativeWork(candidate) > Heavy;
+        foreach (double factor in enough || heavy ? (double[])(cautious ? [Slower, 1] : [1]) : cautious ? [Slower, 1, Faster] : [1, Faster, Far])
         {
             if (!LittleIsLeft(paces) && AtPace(candidate, factor) is { } pace && !IsBetter(pace, paces, cancellation))
             {
                 break;
             }
         }
-        if (!enough && !cautious && paces.Count == 1 && !LittleIsLeft(paces) && AtPace(candidate, Slower) is { } slower)
+        if (!enough && !heavy && !cautious && paces.Count == 1 && !LittleIsLeft(paces) && AtPace(candidate, Slower) is { } slower)
         {
             // Nothing faster is better: it may be too fast already.
             race.Rehearse([slower], cancellation);
@@ -97,7 +129,7 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
                 paces.Insert(0, slower);
             }
         }
-        if (!enough && !LittleIsLeft(paces) && candidates.WithAdam(candidate.Remedies) is { Length: <= MostRemedies } adam)
+        if (!enough && !heavy && !LittleIsLeft(paces) && candidates.WithAdam(candidate.Remedies) is { Length: <= MostRemedies } adam)
         {
             IsBetter(race.Of(adam), paces, cancellation);
         }
@@ -138,15 +170,16 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
     }
 
     /// <summary>The share of a guess's error that a rehearsal has left.</summary>
-    private double Left(Trial trial) => (1 - Metric(trial)) / (1 - Tolerance.Ignorance(validation));
+    private double Left(Trial trial) => (1 - Metric(trial)) / (1 - ignorance);
 
-    private bool LittleIsLeft(List<Trial> paces) => paces.Count > 0 && paces.Max(Metric) >= 1 - Much * (1 - Tolerance.Ignorance(validation));
+    private bool LittleIsLeft(List<Trial> paces) => paces.Count > 0 && paces.Max(Metric) >= 1 - Much * (1 - ignorance);
 
-    /// <summary>Whether a pace is clearly better than the best before it, since what is faster is more easily too fast with another seed.</summary>
+    /// <summary>Whether a pace is clearly better than the best before it, by its metric or else by its loss, since what is faster is more easily too fast with another seed.</summary>
     private bool IsBetter(Trial pace, List<Trial> paces, CancellationToken cancellation)
     {
         race.Rehearse([pace], cancellation);
-        bool better = paces.Count == 0 || Metric(pace) > paces.Max(Metric) + 2 * Chance(pace);
+        bool better = paces.Count == 0 || Metric(pace) > paces.Max(Metric) + 2 * Chance(pace)
+            || (paces.MaxBy(Metric) is { } before && Metric(pace) >= Metric(before) && runs.Rehearsed(pace)!.Loss < Less * runs.Rehearsed(before)!.Loss);
         if (better)
         {
             paces.Add(pace);
@@ -158,9 +191,24 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
     {
         Trial[] paces = [.. rehearsed[candidate].Where(pace => !failed.Contains(pace))];
         Trial? best = paces.MaxBy(Metric);
-        // Where learning is slow throughout, a rate that falls only takes steps away.
-        return best is null || (!failed.Contains(candidate) && Metric(candidate) > Metric(best) + Chance(best)) ? candidate : best;
+        if (plateau && best is not null && !failed.Contains(candidate) && !(Metric(best) > ignorance + 2 * Chance(best)))
+        {
+            return candidate; // none has left the plateau in so short a run, which says nothing of them
+        }
+        // Where learning is slow throughout, a rate that falls only takes steps away from so short a run; all of it has enough of them.
+        return best is not null && (failed.Contains(candidate) || !(Metric(candidate) > Metric(best) + Chance(best))) ? best
+            : paces.FirstOrDefault(pace => IsTwin(pace, candidate)) is { } twin && IsWorthIt(twin, candidate) ? twin
+            : candidate;
     }
+
+    /// <summary>
+    /// Whether a late fall is not clearly worse in so short a run, where it takes steps away that count. By the end of the whole
+    /// run it has done no harm on bench/corpus, and some good.
+    /// </summary>
+    private bool IsWorthIt(Trial falling, Trial candidate) => Metric(falling) >= Metric(candidate) - Clearly * Chance(falling);
+
+    /// <summary>The same with a rate that falls late.</summary>
+    private static bool IsTwin(Trial pace, Trial candidate) => pace.Remedies.Length == candidate.Remedies.Length + 1 && pace.Remedies[^1].Remedy is RateDecay && candidate.Remedies.All(pace.Remedies.Contains);
 
     private Trial? AtPace(Trial candidate, double factor) =>
         (candidates.Falling(candidate.Remedies, factor) ?? (factor == 1 ? null : candidates.AtPace(candidate.Remedies, factor))) is { } remedies && remedies.Length <= MostRemedies ? race.Of(remedies) : null;

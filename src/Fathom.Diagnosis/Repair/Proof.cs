@@ -68,7 +68,7 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
     ];
 
     /// <summary>
-    /// Accepted only if the cure is better with each seed, by more than the seeds differ among themselves and than chance
+    /// Accepted only if the cure knows more than a guess and is better with each seed, by more than the seeds differ among themselves and than chance
     /// explains; and if controls that learn something could still catch up, by more than chance above the end of one. From
     /// stop to stop all seeds are carried on until that is decided and each comes along as the candidate did, or as far as an
     /// examination may go.
@@ -106,8 +106,8 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         }
     }
 
-    /// <summary>Whether all seeds can be carried on to a rung within what an examination may cost.</summary>
-    private bool Affordable(int rung) => options.Thorough || cost.Sum.Total + sides.Where(side => GoesOn(side, rung)).Sum(side => Math.Max(0, TrialRace.Rungs[rung] - (side.Now?.Share ?? 0)) * side.Work) <= options.ProofLimit;
+    /// <summary>Whether all seeds can be carried on to a rung within what an examination may cost; more for a cure whose steps take more work.</summary>
+    private bool Affordable(int rung) => options.Thorough || cost.Sum.Total + sides.Where(side => GoesOn(side, rung)).Sum(side => Math.Max(0, TrialRace.Rungs[rung] - (side.Now?.Share ?? 0)) * side.Work) <= options.ProofLimit + Math.Max(0, sides.Max(side => side.Work) - 1);
 
     public void Dispose()
     {
@@ -158,7 +158,9 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         double differ = Tolerance.Spread([.. pairs.Select(pair => pair.Mended)]), spread = Math.Max(Tolerance.Spread([.. pairs.Select(pair => pair.Control)]), differ);
         bool diverged = cures.Any(cure => cure.Diverged);
         string? failure = compared.Select(side => side.Now!.Failure is { } why ? $"{(side.Mended ? "it" : "the network as it is")} cannot be trained with seed {side.Seed}: {why}" : null).FirstOrDefault(why => why is not null);
-        bool better = !diverged && failure is null && pairs.All(pair => pair.Mended > pair.Control) && gain > Math.Max(spread, chance);
+        // What only guesses more luckily is no cure.
+        bool knows = reached > Tolerance.Ignorance(data.Validation) + 2 * chance;
+        bool better = !diverged && failure is null && knows && pairs.All(pair => pair.Mended > pair.Control) && gain > Math.Max(spread, chance);
         // Early on seeds may differ by how fast they learn, or because one of them will not: more steps tell.
         bool keeps = cures.All(cure => Keeps(cure, learnt)) && (rung >= Enough || !ProofResult.Differ(pairs));
         bool hopeless = !options.Thorough && ((rung >= Math.Max(FirstDoubt, decided) && pairs.Any(pair => !(pair.Mended > pair.Control))) || (rung > 0 && learnt is not null && cures.Any(Dead)));

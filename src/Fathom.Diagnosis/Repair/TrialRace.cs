@@ -47,6 +47,12 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>What is left of an error after twice the steps: it falls about as one over the root of their number.</summary>
     private const double Steady = 0.7;
 
+    /// <summary>Loss over that of the best constant prediction from which on one does not wait on a plateau.</summary>
+    private const double Lost = 5;
+
+    /// <summary>The same of one whose loss is on its way down.</summary>
+    private const double Falling = 0.6;
+
     /// <summary>The rung of half the budget.</summary>
     public const int HalfWay = 3;
 
@@ -89,16 +95,29 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
             again = null;
             return candidate;
         }
+        Trial? best = Search(Likely, cancellation) ?? Final(cancellation);
+        if (best is null && !options.Thorough && !options.GivesUp)
+        {
+            // Nothing is in hand: what an examination may cost at most is spent on the rest.
+            budget = double.MaxValue;
+            failed.UnionWith(Trials.Where(trial => runs.Rung(trial) >= HalfWay));
+            best = Search(2 * Likely, cancellation) ?? Final(cancellation);
+        }
+        return best is null ? null : new Ablation(this, runs, data.Validation, options, control).Mildest(best, cancellation);
+    }
+
+    /// <summary>Wave after wave, until one is clearly good or the budget is spent; so many where first steps tell little.</summary>
+    private Trial? Search(int likely, CancellationToken cancellation)
+    {
         Trial? best = options.Thorough ? null : Climb(cancellation);
-        while (best is null && runs.Spent <= budget && !(plateau && Trials.Count >= Likely) && waves.MoveNext())
+        while (best is null && runs.Spent <= budget && !(plateau && Trials.Count >= likely) && waves!.MoveNext())
         {
             List<Trial> wave = Affordable(waves.Current, 0);
             Trials.AddRange(wave);
             Advance(wave, 0, DoctorStage.Trials, cancellation);
             best = options.Thorough ? null : Climb(cancellation);
         }
-        best ??= Final(cancellation);
-        return best is null ? null : new Ablation(this, runs, data.Validation, options, control).Mildest(best, cancellation);
+        return best;
     }
 
     /// <summary>
@@ -126,9 +145,12 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>Half of what there is to learn.</summary>
     public bool HasLearnt(Measurement at) => !at.Diverged && at.Metric >= (1 + ignorance) / 2;
 
-    /// <summary>A candidate at its best pace; itself if next to nothing is left to gain, and its steps are not in doubt.</summary>
+    /// <summary>A candidate at its best pace; at its own if next to nothing is left to gain, and its steps are not in doubt.</summary>
     public Trial WellPaced(Trial cure, CancellationToken cancellation) =>
-        double.IsNaN(Pace.Reached(cure)) && ((Suffices(cure, runs.Rung(cure)) && !candidates.StepsWereTooLong) || failed.Contains(cure)) ? cure : Pace.Of(cure, cancellation);
+        !double.IsNaN(Pace.Reached(cure)) ? Pace.Of(cure, cancellation)
+        : failed.Contains(cure) || runs.Rung(cure) == Rungs.Length - 1 ? cure
+        : Suffices(cure, runs.Rung(cure)) && !candidates.StepsWereTooLong ? Pace.Settled(cure, cancellation)
+        : Pace.Of(cure, cancellation);
 
     /// <summary>A cure is trained at a better pace: what that adds is what it contributes, in a rehearsal against as many steps at the old one.</summary>
     public void Replace(Trial cure, Trial better)
@@ -148,14 +170,17 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     {
         pace.Fate = "not proven";
         failed.Add(pace);
-        if (why == Why.Slow)
+        bool paced = !double.IsNaN(Pace.Reached(trial));
+        if (why == Why.Slow || (!paced && why != Why.Unstable))
         {
             failed.Add(trial);
+            return;
         }
-        else if (!double.IsNaN(Pace.Reached(trial)))
+        Pace.Reject(trial, pace, why == Why.Unstable, cancellation);
+        again = trial;
+        if (!paced && !WillDo(Pace.Of(trial, cancellation)))
         {
-            Pace.Reject(trial, pace, why == Why.Unstable, cancellation);
-            again = trial;
+            failed.Add(trial);
         }
     }
 
@@ -203,7 +228,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
                     return leader;
                 }
             }
-            if (!Leads(leader))
+            if (!Leads(leader) || !HasLearntSomething(leader))
             {
                 continue;
             }
@@ -241,6 +266,14 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         return !at.Diverged && Trials.Where(other => !double.IsNaN(Pace.Reached(other))).All(other => at.Metric > runs.Of(other, Pace.Rung).Metric - Tolerance.Of(at.Metric, data.Validation));
     }
 
+    /// <summary>As far as it has come it knows more than the control and than guessing, by more than chance, or its loss is on the way down.</summary>
+    private bool HasLearntSomething(Trial trial)
+    {
+        int rung = runs.Rung(trial);
+        Measurement at = runs.Of(trial, rung);
+        return at.LossShare < Falling || at.Metric > Floor(rung) + Math.Max(0.1, 4 * Tolerance.Of(at.Metric, data.Validation)) || Promising(trial, named: false);
+    }
+
     /// <summary>
     /// After an eighth of the run, a rehearsal or not, most of what there is to learn has been learnt: all of the run will do the rest.
     /// Rules have no say in it: they take a rate that falls within an eighth of the run for one that is too small.
@@ -271,7 +304,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
             return fair;
         }
         List<Trial> alive = [.. Open.Where(trial => runs.Find(trial, 0) is not null && !runs.Of(trial, runs.Rung(trial)).Diverged)
-            .OrderByDescending(trial => Promising(trial)).ThenBy(trial => plateau && Guesses(runs.Of(trial, runs.Rung(trial))) ? 1 + Trials.IndexOf(trial) : options.Thorough ? 0 : Forecast(trial, runs.Rung(trial)))
+            .OrderByDescending(trial => Promising(trial)).ThenBy(trial => plateau && Guesses(runs.Of(trial, runs.Rung(trial))) ? 1 + Turn(trial, runs.Rung(trial)) : options.Thorough ? 0 : Forecast(trial, runs.Rung(trial)))
             .ThenByDescending(trial => runs.Of(trial, 0).Metric).ThenBy(trial => runs.Of(trial, 0).LossShare)];
         int reached = 0;
         for (int rung = 1; rung < Rungs.Length && alive.Count > 0; rung++)
@@ -326,15 +359,18 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     public List<Trial> Ranked(IEnumerable<Trial> trials, int rung) =>
     [
         .. trials.Where(trial => runs.Find(trial, rung) is { Diverged: false } at && double.IsFinite(at.Loss))
-            .OrderByDescending(trial => Guesses(runs.Of(trial, rung)) ? ignorance : runs.Of(trial, rung).Metric).ThenBy(trial => plateau && Guesses(runs.Of(trial, rung)) ? Trials.IndexOf(trial) : runs.Of(trial, rung).LossShare),
+            .OrderByDescending(trial => Guesses(runs.Of(trial, rung)) ? ignorance : runs.Of(trial, rung).Metric).ThenBy(trial => plateau && Guesses(runs.Of(trial, rung)) ? Turn(trial, rung) : runs.Of(trial, rung).LossShare),
     ];
 
     /// <summary>On a plateau, where a metric is chance; the likeliest remedy comes first there.</summary>
     private bool Guesses(Measurement at) => plateau && at.Metric <= ignorance + 2 * Tolerance.Of(at.Metric, data.Validation);
 
-    /// <summary>Above the control and above guessing by more than chance, or its loss on the way down.</summary>
-    private bool Promising(Trial trial) => runs.Find(trial, 0) is { Diverged: false } at
-        && (at.Metric > Floor(0) + Math.Max(0.1, 4 * Tolerance.Of(at.Metric, data.Validation)) || at.LossShare < 0.6);
+    /// <summary>The place of one that guesses: the likeliest remedy first, and last what does far worse than guessing, for it is thrown about.</summary>
+    private int Turn(Trial trial, int rung) => Trials.IndexOf(trial) + (runs.Of(trial, rung).LossShare <= Lost ? 0 : Trials.Count);
+
+    /// <summary>Above the control and above guessing by more than chance, or its loss on the way down; or what undoes the fault that was found, if it learns at all.</summary>
+    private bool Promising(Trial trial, bool named = true) => runs.Find(trial, 0) is { Diverged: false } at
+        && (at.Metric > Floor(0) + Math.Max(0.1, 4 * Tolerance.Of(at.Metric, data.Validation)) || at.LossShare < Falling || (named && IsPlain(trial) && candidates.IsNamed(trial) && !Dead(at)));
 
     /// <summary>
     /// Next to nothing is left to gain, or will be at the end of the budget if the error goes on to fall as it did; and no

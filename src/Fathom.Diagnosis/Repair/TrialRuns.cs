@@ -14,6 +14,8 @@ internal sealed class TrialRuns(Candidates candidates, DataSplit data, double fu
     private readonly ConcurrentDictionary<Trial, MeteredRun> rehearsals = new(ReferenceEqualityComparer.Instance);
     private readonly ConcurrentDictionary<Trial, Measurement> rehearsed = new(ReferenceEqualityComparer.Instance);
 
+    private readonly ConcurrentDictionary<Trial, Trial> twins = new(ReferenceEqualityComparer.Instance);
+
     /// <summary>What trials have cost so far, in full runs.</summary>
     public double Spent => cost.Sum.Trials;
 
@@ -49,9 +51,13 @@ internal sealed class TrialRuns(Candidates candidates, DataSplit data, double fu
     public Measurement? Rehearsed(Trial trial) => rehearsed.GetValueOrDefault(trial);
 
     /// <summary>What was measured at a rung; null if the candidate has not come so far.</summary>
-    public Measurement? Find(Trial trial, int rung) => measured.GetValueOrDefault((trial, rung));
+    public Measurement? Find(Trial trial, int rung) => measured.GetValueOrDefault((trial, rung))
+        ?? (rung <= TrialRace.HalfWay && twins.TryGetValue(trial, out Trial? twin) ? measured.GetValueOrDefault((twin, rung)) : null);
 
-    public Measurement Of(Trial trial, int rung) => measured[(trial, rung)];
+    /// <summary>A candidate whose rate begins to fall after half of its run takes every step up to there that it takes at its own rate, and need not take them twice.</summary>
+    public void Share(Trial steady, Trial falling) => twins[falling] = steady;
+
+    public Measurement Of(Trial trial, int rung) => Find(trial, rung) ?? throw new InvalidOperationException($"{trial.Name} was not measured at stop {rung}");
 
     /// <summary>The farthest rung that a candidate has reached; −1 if none.</summary>
     public int Rung(Trial trial) => Enumerable.Range(0, TrialRace.Rungs.Length).LastOrDefault(rung => Find(trial, rung) is not null, -1);
@@ -63,9 +69,9 @@ internal sealed class TrialRuns(Candidates candidates, DataSplit data, double fu
         return StepWork.FullRun(model, data.Training.Count) / fullRun;
     }
 
-    /// <summary>A candidate's run as it stands, or else its rehearsal, with given rows as the validation's.</summary>
+    /// <summary>A candidate's run as it stands, its own or that which it shares, or else its rehearsal, with given rows as the validation's.</summary>
     public RunOutcome Outcome(Trial trial, DataSet validation, CancellationToken cancellation) =>
-        (runs.GetValueOrDefault(trial) ?? rehearsals[trial]).Outcome(validation, cancellation);
+        (runs.GetValueOrDefault(trial) ?? (twins.TryGetValue(trial, out Trial? twin) ? runs.GetValueOrDefault(twin) : null) ?? rehearsals[trial]).Outcome(validation, cancellation);
 
     public void Dispose()
     {

@@ -71,6 +71,38 @@ public sealed class CandidatesTests
         Assert.Equal(["activation", "batch_norm", "batch_size", "fewer_layers"], kinds);
     }
 
+    /// <summary>At the very end of a search that has found nothing.</summary>
+    [Fact]
+    public void OtherRatesAreCandidatesWhateverWasFound()
+    {
+        Candidates candidates = For(SickNetworks.Vanishing(), Found("FTH001", Causes.Vanishing, "activation"));
+        double[] rates = [.. candidates.Rates().Select(trial => candidates.Apply(trial.Remedies).Plan.Optimizer.LearningRate)];
+        Assert.Contains(rates, rate => rate < 0.1);
+        Assert.Contains(rates, rate => rate > 0.1);
+    }
+
+    /// <summary>A large ε hides that the rate is small, too: where steps were found to be too short, the usual settings are tried with a larger one.</summary>
+    [Fact]
+    public void UsualSettingsGoWithLongerStepsWhereTheyWereTooShort()
+    {
+        Assert.Equal([1e-3, 3e-3], Rates(Found("FTH053", Causes.Other, "optimizer_settings"), Found("FTH006", Causes.LearningRateTooSmall, "learning_rate")));
+        Assert.Equal([1e-3], Rates(Found("FTH053", Causes.Other, "optimizer_settings")));
+
+        static double[] Rates(params Finding[] findings) =>
+            [.. For(LargeEpsilon, findings).Singles().Where(trial => trial.Remedies[0].Remedy is OptimizerSettings).Select(trial => trial.Remedies[0].Rewrite(LargeEpsilon).Plan.Optimizer.LearningRate).Order()];
+    }
+
+    [Fact]
+    public void SettingsThatAreAFaultAreSeenInWhatACureLeaves()
+    {
+        Candidates candidates = For(LargeEpsilon, Found("FTH053", Causes.Other, "optimizer_settings"));
+        Prescription usual = candidates.Singles().First(trial => trial.Remedies[0].Remedy is OptimizerSettings).Remedies[0], other = candidates.General()[0].Remedies[0];
+        Assert.True(candidates.LeavesSettings([other]));
+        Assert.False(candidates.LeavesSettings([usual]));
+        Assert.True(candidates.IsNamed(new Trial { Remedies = [usual], PredictedDecades = 0 }));
+        Assert.False(candidates.IsNamed(new Trial { Remedies = [usual, other], PredictedDecades = 0 }));
+    }
+
     private static Candidates For(ModelDefinition model, params Finding[] findings) =>
         new(model, new CaseHistory([.. findings]) { Data = SickNetworks.Digits.Training }, SickNetworks.Digits.Training, new SideBySide(2));
 

@@ -6,6 +6,9 @@ using Fathom.Graphs;
 using Fathom.Graphs.Initializers;
 using Fathom.Graphs.Ops;
 using Fathom.Training;
+using Fathom.Training.Data;
+using Fathom.Training.Losses;
+using Fathom.Training.Optimizers;
 using Fathom.Training.Schedules;
 
 namespace Fathom.Diagnosis.Tests.Repair;
@@ -111,17 +114,114 @@ public sealed class PaceTests
         }
     }
 
+    /// <summary>Its own rate is good; it only falls at the end. That is rehearsed, and nothing else.</summary>
     [Fact]
-    public void ACureThatWillDoCostsNothingMore()
+    public void ACureThatWillDoGetsALateFall()
     {
         using Bench bench = new(SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 1e-6, epochs: 12));
         Trial good = bench.Cure(bench.AtRate(0.1));
-        bench.Race.Advance([good], 3, DoctorStage.Finals, default);
+        bench.Race.Advance([good], TrialRace.HalfWay, DoctorStage.Finals, default);
         double spent = bench.Cost.Sum.Total;
+        Assert.True(bench.Race.Suffices(good, TrialRace.HalfWay), $"it ends at {good.Metric}");
 
-        Assert.True(bench.Race.Suffices(good, 3), $"it ends at {good.Metric}");
-        Assert.Same(good, bench.Race.WellPaced(good, default));
-        Assert.Equal(spent, bench.Cost.Sum.Total);
+        Trial settled = bench.Race.WellPaced(good, default);
+
+        Assert.Equal("learning rate 0.1 + learning rate falls on a cosine", settled.Name);
+        Assert.Equal(spent + (68.0 / 540), bench.Cost.Sum.Total, 6);
+        Assert.True(bench.Race.Suffices(settled, TrialRace.HalfWay)); // it need not take the same steps again
+        bench.Race.Advance([settled], TrialRace.HalfWay, DoctorStage.Finals, default);
+        Assert.Equal(spent + (68.0 / 540), bench.Cost.Sum.Total, 6);
+        Assert.Equal((good.Steps, good.Metric, good.Loss), (settled.Steps, settled.Metric, settled.Loss));
+    }
+
+    /// <summary>What stands for both is what each would have come to.</summary>
+    [Fact]
+    public void ALateFallChangesNoStepOfTheFirstHalf()
+    {
+        using Bench bench = new(SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 1e-6, epochs: 6));
+        Trial steady = bench.Cure(bench.AtRate(0.1)), falling = bench.Race.Of(bench.Candidates.Falling(steady.Remedies, 1)!.Value);
+        bench.Race.Advance([steady, falling], 4, DoctorStage.Finals, default);
+        Assert.All(Enumerable.Range(0, TrialRace.HalfWay + 1), rung => Assert.Equal(bench.Runs.Of(steady, rung), bench.Runs.Of(falling, rung)));
+        Assert.NotEqual(bench.Runs.Of(steady, 4), bench.Runs.Of(falling, 4));
+    }
+
+    /// <summary>What has come to its end at its own rate is known as it is.</summary>
+    [Fact]
+    public void ACureThatWasTrainedToItsEndKeepsItsRate()
+    {
+        using Bench bench = new(SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 1e-6, epochs: 2));
+        Trial cure = bench.Cure(bench.AtRate(0.02));
+        bench.Race.Advance([cure], 4, DoctorStage.Finals, default);
+        Assert.Same(cure, bench.Race.WellPaced(cure, default));
+        Assert.Equal(1, bench.Cost.Sum.Total, 6);
+    }
+
+    /// <summary>One that was good at its own rate, and breaks down with another seed, gets a slower one as well.</summary>
+    [Fact]
+    public void ACureThatWouldDoIsSlowedDownWhenItIsUnstable()
+    {
+        using Bench bench = new(SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 1e-6, epochs: 12));
+        Trial good = bench.Cure(bench.AtRate(0.1));
+        bench.Race.Advance([good], TrialRace.HalfWay, DoctorStage.Finals, default);
+        Trial settled = bench.Race.WellPaced(good, default);
+
+        bench.Race.Reject(good, settled, Why.Unstable, default);
+
+        Assert.Equal("learning rate 0.033 that falls on a cosine", bench.Race.WellPaced(good, default).Name);
+        Assert.DoesNotContain(settled, bench.Race.Open);
+    }
+
+    /// <summary>What did not stand a proof is not come back to by leaving out the rest of a combination.</summary>
+    [Fact]
+    public void WhatFailedInAProofIsNotWhatIsLeftOfACombination()
+    {
+        using Bench bench = new(SickNetworks.Chain(3, net => net.Relu(), VarianceScaling.HeNormal, rate: 1e-6, epochs: 6));
+        Prescription idle = new(RemedyCatalog.All.First(remedy => remedy is BatchNormalization), "idle", old => old);
+        foreach (bool rejected in (bool[])[false, true])
+        {
+            Trial alone = bench.Cure(bench.AtRate(0.1)), pair = bench.Race.Of([idle, bench.AtRate(0.1)]);
+            bench.Race.Advance([alone, pair], Pace.Rung, DoctorStage.Trials, default);
+            if (rejected)
+            {
+                bench.Race.Reject(alone, alone, Why.NotBetter, default);
+            }
+            Trial kept = new Ablation(bench.Race, bench.Runs, SickNetworks.Digits.Validation, new DoctorOptions(), _ => Measurement.OfFailure("no control", 0, SickNetworks.Digits.Validation)).Mildest(pair, default);
+            Assert.Equal(rejected ? "idle + learning rate 0.1" : "learning rate 0.1", kept.Name);
+        }
+    }
+
+    /// <summary>Steps of LSTM take four times the work of a plain recurrence's: neighbouring rates are not tried.</summary>
+    [Fact]
+    public void ACureWhoseStepsTakeMuchWorkIsRehearsedAtItsOwnRateOnly()
+    {
+        ModelDefinition plain = Recurrent(net => net.Rnn(16));
+        Assert.Equal(["lstm + learning rate falls on a cosine"], Rehearsed(plain, Cell(net => net.Lstm(16))));
+        Assert.NotEmpty(Rehearsed(plain, Cell(net => net.Rnn(20))).Skip(1));
+
+        static ModelDefinition Recurrent(Func<NetworkCursor, NetworkCursor> cell) => SickNetworks.HealthyRelu() with { Graph = cell(Network.Input(8, 8)).Last().Dense(10).Build() };
+
+        static Prescription Cell(Func<NetworkCursor, NetworkCursor> cell) => new(RemedyCatalog.All.First(remedy => remedy is RecurrentCellChange), "lstm", old => old with { Graph = Recurrent(cell).Graph });
+
+        static string[] Rehearsed(ModelDefinition model, Prescription cell)
+        {
+            using Bench bench = new(model);
+            Trial cure = bench.Cure(cell);
+            bench.Race.Pace.Of(cure, default);
+            return [.. bench.Race.Trials.Where(trial => bench.Runs.Rehearsed(trial) is not null && trial.Remedies.All(part => part.Remedy.Kind is "recurrent" or "learning_rate" or "rate_decay" or "optimizer")).Select(trial => trial.Name)];
+        }
+    }
+
+    /// <summary>On a plateau the likeliest is waited for, and last what is thrown about far above a guess, however likely it was.</summary>
+    [Fact]
+    public void WhatIsThrownAboutDoesNotWaitOnAPlateau()
+    {
+        DataSplit adding = DataSource.Open("adding?length=8&samples=400");
+        ModelDefinition model = new("adding", Network.Input(8, 2).Gru(8).Last().Dense(1).Build(), new TrainingPlan { Loss = new MeanSquaredError(), Optimizer = new Adam(1e-3), BatchSize = 32, Epochs = 8 });
+        using Bench bench = new(model, adding);
+        Trial wild = bench.Cure(bench.AtRate(30)), first = bench.Cure(bench.AtRate(1e-4)), second = bench.Cure(bench.AtRate(1e-5));
+        bench.Race.Advance([wild, first, second], 0, DoctorStage.Trials, default);
+        Assert.True(bench.Runs.Of(wild, 0).LossShare > 100 && bench.Runs.Of(first, 0).LossShare < 5, $"{bench.Runs.Of(wild, 0)} {bench.Runs.Of(first, 0)}");
+        Assert.Equal([first, second, wild], bench.Race.Ranked([wild, second, first], 0));
     }
 
     [Fact]
@@ -213,19 +313,20 @@ public sealed class PaceTests
         }
     }
 
-    /// <summary>A race over one network on the digits.</summary>
+    /// <summary>A race over one network, on the digits if nothing else is given.</summary>
     private sealed class Bench : IDisposable
     {
-        private readonly TrialRuns runs;
-
-        public Bench(ModelDefinition model)
+        public Bench(ModelDefinition model, DataSplit? rows = null)
         {
             SideBySide workers = new(2);
-            double fullRun = StepWork.FullRun(model, SickNetworks.Digits.Training.Count);
-            Candidates = new Candidates(model, new CaseHistory([]) { Data = SickNetworks.Digits.Training }, SickNetworks.Digits.Training, workers);
-            runs = new TrialRuns(Candidates, SickNetworks.Digits, fullRun, Cost);
-            Race = new TrialRace(Candidates, SickNetworks.Digits, new DoctorOptions(), workers, runs, _ => { });
+            DataSplit data = rows ?? SickNetworks.Digits;
+            double fullRun = StepWork.FullRun(model, data.Training.Count);
+            Candidates = new Candidates(model, new CaseHistory([]) { Data = data.Training }, data.Training, workers);
+            Runs = new TrialRuns(Candidates, data, fullRun, Cost);
+            Race = new TrialRace(Candidates, data, new DoctorOptions(), workers, Runs, _ => { });
         }
+
+        public TrialRuns Runs { get; }
 
         public CostBook Cost { get; } = new(NoMemo.Instance);
 
@@ -233,17 +334,17 @@ public sealed class PaceTests
 
         public TrialRace Race { get; }
 
-        public CureRecord Record => new(Race, runs, SickNetworks.Digits.Validation, new DoctorOptions());
+        public CureRecord Record => new(Race, Runs, SickNetworks.Digits.Validation, new DoctorOptions());
 
         public Prescription AtRate(double rate) => new(RemedyCatalog.All.First(remedy => remedy is LearningRateChange), $"learning rate {rate}", old => old with
         {
             Plan = old.Plan with { Optimizer = old.Plan.Optimizer with { LearningRate = rate } },
         });
 
-        public override string ToString() => string.Join("; ", Race.Trials.Select(trial => $"{trial.Name}: {trial.Metric} at {trial.Share}, loss {trial.Loss}{(runs.Find(trial, runs.Rung(trial)) is { Sick: true } ? ", sick" : "")}"));
+        public override string ToString() => string.Join("; ", Race.Trials.Select(trial => $"{trial.Name}: {trial.Metric} at {trial.Share}, loss {trial.Loss}{(Runs.Find(trial, Runs.Rung(trial)) is { Sick: true } ? ", sick" : "")}"));
 
         public Trial Cure(Prescription remedy) => Race.Of([remedy]);
 
-        public void Dispose() => runs.Dispose();
+        public void Dispose() => Runs.Dispose();
     }
 }

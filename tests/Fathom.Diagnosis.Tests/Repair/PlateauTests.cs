@@ -21,6 +21,21 @@ public sealed class PlateauTests
         Assert.False(Plateau.IsUsual(Network.Input(4, 2).Flatten().Dense(16).Tanh().Dense(1).Build()));
     }
 
+    /// <summary>What a proof may cost is thought for cures whose steps take the work of the network's own; four times the work may cost more.</summary>
+    [Fact]
+    public void AProofOfWhatTakesMoreWorkMayCostMore()
+    {
+        ModelDefinition plain = new("plain", Network.Input(4, 2).Rnn(16).Last().Dense(1).Build(), new TrainingPlan { Loss = new MeanSquaredError(), Optimizer = new Sgd(1e-6), BatchSize = 20, Epochs = 20, Seed = 3 });
+        Assert.Equal(0, Rung(plain with { Plan = plain.Plan with { Optimizer = new Sgd(1e-7) } }));
+        Assert.InRange(Rung(plain with { Graph = Network.Input(4, 2).Lstm(16).Last().Dense(1).Build() }), 1, 3);
+
+        int Rung(ModelDefinition cure)
+        {
+            using Proof proof = new(plain, cure, Adding, new DoctorOptions { ProofLimit = 0 }, new SideBySide(2), StepWork.FullRun(plain, Adding.Training.Count), new CostBook(NoMemo.Instance), _ => { });
+            return proof.Run(2, _ => null, _ => 0, default).Rung;
+        }
+    }
+
     /// <summary>Whether a proof that compares the network early, with a cure that learns by then, wants to know what the network comes to.</summary>
     private static bool AsksForTheEnd(Func<NetworkCursor, NetworkCursor> hidden, double rate)
     {
