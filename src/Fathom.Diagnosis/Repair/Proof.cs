@@ -58,6 +58,11 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
     /// <summary>How far a seed may stay behind the candidate's own.</summary>
     private const double Lag = 0.15;
 
+    /// <summary>What a proof of networks that stay at a guess for long may cost more, in full runs.</summary>
+    private const double Waiting = 0.5;
+
+    private readonly bool plateau = Plateau.IsUsual(model.Graph);
+
     /// <summary>Whether only the cures are carried on.</summary>
     private bool alone;
 
@@ -73,12 +78,14 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
     /// stop to stop all seeds are carried on until that is decided and each comes along as the candidate did, or as far as an
     /// examination may go.
     /// </summary>
-    /// <param name="decided">Where the candidate was first seen to lead: no cure is given up before.</param>
+    /// <param name="decided">Where the candidate was first seen to lead: no cure is given up before, and one that may stay at a guess for long not before the next stop.</param>
     /// <param name="learnt">What the candidate had come to at a stop; null if that is not known, or was nothing.</param>
     /// <param name="controlEnd">What the control with its own seed comes to on the rows that prove, given what the cure has reached there.</param>
     /// <param name="cancellation">Ends it.</param>
     public ProofResult Run(int decided, Func<int, double?> learnt, Func<double, double> controlEnd, CancellationToken cancellation)
     {
+        // With another seed the guess may last twice as long.
+        decided += plateau ? 1 : 0;
         int at = options.Thorough ? TrialRace.Rungs.Length - 1 : 0;
         for (; ; at++)
         {
@@ -107,7 +114,7 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
     }
 
     /// <summary>Whether all seeds can be carried on to a rung within what an examination may cost; more for a cure whose steps take more work.</summary>
-    private bool Affordable(int rung) => options.Thorough || cost.Sum.Total + sides.Where(side => GoesOn(side, rung)).Sum(side => Math.Max(0, TrialRace.Rungs[rung] - (side.Now?.Share ?? 0)) * side.Work) <= options.ProofLimit + Math.Max(0, sides.Max(side => side.Work) - 1);
+    private bool Affordable(int rung) => options.Thorough || cost.Sum.Total + sides.Where(side => GoesOn(side, rung)).Sum(side => Math.Max(0, TrialRace.Rungs[rung] - (side.Now?.Share ?? 0)) * side.Work) <= options.ProofLimit + Math.Max(0, sides.Max(side => side.Work) - 1) + (plateau ? Waiting : 0);
 
     public void Dispose()
     {
@@ -178,7 +185,7 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
     private bool HasLearntNothing(Measurement control) => (isSick || control.Diverged) && control.Dead(Tolerance.Ignorance(data.Validation), Tolerance.Of(control.Metric, data.Validation));
 
     /// <summary>It has learnt nothing, and never will.</summary>
-    private bool Dead(Measurement control) => (control.Diverged || !Plateau.IsUsual(model.Graph)) && HasLearntNothing(control);
+    private bool Dead(Measurement control) => (control.Diverged || !plateau) && HasLearntNothing(control);
 
     private sealed class Side(bool mended, ulong seed, double work)
     {

@@ -148,7 +148,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>A candidate at its best pace; at its own if next to nothing is left to gain, and its steps are not in doubt.</summary>
     public Trial WellPaced(Trial cure, CancellationToken cancellation) =>
         !double.IsNaN(Pace.Reached(cure)) ? Pace.Of(cure, cancellation)
-        : failed.Contains(cure) || runs.Rung(cure) == Rungs.Length - 1 ? cure
+        : failed.Contains(cure) || runs.Rung(cure) >= (plateau ? HalfWay : Rungs.Length - 1) ? cure
         : Suffices(cure, runs.Rung(cure)) && !candidates.StepsWereTooLong ? Pace.Settled(cure, cancellation)
         : Pace.Of(cure, cancellation);
 
