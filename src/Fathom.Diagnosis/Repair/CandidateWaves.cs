@@ -39,8 +39,10 @@ internal sealed class CandidateWaves(Candidates candidates, DoctorOptions option
         {
             yield return [.. candidates.Triples(best, options.Combinations / 2).Where(Untried)];
         }
-        yield return [.. candidates.Rates().Where(Untried)];
     }
+
+    /// <summary>What is left to try when nothing else has done better than the network as it is.</summary>
+    public List<Trial> Last() => [.. candidates.Rates().Where(Untried)];
 
     private bool Untried(Trial trial) => race.Trials.All(known => known.Name != trial.Name);
 }

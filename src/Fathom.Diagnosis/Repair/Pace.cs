@@ -179,13 +179,15 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
     {
         race.Rehearse([pace], cancellation);
         bool better = paces.Count == 0 || Metric(pace) > paces.Max(Metric) + 2 * Chance(pace)
-            || (paces.MaxBy(Metric) is { } before && Metric(pace) >= Metric(before) && runs.Rehearsed(pace)!.Loss < Less * runs.Rehearsed(before)!.Loss);
+            || HasLessLoss(pace, paces.MaxBy(Metric)!);
         if (better)
         {
             paces.Add(pace);
         }
         return better;
     }
+
+    private bool HasLessLoss(Trial pace, Trial before) => Metric(pace) >= Metric(before) && runs.Rehearsed(pace)!.Loss < Less * runs.Rehearsed(before)!.Loss;
 
     private Trial Best(Trial candidate)
     {

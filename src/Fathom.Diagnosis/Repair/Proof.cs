@@ -166,7 +166,7 @@ internal sealed class Proof(ModelDefinition model, ModelDefinition mended, DataS
         bool diverged = cures.Any(cure => cure.Diverged);
         string? failure = compared.Select(side => side.Now!.Failure is { } why ? $"{(side.Mended ? "it" : "the network as it is")} cannot be trained with seed {side.Seed}: {why}" : null).FirstOrDefault(why => why is not null);
         // What only guesses more luckily is no cure.
-        bool knows = reached > Tolerance.Ignorance(data.Validation) + 2 * chance;
+        bool knows = reached > Tolerance.Ignorance(data.Validation) + chance;
         bool better = !diverged && failure is null && knows && pairs.All(pair => pair.Mended > pair.Control) && gain > Math.Max(spread, chance);
         // Early on seeds may differ by how fast they learn, or because one of them will not: more steps tell.
         bool keeps = cures.All(cure => Keeps(cure, learnt)) && (rung >= Enough || !ProofResult.Differ(pairs));

@@ -47,8 +47,8 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>What is left of an error after twice the steps: it falls about as one over the root of their number.</summary>
     private const double Steady = 0.7;
 
-    /// <summary>Loss over that of the best constant prediction from which on one does not wait on a plateau.</summary>
-    private const double Lost = 5;
+    /// <summary>Loss over that of the best constant prediction, or that of the nearest to it, from which on one does not wait on a plateau.</summary>
+    private const double Lost = 1.3;
 
     /// <summary>The same of one whose loss is on its way down.</summary>
     private const double Falling = 0.6;
@@ -64,6 +64,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     private readonly HashSet<Trial> stalled = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<Trial> failed = new(ReferenceEqualityComparer.Instance);
     private readonly Lazy<double> attainable = new(() => Untrained.Metric(data));
+    private CandidateWaves? order;
     private IEnumerator<List<Trial>>? waves;
     private double budget;
     private Pace? pace;
@@ -88,7 +89,8 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     {
         (control, toBeat) = (controlAt, least);
         Contributions.Clear();
-        waves ??= new CandidateWaves(candidates, options, this).All().GetEnumerator();
+        order ??= new CandidateWaves(candidates, options, this);
+        waves ??= order.All().GetEnumerator();
         budget = options.TrialBudget;
         if (again is { } candidate && Pace.Of(candidate, cancellation) is var paced && !failed.Contains(paced) && WillDo(paced))
         {
@@ -101,7 +103,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
             // Nothing is in hand: what an examination may cost at most is spent on the rest.
             budget = double.MaxValue;
             failed.UnionWith(Trials.Where(trial => runs.Rung(trial) >= HalfWay));
-            best = Search(2 * Likely, cancellation) ?? Final(cancellation);
+            best = Search(2 * Likely, cancellation) ?? Begin(order!.Last(), cancellation) ?? Final(cancellation);
         }
         return best is null ? null : new Ablation(this, runs, data.Validation, options, control).Mildest(best, cancellation);
     }
@@ -112,12 +114,18 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         Trial? best = options.Thorough ? null : Climb(cancellation);
         while (best is null && runs.Spent <= budget && !(plateau && Trials.Count >= likely) && waves!.MoveNext())
         {
-            List<Trial> wave = Affordable(waves.Current, 0);
-            Trials.AddRange(wave);
-            Advance(wave, 0, DoctorStage.Trials, cancellation);
-            best = options.Thorough ? null : Climb(cancellation);
+            best = Begin(waves.Current, cancellation);
         }
         return best;
+    }
+
+    /// <summary>Gives candidates their first steps, as far as they can be paid for; null if none of all stands out then.</summary>
+    private Trial? Begin(List<Trial> wave, CancellationToken cancellation)
+    {
+        wave = Affordable(wave, 0);
+        Trials.AddRange(wave);
+        Advance(wave, 0, DoctorStage.Trials, cancellation);
+        return options.Thorough ? null : Climb(cancellation);
     }
 
     /// <summary>
@@ -366,7 +374,11 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     private bool Guesses(Measurement at) => plateau && at.Metric <= ignorance + 2 * Tolerance.Of(at.Metric, data.Validation);
 
     /// <summary>The place of one that guesses: the likeliest remedy first, and last what does far worse than guessing, for it is thrown about.</summary>
-    private int Turn(Trial trial, int rung) => Trials.IndexOf(trial) + (runs.Of(trial, rung).LossShare <= Lost ? 0 : Trials.Count);
+    private int Turn(Trial trial, int rung)
+    {
+        double plain = Math.Max(1, Trials.Select(other => runs.Find(other, rung)).Min(at => at is { Diverged: false, LossShare: var share } ? share : double.MaxValue));
+        return Trials.IndexOf(trial) + (runs.Of(trial, rung).LossShare <= Lost * plain ? 0 : Trials.Count);
+    }
 
     /// <summary>Above the control and above guessing by more than chance, or its loss on the way down; or what undoes the fault that was found, if it learns at all.</summary>
     private bool Promising(Trial trial, bool named = true) => runs.Find(trial, 0) is { Diverged: false } at

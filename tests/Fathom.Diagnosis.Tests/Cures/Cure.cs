@@ -83,7 +83,7 @@ internal sealed record Cure(Remedy Remedy, string Variant, string Cause, ModelDe
         new(new LearningRateChange(), "learning rate", Causes.LearningRateTooLarge, Digits(Body().Dense(10), new Sgd(10)), SickNetworks.Digits, 0.3, 0.85),
         new(new WarmUp(), "warm-up", Causes.LearningRateTooLarge, Encoder(8, 8e-3), Sequences(SickNetworks.Digits), 0.3, 0.6),
         new(new RateDecay(), "cosine", Causes.LearningRateTooLarge, Values(Line(), new Sgd(0.25), epochs: 10, batch: 4), CureData.Line(noise: 2), 0.3, 0.45),
-        new(new BatchSizeChange(), "batch of 128", Causes.LearningRateTooSmall, Digits(Body().Dense(10), new Adam(4e-3), batch: 512), SickNetworks.Digits, 0.75, 0.85),
+        new(new BatchSizeChange(), "batch of 32", Causes.LearningRateTooSmall, Digits(Body().Dense(10), new Adam(4e-3), batch: 512), SickNetworks.Digits, 0.75, 0.85),
         new(new WeakerRegularization(), "no weight decay", Causes.Other, Digits(Body().Dense(10), new Sgd(0.1, WeightDecay: 0.5)), SickNetworks.Digits, 0.4, 0.85),
         new(new WeightDecayAdded(), "l2", Causes.Other, Values(Network.Input(8).Dense(32).Tanh().Dense(1), new Adam(0.01), epochs: 150), CureData.Line(noise: 1.5, rows: 64), 0.2, 0.25),
         new(new ClippingRelease(), "no clipping", Causes.LearningRateTooSmall, Clipped(Digits(Body().Dense(10)), 1e-6), SickNetworks.Digits, 0.3, 0.85),

@@ -26,7 +26,7 @@ public sealed class AuditedFaultTests
         DoctorReport report = new Doctor(data, pool).Examine(model);
 
         Assert.Contains(report.Findings.Flat(), finding => finding.Rule == rule && finding.Remedies.Contains(kind));
-        Assert.True(report.Cure is not null && report.Cure.Remedies.Any(remedy => remedy.Remedy.Kind == kind), $"{report.Cure?.Name}: {report.Verdict}");
+        Assert.True(report.Cure is not null && report.Cure.Remedies.Any(remedy => remedy.Remedy.Kind == kind), $"{report.Cure?.Name}: {report.Verdict}\n{string.Join("\n", report.Trials.Select(trial => $"{trial.Share:F3} {trial.Metric:F3} {trial.Name} {trial.Fate}"))}\n{string.Join("; ", report.Pairs)} {report.Cost}");
         Assert.True(FaultyData.Run(report.Mended!, data).Validation.Metric > FaultyData.Run(report.Model, data).Validation.Metric + 0.2);
     }
 }
