@@ -100,7 +100,7 @@ internal static class RepairText
         foreach (Contribution part in report.Contributions)
         {
             string change = $"{OutcomeText.MetricName(kind)} {OutcomeText.Metric(part.MetricWith, kind)} with it, {OutcomeText.Metric(part.MetricWithout, kind)} without{(part.Steps > 0 ? $", after {part.Steps} steps" : "")}";
-            terminal.Line($"  {part.Remedy.Name}: {change}{(part.Kept ? "" : "; left out")}");
+            terminal.Line($"  {part.Remedy.Name}: {change}{(part.IsForTheEnd ? "; kept for the end of the run, of which so few steps tell little" : part.Kept ? "" : "; left out")}");
         }
     }
 

@@ -108,6 +108,9 @@ public sealed record Contribution(Prescription Remedy, double MetricWith, double
 {
     /// <summary>Steps of both runs.</summary>
     public long Steps { get; init; }
+
+    /// <summary>Whether it is part of the cure although so few steps do not show what it is for: a learning rate that falls late.</summary>
+    public bool IsForTheEnd => Kept && Remedy.Remedy is RateDecay && !(MetricWith > MetricWithout);
 }
 
 /// <summary>What the doctor found and did.</summary>

@@ -59,6 +59,9 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>An error (1 − accuracy, 1 − R²) at which there is next to nothing left to gain.</summary>
     public const double Little = 0.03;
 
+    /// <summary>An error at which nothing is left to gain.</summary>
+    private const double Nil = 0.005;
+
     private readonly bool plateau = candidates.StartsOnPlateau;
     private readonly double ignorance = Tolerance.Ignorance(data.Validation);
     private readonly HashSet<Trial> stalled = new(ReferenceEqualityComparer.Instance);
@@ -153,12 +156,13 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>Half of what there is to learn.</summary>
     public bool HasLearnt(Measurement at) => !at.Diverged && at.Metric >= (1 + ignorance) / 2;
 
-    /// <summary>A candidate at its best pace; at its own if next to nothing is left to gain, and its steps are not in doubt.</summary>
+    /// <summary>A candidate at its best pace; itself if nothing is left to gain, and at its own pace with a late fall if next to nothing is left to gain, and its steps are not in doubt.</summary>
     public Trial WellPaced(Trial cure, CancellationToken cancellation) =>
         !double.IsNaN(Pace.Reached(cure)) ? Pace.Of(cure, cancellation)
         : failed.Contains(cure) || runs.Rung(cure) >= (plateau ? HalfWay : Rungs.Length - 1) ? cure
-        : Suffices(cure, runs.Rung(cure)) && !candidates.StepsWereTooLong ? Pace.Settled(cure, cancellation)
-        : Pace.Of(cure, cancellation);
+        : !Suffices(cure, runs.Rung(cure)) || candidates.StepsWereTooLong ? Pace.Of(cure, cancellation)
+        : 1 - runs.Of(cure, runs.Rung(cure)).Metric > Nil ? Pace.Settled(cure, cancellation)
+        : cure;
 
     /// <summary>A cure is trained at a better pace: what that adds is what it contributes, in a rehearsal against as many steps at the old one.</summary>
     public void Replace(Trial cure, Trial better)

@@ -134,6 +134,36 @@ public sealed class PaceTests
         Assert.Equal((good.Steps, good.Metric, good.Loss), (settled.Steps, settled.Metric, settled.Loss));
     }
 
+    /// <summary>Nothing is added to what leaves nothing to gain.</summary>
+    [Fact]
+    public void ACureWithoutErrorIsLeftAsItIs()
+    {
+        float[] inputs = [.. Enumerable.Range(0, 400).Select(i => i % 2 == 0 ? 1f + (i % 7) : -1f - (i % 5))];
+        DataSplit signs = DataSet.OfLabels("signs", [1], inputs, [.. inputs.Select(input => input > 0 ? 1 : 0)], 2).Split(0.2, 1);
+        ModelDefinition model = new("signs", Network.Input(1).Dense(8).Relu().Dense(2).Build(), new TrainingPlan { Loss = new CrossEntropy(), Optimizer = new Adam(1e-9), BatchSize = 8, Epochs = 12 });
+        using Bench bench = new(model, signs);
+        Trial perfect = bench.Cure(bench.AtRate(0.01));
+        bench.Race.Advance([perfect], TrialRace.HalfWay, DoctorStage.Finals, default);
+        double spent = bench.Cost.Sum.Total;
+
+        Assert.Equal(1, perfect.Metric);
+        Assert.Same(perfect, bench.Race.WellPaced(perfect, default));
+        Assert.Equal(spent, bench.Cost.Sum.Total);
+    }
+
+    /// <summary>Said of a late fall alone, and only if so few steps show no gain.</summary>
+    [Fact]
+    public void ALateFallThatShowsNoGainIsKeptForTheEnd()
+    {
+        using Bench bench = new(SickNetworks.HealthyRelu());
+        Prescription rate = bench.AtRate(0.02), fall = bench.Candidates.Falling([rate], 1)!.Value[1];
+        Assert.True(new Contribution(fall, 0.9, 0.92, Kept: true).IsForTheEnd);
+        Assert.True(new Contribution(fall, 0.9, 0.9, Kept: true).IsForTheEnd);
+        Assert.False(new Contribution(fall, 0.93, 0.92, Kept: true).IsForTheEnd);
+        Assert.False(new Contribution(fall, 0.9, 0.92, Kept: false).IsForTheEnd);
+        Assert.False(new Contribution(rate, 0.9, 0.92, Kept: true).IsForTheEnd);
+    }
+
     /// <summary>What stands for both is what each would have come to.</summary>
     [Fact]
     public void ALateFallChangesNoStepOfTheFirstHalf()
