@@ -27,7 +27,7 @@ internal sealed class Ablation(TrialRace race, TrialRuns runs, DataSet validatio
             Trial[] without = [.. chosen.Remedies.Select(left => race.Of(chosen.Remedies.Remove(left)))];
             race.Advance(without, 0, DoctorStage.Ablation, cancellation);
             // What has learnt nothing without a part need not be carried on to see that the part matters.
-            Trial[] alive = [.. without.Where(trial => options.Thorough || !race.Dead(runs.Of(trial, 0)))];
+            Trial[] alive = [.. without.Where(trial => options.Thorough || !race.Outlook.Dead(runs.Of(trial, 0)))];
             race.Advance(alive, rung, DoctorStage.Ablation, cancellation);
             double[] metrics = [.. without.Select(trial => runs.Of(trial, Math.Min(rung, runs.Rung(trial))) is { Diverged: false } at && race.Open.Contains(trial) ? at.Metric : double.MinValue)];
             // What is a fault in itself is not to be kept for the sake of something that makes up for it.

@@ -48,7 +48,7 @@ internal static class Attainment
     {
         double reached = control.Validation.Metric, error = 1 - reached, guessing = 1 - Tolerance.Ignorance(data.Validation);
         return control.Status == RunStatus.Completed && error <= Little * guessing
-            && (error <= TrialRace.Little || (error <= Gap && Untrained.Metric(data) <= reached + Close));
+            && (error <= Outlook.Little || (error <= Gap && Untrained.Metric(data) <= reached + Close));
     }
 
     /// <summary>

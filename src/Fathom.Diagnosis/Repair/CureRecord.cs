@@ -22,7 +22,7 @@ internal sealed class CureRecord(TrialRace race, TrialRuns runs, DataSet validat
     public int ShowsAt(Trial trial, Trial pace, CancellationToken cancellation)
     {
         int decided = race.DecidedAt(trial);
-        if (options.Thorough || race.HasLearnt(runs.Rehearsed(pace) ?? runs.Of(trial, runs.Rung(trial))))
+        if (options.Thorough || race.Outlook.HasLearnt(runs.Rehearsed(pace) ?? runs.Of(trial, runs.Rung(trial))))
         {
             return decided;
         }
@@ -30,7 +30,7 @@ internal sealed class CureRecord(TrialRace race, TrialRuns runs, DataSet validat
         {
             race.Advance([pace], rung, DoctorStage.Finals, cancellation);
             decided = rung;
-            if (race.HasLearnt(runs.Of(pace, rung)))
+            if (race.Outlook.HasLearnt(runs.Of(pace, rung)))
             {
                 break;
             }
@@ -64,12 +64,12 @@ internal sealed class CureRecord(TrialRace race, TrialRuns runs, DataSet validat
     /// <param name="cancellation">Interrupts it.</param>
     public void CarryOn(Trial cure, double spent, bool unstable, CancellationToken cancellation)
     {
-        double most = options.Thorough ? double.MaxValue : unstable ? Stable : race.IsPoor(cure) ? Bearable : Cheap;
+        double most = options.Thorough ? double.MaxValue : unstable ? Stable : race.Outlook.IsPoor(cure) ? Bearable : Cheap;
         if (runs.Rung(cure) < 0 && spent + runs.RelativeWork(cure) > most)
         {
             return;
         }
-        for (int rung = runs.Rung(cure) + 1; rung < TrialRace.Rungs.Length && (unstable || rung == 0 || !(race.Suffices(cure, rung - 1) || race.WillCome(cure))) && (rung == 0 || !runs.Of(cure, rung - 1).Diverged); rung++)
+        for (int rung = runs.Rung(cure) + 1; rung < TrialRace.Rungs.Length && (unstable || rung == 0 || !(race.Outlook.Suffices(cure, rung - 1) || race.Outlook.WillCome(cure))) && (rung == 0 || !runs.Of(cure, rung - 1).Diverged); rung++)
         {
             double step = (TrialRace.Rungs[rung] - (rung == 0 ? 0 : TrialRace.Rungs[rung - 1])) * runs.RelativeWork(cure);
             if ((spent += step) > most)

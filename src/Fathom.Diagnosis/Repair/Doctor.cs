@@ -166,7 +166,7 @@ public sealed class Doctor
         while (MayProve() && race.Run(rung => control.At(rung, cancellation), rung => control.ToBeat(rung, cancellation), cancellation) is { } best)
         {
             report = Prove(report, modest, race, runs, candidates, best, proofs, control, fullRun, cost, cancellation) with { Contributions = [.. race.Contributions] };
-            bool sure = options.Thorough || (proofs.IsSure && report.Cure is { } now && !race.FallsShort(now));
+            bool sure = options.Thorough || (proofs.IsSure && report.Cure is { } now && !race.Outlook.FallsShort(now));
             proven = report.Cure is not null && (sure || proven is null || Reached(report) > Reached(proven)) ? report : proven;
             if (report.Cure is not null && (sure || !MayProve()))
             {

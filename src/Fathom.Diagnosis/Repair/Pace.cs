@@ -112,7 +112,7 @@ internal sealed class Pace(TrialRace race, Candidates candidates, TrialRuns runs
         race.Advance([candidate], Rung, DoctorStage.Trials, cancellation);
         List<Trial> paces = [];
         // Of one whose steps take much more work than the network's as given only what is likeliest is tried.
-        bool enough = race.WillCome(candidate) && !race.IsLong, heavy = runs.RelativeWork(candidate) > Heavy;
+        bool enough = race.Outlook.WillCome(candidate) && !race.IsLong, heavy = runs.RelativeWork(candidate) > Heavy;
         foreach (double factor in enough || heavy ? (double[])(cautious ? [Slower, 1] : [1]) : cautious ? [Slower, 1, Faster] : [1, Faster, Far])
         {
             if (!LittleIsLeft(paces) && AtPace(candidate, factor) is { } pace && !IsBetter(pace, paces, cancellation))

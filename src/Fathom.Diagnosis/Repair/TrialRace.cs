@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Fathom.Diagnosis.Remedies;
-using Fathom.Diagnosis.Repair.References;
 using Fathom.Training.Data;
 
 namespace Fathom.Diagnosis.Repair;
@@ -38,14 +37,8 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>What a search may cost, in full runs: no candidate is begun or carried on that would take it beyond. Where the control has cost much, less is left.</summary>
     private const double Longest = 2.6, WithControl = 3;
 
-    /// <summary>Share of a guess's error that is left when most has been learnt; chosen on the tuning part of bench/corpus.</summary>
-    private const double Most = 0.25;
-
     /// <summary>What one that is far behind at the first stop lacks, in accuracy or R².</summary>
     private const double Behind = 0.15;
-
-    /// <summary>What is left of an error after twice the steps: it falls about as one over the root of their number.</summary>
-    private const double Steady = 0.7;
 
     /// <summary>Loss over that of the best constant prediction, or that of the nearest to it, from which on one does not wait on a plateau.</summary>
     private const double Lost = 1.3;
@@ -56,17 +49,10 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>The rung of half the budget.</summary>
     public const int HalfWay = 3;
 
-    /// <summary>An error (1 − accuracy, 1 − R²) at which there is next to nothing left to gain.</summary>
-    public const double Little = 0.03;
-
-    /// <summary>An error at which nothing is left to gain.</summary>
-    private const double Nil = 0.005;
-
     private readonly bool plateau = candidates.StartsOnPlateau;
     private readonly double ignorance = Tolerance.Ignorance(data.Validation);
     private readonly HashSet<Trial> stalled = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<Trial> failed = new(ReferenceEqualityComparer.Instance);
-    private readonly Lazy<double> attainable = new(() => Untrained.Metric(data));
     private CandidateWaves? order;
     private IEnumerator<List<Trial>>? waves;
     private double budget;
@@ -74,6 +60,9 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     private Trial? again;
     private Func<int, Measurement> control = _ => throw new InvalidOperationException("the race has not begun");
     private Func<int, double> toBeat = _ => throw new InvalidOperationException("the race has not begun");
+
+    /// <summary>What candidates will come to.</summary>
+    public Outlook Outlook { get; } = new(runs, data);
 
     /// <summary>The pace at which a candidate is trained best.</summary>
     public Pace Pace => pace ??= new Pace(this, candidates, runs, data.Validation);
@@ -131,38 +120,19 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         return options.Thorough ? null : Climb(cancellation);
     }
 
-    /// <summary>
-    /// Next to nothing is left to gain, or will be at the end if the error goes on to fall as it did. At half the budget a little
-    /// less is enough: the rest of the run would cost more than it could show.
-    /// </summary>
-    public bool Suffices(Trial trial, int rung) =>
-        runs.Of(trial, rung) is { Diverged: false } at && (1 - at.Metric <= Little || (rung >= 2 && Forecast(trial, rung) <= (rung >= HalfWay ? 1.4 : 0.7) * Little));
-
-    /// <summary>Whether a cure has yet to show that it learns most of what there is to learn.</summary>
-    public bool IsPoor(Trial cure) => 1 - cure.Metric > Most * (1 - ignorance);
-
-    /// <summary>Whether what a cure will come to, as far as it has been carried, falls short of what the training rows give without a network.</summary>
-    public bool FallsShort(Trial cure) => attainable.Value > 1 - (runs.Rung(cure) is >= 0 and int rung ? Forecast(cure, rung) : (1 - cure.Metric) * Math.Pow(Steady, Rungs.Length - 1 - Pace.Rung)) + Math.Max(Attainment.Close, 2 * Tolerance.Of(cure.Metric, data.Validation));
-
-    /// <summary>By a quarter of the run it has learnt most of what there is to learn, and it will come about as far as one can without a network.</summary>
-    public bool WillCome(Trial trial) => runs.Rung(trial) is > Pace.Rung and int rung && HasLearntMost(runs.Of(trial, rung)) && !FallsShort(trial);
-
     /// <summary>Whether so much has been spent that a few rehearsals more are a small part of it.</summary>
     public bool IsLong => runs.ControlCost + runs.Spent >= Long;
 
     /// <summary>Whether so much has been spent that only the rate of a candidate is still asked for.</summary>
     public bool IsVeryLong => runs.ControlCost + runs.Spent >= VeryLong;
 
-    /// <summary>Half of what there is to learn.</summary>
-    public bool HasLearnt(Measurement at) => !at.Diverged && at.Metric >= (1 + ignorance) / 2;
-
     /// <summary>A candidate at its best pace; itself if nothing is left to gain, and at its own pace with a late fall if next to nothing is left to gain, and its steps are not in doubt.</summary>
     public Trial WellPaced(Trial cure, CancellationToken cancellation) =>
         !double.IsNaN(Pace.Reached(cure)) ? Pace.Of(cure, cancellation)
         : failed.Contains(cure) || runs.Rung(cure) >= (plateau ? HalfWay : Rungs.Length - 1) ? cure
-        : !Suffices(cure, runs.Rung(cure)) || candidates.StepsWereTooLong ? Pace.Of(cure, cancellation)
-        : 1 - runs.Of(cure, runs.Rung(cure)).Metric > Nil ? Pace.Settled(cure, cancellation)
-        : cure;
+        : !Outlook.Suffices(cure, runs.Rung(cure)) || candidates.StepsWereTooLong ? Pace.Of(cure, cancellation)
+        : Outlook.IsPerfect(cure) ? cure
+        : Pace.Settled(cure, cancellation);
 
     /// <summary>A cure is trained at a better pace: what that adds is what it contributes, in a rehearsal against as many steps at the old one.</summary>
     public void Replace(Trial cure, Trial better)
@@ -232,10 +202,10 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
                 return leader;
             }
             // One that has learnt most of what there is may need no other pace: a quarter of the run will tell, and costs less than the rehearsals.
-            if ((HasLearntMost(runs.Of(leader, Pace.Rung)) || (IsPlain(leader) && !Dead(runs.Of(leader, Pace.Rung)))) && Affordable([leader], Pace.Rung + 1).Count > 0)
+            if ((Outlook.HasLearntMost(runs.Of(leader, Pace.Rung)) || (IsPlain(leader) && !Outlook.Dead(runs.Of(leader, Pace.Rung)))) && Affordable([leader], Pace.Rung + 1).Count > 0)
             {
                 Advance([leader], Pace.Rung + 1, DoctorStage.Trials, cancellation);
-                if (Good(leader, Pace.Rung + 1) || (IsPlain(leader) && HasLearnt(runs.Of(leader, Pace.Rung + 1))) || WillCome(leader))
+                if (Good(leader, Pace.Rung + 1) || (IsPlain(leader) && Outlook.HasLearnt(runs.Of(leader, Pace.Rung + 1))) || Outlook.WillCome(leader))
                 {
                     return leader;
                 }
@@ -265,8 +235,6 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     /// <summary>It undoes what is a fault in itself, and nothing else: what the network then comes to is its own affair.</summary>
     public static bool IsPlain(Trial trial) => trial.Remedies.All(part => part.Remedy.IsForAnyCause);
 
-    private bool HasLearntMost(Measurement at) => !at.Diverged && 1 - at.Metric <= Most * (1 - ignorance);
-
     /// <summary>Where a fair one is in hand, one that was no better at its first stop is not carried on.</summary>
     private bool KeepsUp(Trial trial) => Trials.Where(other => !double.IsNaN(Pace.Reached(other)) && Fair(other))
         .All(other => runs.Of(trial, 0).Metric > runs.Of(other, 0).Metric - 2 * Tolerance.Of(runs.Of(other, 0).Metric, data.Validation));
@@ -278,19 +246,14 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         return !at.Diverged && Trials.Where(other => !double.IsNaN(Pace.Reached(other))).All(other => at.Metric > runs.Of(other, Pace.Rung).Metric - Tolerance.Of(at.Metric, data.Validation));
     }
 
-    /// <summary>As far as it has come it knows more than the control and than guessing, by more than chance, or its loss is on the way down.</summary>
-    private bool HasLearntSomething(Trial trial)
-    {
-        int rung = runs.Rung(trial);
-        Measurement at = runs.Of(trial, rung);
-        return at.LossShare < Falling || at.Metric > Floor(rung) + Math.Max(0.1, 4 * Tolerance.Of(at.Metric, data.Validation)) || Promising(trial, named: false);
-    }
+    /// <summary>From its first steps or as far as it has come since.</summary>
+    private bool HasLearntSomething(Trial trial) => Rises(trial, 0) || Rises(trial, runs.Rung(trial));
 
     /// <summary>
     /// After an eighth of the run, a rehearsal or not, most of what there is to learn has been learnt: all of the run will do the rest.
     /// Rules have no say in it: they take a rate that falls within an eighth of the run for one that is too small.
     /// </summary>
-    private bool WillDo(Trial trial) => (runs.Rehearsed(trial) ?? runs.Find(trial, Pace.Rung)) is { } at && HasLearntMost(at) && at.Metric > Floor(Pace.Rung) + Tolerance.Of(at.Metric, data.Validation);
+    private bool WillDo(Trial trial) => (runs.Rehearsed(trial) ?? runs.Find(trial, Pace.Rung)) is { } at && Outlook.HasLearntMost(at) && at.Metric > Floor(Pace.Rung) + Tolerance.Of(at.Metric, data.Validation);
 
     /// <summary>Trains candidates for an eighth of their run as if that were all.</summary>
     public void Rehearse(IReadOnlyCollection<Trial> trials, CancellationToken cancellation)
@@ -316,7 +279,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
             return fair;
         }
         List<Trial> alive = [.. Open.Where(trial => runs.Find(trial, 0) is not null && !runs.Of(trial, runs.Rung(trial)).Diverged)
-            .OrderByDescending(trial => Promising(trial)).ThenBy(trial => plateau && Guesses(runs.Of(trial, runs.Rung(trial))) ? 1 + Turn(trial, runs.Rung(trial)) : options.Thorough ? 0 : Forecast(trial, runs.Rung(trial)))
+            .OrderByDescending(trial => Promising(trial)).ThenBy(trial => plateau && Guesses(runs.Of(trial, runs.Rung(trial))) ? 1 + Turn(trial, runs.Rung(trial)) : options.Thorough ? 0 : Outlook.Forecast(trial, runs.Rung(trial)))
             .ThenByDescending(trial => runs.Of(trial, 0).Metric).ThenBy(trial => runs.Of(trial, 0).LossShare)];
         int reached = 0;
         for (int rung = 1; rung < Rungs.Length && alive.Count > 0; rung++)
@@ -329,7 +292,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
             alive = next;
             Advance(alive, rung, rung == Rungs.Length - 1 ? DoctorStage.Finals : DoctorStage.Trials, cancellation);
             alive = Ranked(alive, reached = rung);
-            if (!options.Thorough && alive.FirstOrDefault() is { } first && (Good(first, rung) || WillCome(first)))
+            if (!options.Thorough && alive.FirstOrDefault() is { } first && (Good(first, rung) || Outlook.WillCome(first)))
             {
                 break;
             }
@@ -348,7 +311,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     public IEnumerable<Trial> Open => Trials.Where(trial => !failed.Contains(trial));
 
     /// <summary>An eighth of the budget or more has been spent on it, and it does better than the control by far.</summary>
-    private bool Fair(Trial trial) => runs.Rung(trial) is >= Pace.Rung and int rung && runs.Of(trial, rung) is { Diverged: false } at && (!at.Sick || HasLearnt(at) || Pace.Reached(trial) >= (1 + ignorance) / 2)
+    private bool Fair(Trial trial) => runs.Rung(trial) is >= Pace.Rung and int rung && runs.Of(trial, rung) is { Diverged: false } at && (!at.Sick || Outlook.HasLearnt(at) || Pace.Reached(trial) >= (1 + ignorance) / 2)
         && at.Metric > Floor(rung) + Math.Max(0.1, 4 * Tolerance.Of(at.Metric, data.Validation));
 
     /// <summary>Carries candidates on to a rung.</summary>
@@ -384,42 +347,20 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         return Trials.IndexOf(trial) + (runs.Of(trial, rung).LossShare <= Lost * plain ? 0 : Trials.Count);
     }
 
-    /// <summary>Above the control and above guessing by more than chance, or its loss on the way down; or what undoes the fault that was found, if it learns at all.</summary>
-    private bool Promising(Trial trial, bool named = true) => runs.Find(trial, 0) is { Diverged: false } at
-        && (at.Metric > Floor(0) + Math.Max(0.1, 4 * Tolerance.Of(at.Metric, data.Validation)) || at.LossShare < Falling || (named && IsPlain(trial) && candidates.IsNamed(trial) && !Dead(at)));
+    /// <summary>It rises from its first steps, or undoes the fault that was found and learns at all.</summary>
+    private bool Promising(Trial trial) => runs.Find(trial, 0) is { Diverged: false } at && (Rises(trial, 0) || (IsPlain(trial) && candidates.IsNamed(trial) && !Outlook.Dead(at)));
 
-    /// <summary>
-    /// Next to nothing is left to gain, or will be at the end of the budget if the error goes on to fall as it did; and no
-    /// finding speaks against it.
-    /// </summary>
-    private bool Good(Trial trial, int rung)
-    {
-        Measurement at = runs.Of(trial, rung);
-        double error = 1 - at.Metric;
-        return !at.Diverged && !at.Sick && (error <= (rung == Rungs.Length - 1 ? 2 * Little : Little) || (rung >= 2 && error <= 3 * Little && Forecast(trial, rung) <= 0.7 * Little))
-            && at.Metric > Floor(rung) + Tolerance.Of(at.Metric, data.Validation);
-    }
+    /// <summary>At a stop it does better than the control and than guessing, by far, or its loss is on the way down.</summary>
+    private bool Rises(Trial trial, int rung) => runs.Of(trial, rung) is var at && (at.LossShare < Falling || at.Metric > Floor(rung) + Math.Max(0.1, 4 * Tolerance.Of(at.Metric, data.Validation)));
+
+    /// <summary>Next to nothing is left to gain, or will be; and it does better than the control by more than chance.</summary>
+    private bool Good(Trial trial, int rung) => Outlook.IsGood(trial, rung) && runs.Of(trial, rung).Metric > Floor(rung) + Tolerance.Of(runs.Of(trial, rung).Metric, data.Validation);
 
     /// <summary>What a candidate must beat: the control after as many steps or what has become of it since, and guessing.</summary>
     private double Floor(int rung) => Math.Max(toBeat(rung), ignorance);
 
-    private bool OnItsWay(Trial trial, int rung) => Forecast(trial, rung) <= 2 * Little;
-
-    /// <summary>
-    /// The error at the end of the budget, if it goes on to change by the same factor with each doubling of the steps, but no
-    /// faster than errors do in the long run.
-    /// </summary>
-    private double Forecast(Trial trial, int rung)
-    {
-        double error = 1 - runs.Of(trial, rung).Metric, before = rung > 0 ? 1 - runs.Of(trial, rung - 1).Metric : error;
-        return before > 0 ? error * Math.Pow(Math.Max(error / before, Steady), Rungs.Length - 1 - rung) : error;
-    }
-
     /// <summary>What a candidate had learnt by a rung; null if it was not measured there, or had learnt nothing.</summary>
-    public Func<int, double?> LearntBy(Trial trial) => rung => runs.Find(trial, rung) is { } at && !Dead(at) ? at.Metric : null;
-
-    /// <summary>Nothing has been learnt.</summary>
-    public bool Dead(Measurement at) => at.Dead(ignorance, Tolerance.Of(at.Metric, data.Validation));
+    public Func<int, double?> LearntBy(Trial trial) => rung => runs.Find(trial, rung) is { } at && !Outlook.Dead(at) ? at.Metric : null;
 
     /// <summary>The trial of exactly these remedies, which may have been tried before.</summary>
     public Trial Of(ImmutableArray<Prescription> remedies)

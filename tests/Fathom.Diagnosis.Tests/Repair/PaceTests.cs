@@ -122,13 +122,13 @@ public sealed class PaceTests
         Trial good = bench.Cure(bench.AtRate(0.1));
         bench.Race.Advance([good], TrialRace.HalfWay, DoctorStage.Finals, default);
         double spent = bench.Cost.Sum.Total;
-        Assert.True(bench.Race.Suffices(good, TrialRace.HalfWay), $"it ends at {good.Metric}");
+        Assert.True(bench.Race.Outlook.Suffices(good, TrialRace.HalfWay), $"it ends at {good.Metric}");
 
         Trial settled = bench.Race.WellPaced(good, default);
 
         Assert.Equal("learning rate 0.1 + learning rate falls on a cosine", settled.Name);
         Assert.Equal(spent + (68.0 / 540), bench.Cost.Sum.Total, 6);
-        Assert.True(bench.Race.Suffices(settled, TrialRace.HalfWay)); // it need not take the same steps again
+        Assert.True(bench.Race.Outlook.Suffices(settled, TrialRace.HalfWay)); // it need not take the same steps again
         bench.Race.Advance([settled], TrialRace.HalfWay, DoctorStage.Finals, default);
         Assert.Equal(spent + (68.0 / 540), bench.Cost.Sum.Total, 6);
         Assert.Equal((good.Steps, good.Metric, good.Loss), (settled.Steps, settled.Metric, settled.Loss));
