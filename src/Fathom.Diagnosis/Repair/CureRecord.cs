@@ -71,7 +71,7 @@ internal sealed class CureRecord(TrialRace race, TrialRuns runs, DataSet validat
         }
         for (int rung = runs.Rung(cure) + 1; rung < TrialRace.Rungs.Length && (unstable || rung == 0 || !(race.Outlook.Suffices(cure, rung - 1) || race.Outlook.WillCome(cure))) && (rung == 0 || !runs.Of(cure, rung - 1).Diverged); rung++)
         {
-            double step = (TrialRace.Rungs[rung] - (rung == 0 ? 0 : TrialRace.Rungs[rung - 1])) * runs.RelativeWork(cure);
+            double step = runs.Ahead(cure, rung) * runs.RelativeWork(cure);
             if ((spent += step) > most)
             {
                 return;

@@ -304,7 +304,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
     public List<Trial> Affordable(IEnumerable<Trial> trials, int rung)
     {
         double spent = runs.Spent;
-        return [.. trials.TakeWhile(trial => options.Thorough || (spent += (Rungs[rung] - (runs.Rung(trial) is >= 0 and int done ? Rungs[done] : 0)) * runs.RelativeWork(trial)) <= Math.Min(Longest, WithControl - runs.ControlCost))];
+        return [.. trials.TakeWhile(trial => options.Thorough || (spent += runs.Ahead(trial, rung) * runs.RelativeWork(trial)) <= Math.Min(Longest, WithControl - runs.ControlCost))];
     }
 
     /// <summary>Candidates that have not failed in a proof.</summary>

@@ -62,6 +62,9 @@ internal sealed class TrialRuns(Candidates candidates, DataSplit data, double fu
     /// <summary>The farthest rung that a candidate has reached; −1 if none.</summary>
     public int Rung(Trial trial) => Enumerable.Range(0, TrialRace.Rungs.Length).LastOrDefault(rung => Find(trial, rung) is not null, -1);
 
+    /// <summary>The share of its plan that is still to be run until a rung; nothing of what it shares was run by itself.</summary>
+    public double Ahead(Trial trial, int rung) => TrialRace.Rungs[rung] - Enumerable.Range(0, TrialRace.Rungs.Length).Where(below => measured.ContainsKey((trial, below))).Select(below => TrialRace.Rungs[below]).LastOrDefault();
+
     /// <summary>Work of its full run over that of the network as given.</summary>
     public double RelativeWork(Trial trial)
     {

@@ -132,6 +132,7 @@ public sealed class PaceTests
         bench.Race.Advance([settled], TrialRace.HalfWay, DoctorStage.Finals, default);
         Assert.Equal(spent + (68.0 / 540), bench.Cost.Sum.Total, 6);
         Assert.Equal((good.Steps, good.Metric, good.Loss), (settled.Steps, settled.Metric, settled.Loss));
+        Assert.Equal((0.5, 1.0), (bench.Runs.Ahead(good, 4), bench.Runs.Ahead(settled, 4))); // but past the half it has a run of its own
     }
 
     /// <summary>Nothing is added to what leaves nothing to gain.</summary>
