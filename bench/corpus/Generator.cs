@@ -22,8 +22,8 @@ internal sealed record CorpusCase(int Number, Recipe Recipe, Fault? Fault, ulong
     public const int FirstWithBadLayer = 10_000;
 
     /// <summary>
-    /// Thresholds may be chosen on the first networks only. Among these are former test parts; they have been looked at
-    /// since, so that nothing is proven on them any more. Of the networks with one bad layer the odd ones are for judging.
+    /// Thresholds may be chosen on the first networks only, and on those drawn later. Among the first are former test parts; they have
+    /// been looked at since, so that nothing is proven on them any more. Of the networks with one bad layer the odd ones are for judging.
     /// </summary>
     public bool IsTest => HasBadLayer ? Number % 2 == 1 : Number is >= FirstOfTest and < AfterTest;
 

@@ -246,7 +246,7 @@ internal sealed class TrialRace(Candidates candidates, DataSplit data, DoctorOpt
         return !at.Diverged && Trials.Where(other => !double.IsNaN(Pace.Reached(other))).All(other => at.Metric > runs.Of(other, Pace.Rung).Metric - Tolerance.Of(at.Metric, data.Validation));
     }
 
-    /// <summary>From its first steps or as far as it has come since.</summary>
+    /// <summary>It rose by its first stop, or has by its last.</summary>
     private bool HasLearntSomething(Trial trial) => Rises(trial, 0) || Rises(trial, runs.Rung(trial));
 
     /// <summary>
